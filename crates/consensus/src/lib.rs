@@ -1,0 +1,1 @@
+//! Raft behind one narrow handle, the segmented log and the snapshot files.

@@ -1,0 +1,1 @@
+//! A member: joins consensus and state; propose, query, watch; leader-only duties.

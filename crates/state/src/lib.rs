@@ -1,0 +1,1 @@
+//! The replicated data: a Command in, a Response and the Changes out.
