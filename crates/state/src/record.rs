@@ -1,0 +1,48 @@
+//! The state as a sequence of records: what a snapshot file and an archive hold.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::{Check, Index, Key, KeyEntry, Node, Service, Session, Topic};
+
+/// One piece of the state. Any order of records builds the same state, but for services and checks, which come after
+/// their node.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// The state's own numbers.
+    Header(Header),
+    /// A key.
+    Key(Key, Arc<KeyEntry>),
+    /// A key that was deleted at an index.
+    Tombstone(Key, Index),
+    /// A node.
+    Node(Arc<Node>),
+    /// A service on a node.
+    Service(Arc<Service>),
+    /// A check of a node.
+    Check(Arc<Check>),
+    /// A session.
+    Session(Arc<Session>),
+    /// A key that can't be acquired before this time, in the state's milliseconds.
+    LockDelay(Key, u64),
+    /// The last change of a topic, whether it still exists or not.
+    Mark(Topic, Index),
+    /// A restore has begun and so many steps of it came.
+    Staging(Uuid, u64),
+    /// A record of the state that is being restored.
+    Staged(Box<Record>),
+}
+
+/// The state's own numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Header {
+    /// The largest index given out.
+    pub index: Index,
+    /// What is added to a position in the log to get an index; grows when a restore brings larger indices.
+    pub offset: u64,
+    /// No answer is below it: the largest index that was forgotten.
+    pub floor: Index,
+    /// The state's clock in milliseconds since the Unix epoch.
+    pub clock_ms: u64,
+}

@@ -1,0 +1,88 @@
+//! What a question depends on, and what a command touched.
+//!
+//! A parked question waits for its topics; a command reports the topics that it touched. A topic may be touched without
+//! the answer being another one (a filter may hide the change): whoever waits evaluates again and compares.
+
+use std::collections::BTreeSet;
+
+use crate::{CheckStatus, Key, SessionId};
+
+/// Something that can change. Names of nodes and services are in lower case here, since they match without regard to
+/// case; use the constructors.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Topic {
+    /// One key.
+    Key(Key),
+    /// All keys that start so. Only waited for; commands report [`Topic::Key`].
+    KeysUnder(Key),
+    /// The list of nodes.
+    Nodes,
+    /// One node or the services on it.
+    Node(Box<str>),
+    /// The checks of one node and of the services on it.
+    NodeChecks(Box<str>),
+    /// The names of services and their tags.
+    Services,
+    /// The instances of one service, and the nodes they run on.
+    Service(Box<str>),
+    /// The instances of one service, their nodes and all checks that count for them.
+    Health(Box<str>),
+    /// The checks in any state.
+    Checks,
+    /// The checks in one state: those that entered it, left it or changed in it.
+    ChecksIn(CheckStatus),
+    /// All sessions.
+    Sessions,
+    /// The sessions of one node.
+    NodeSessions(Box<str>),
+    /// One session.
+    Session(SessionId),
+}
+
+impl Topic {
+    /// One node or the services on it.
+    pub fn node(name: &str) -> Self {
+        Self::Node(fold(name))
+    }
+
+    /// The checks of one node.
+    pub fn node_checks(name: &str) -> Self {
+        Self::NodeChecks(fold(name))
+    }
+
+    /// The instances of one service.
+    pub fn service(name: &str) -> Self {
+        Self::Service(fold(name))
+    }
+
+    /// The health of one service.
+    pub fn health(name: &str) -> Self {
+        Self::Health(fold(name))
+    }
+
+    /// The sessions of one node.
+    pub fn node_sessions(name: &str) -> Self {
+        Self::NodeSessions(fold(name))
+    }
+}
+
+/// A name as it is compared.
+pub(crate) fn fold(name: &str) -> Box<str> {
+    name.to_lowercase().into_boxed_str()
+}
+
+/// What a batch of commands touched.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The topics touched.
+    pub topics: BTreeSet<Topic>,
+    /// The whole state was replaced: every question is to be answered at once.
+    pub everything: bool,
+}
+
+impl Changes {
+    /// Nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.topics.is_empty() && !self.everything
+    }
+}

@@ -1,0 +1,50 @@
+//! Sessions: the owners of locks.
+
+use super::Stamp;
+
+/// A session's id. Never all zeroes, which lets an absent holder take no room.
+pub type SessionId = uuid::NonNilUuid;
+
+/// What happens to the keys that a session holds when it ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SessionBehavior {
+    /// Their locks are released; the keys stay.
+    #[default]
+    Release,
+    /// They are deleted.
+    Delete,
+}
+
+/// A session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// A name for people; may be empty and need not be unique.
+    pub name: String,
+    /// The node it lives on; it ends when that node goes.
+    pub node: String,
+    /// How long a key that this session lost can't be acquired, in nanoseconds; 0 for not at all.
+    pub lock_delay_ns: u64,
+    /// What happens to its keys when it ends.
+    pub behavior: SessionBehavior,
+    /// The time-to-live as the client wrote it, for giving it back; empty for none.
+    pub ttl: String,
+    /// The same in milliseconds; 0 for none.
+    pub ttl_ms: u64,
+    /// Ids of checks of the node whose turning critical ends the session.
+    pub node_checks: Vec<String>,
+    /// Checks of services of the node whose turning critical ends the session.
+    pub service_checks: Vec<ServiceCheckReference>,
+    /// When it was created and last changed.
+    pub stamp: Stamp,
+}
+
+/// A service's check as a session names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceCheckReference {
+    /// The check's id.
+    pub id: String,
+    /// The namespace the client named, given back as it came.
+    pub namespace: String,
+}
