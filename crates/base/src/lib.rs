@@ -9,6 +9,7 @@
 pub mod disk;
 pub mod duration;
 pub mod host;
+pub mod metrics;
 
 pub use disk::{Disk, File, OpenMode};
 pub use host::{Host, Random, Spawn, WallClock};
