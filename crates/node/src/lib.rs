@@ -1,1 +1,6 @@
-//! A member: joins consensus and state; propose, query, watch; leader-only duties.
+//! A member of the cluster: joins consensus and state behind one [`Handle`].
+
+pub mod codec;
+mod watch;
+
+pub use watch::{TooManyWatches, Watch, Woken};
