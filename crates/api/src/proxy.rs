@@ -1,0 +1,171 @@
+//! The proxy and connect parts of a service, in the form in which Consul gives them back.
+//!
+//! Quorate runs no proxy; it keeps what is registered (see [`crate::kept`]), so these types only say which fields there
+//! are, what may be left out and which older spellings are accepted.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::wire::{is_false, is_zero};
+
+/// How a proxy is set up.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "struct { *structs.Alias }", rename_all = "PascalCase", default)]
+pub struct ConnectProxy {
+    /// Left out if it says nothing.
+    #[serde(alias = "transparent_proxy", skip_serializing_if = "TransparentProxy::is_default")]
+    pub transparent_proxy: TransparentProxy,
+    /// The service that it stands before.
+    #[serde(alias = "destination_service_name", skip_serializing_if = "String::is_empty")]
+    pub destination_service_name: String,
+    /// The instance that it stands before.
+    #[serde(
+        rename = "DestinationServiceID",
+        alias = "destination_service_id",
+        skip_serializing_if = "String::is_empty"
+    )]
+    pub destination_service_id: String,
+    /// Where that instance listens.
+    #[serde(alias = "local_service_address", skip_serializing_if = "String::is_empty")]
+    pub local_service_address: String,
+    /// The port there.
+    #[serde(alias = "local_service_port", skip_serializing_if = "is_zero")]
+    pub local_service_port: i64,
+    /// The Unix socket there.
+    #[serde(alias = "local_service_socket_path", skip_serializing_if = "String::is_empty")]
+    pub local_service_socket_path: String,
+    /// `""`, `direct` or `transparent`.
+    pub mode: String,
+    /// Free settings.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub config: BTreeMap<String, Value>,
+    /// What it connects to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub upstreams: Vec<Upstream>,
+    /// The mesh gateway.
+    #[serde(alias = "mesh_gateway")]
+    pub mesh_gateway: MeshGateway,
+    /// What it lets through.
+    pub expose: Expose,
+}
+
+/// How traffic is caught.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename = "structs.TransparentProxyConfig", rename_all = "PascalCase", default)]
+pub struct TransparentProxy {
+    /// Where outbound traffic is sent to.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub outbound_listener_port: i64,
+    /// Whether it can be dialled directly.
+    #[serde(skip_serializing_if = "is_false")]
+    pub dialed_directly: bool,
+}
+
+impl TransparentProxy {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Which gateway is used.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename = "structs.MeshGatewayConfig", rename_all = "PascalCase", default)]
+pub struct MeshGateway {
+    /// `""`, `none`, `local` or `remote`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub mode: String,
+}
+
+/// What a proxy lets through beside its service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename = "structs.ExposeConfig", rename_all = "PascalCase", default)]
+pub struct Expose {
+    /// The paths of checks.
+    #[serde(skip_serializing_if = "is_false")]
+    pub checks: bool,
+    /// Other paths.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<ExposePath>,
+}
+
+/// A path that a proxy lets through.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename = "struct { *structs.Alias }", rename_all = "PascalCase", default)]
+pub struct ExposePath {
+    /// The port of the listener for it.
+    #[serde(alias = "listener_port", skip_serializing_if = "is_zero")]
+    pub listener_port: i64,
+    /// The path.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub path: String,
+    /// The service's port for it.
+    #[serde(alias = "local_path_port", skip_serializing_if = "is_zero")]
+    pub local_path_port: i64,
+    /// `http` or `http2`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub protocol: String,
+    /// Whether it comes from a check.
+    #[serde(alias = "parsed_from_check", skip_serializing_if = "is_false")]
+    pub parsed_from_check: bool,
+}
+
+/// A service that a proxy connects to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "struct { *structs.Alias }", rename_all = "PascalCase", default)]
+pub struct Upstream {
+    /// `service` or `prepared_query`.
+    #[serde(alias = "destination_type")]
+    pub destination_type: String,
+    /// Its namespace.
+    #[serde(alias = "destination_namespace", skip_serializing_if = "String::is_empty")]
+    pub destination_namespace: String,
+    /// Its partition.
+    #[serde(alias = "destination_partition", skip_serializing_if = "String::is_empty")]
+    pub destination_partition: String,
+    /// Its cluster.
+    #[serde(alias = "destination_peer", skip_serializing_if = "String::is_empty")]
+    pub destination_peer: String,
+    /// Its name.
+    #[serde(alias = "destination_name")]
+    pub destination_name: String,
+    /// Its datacenter.
+    pub datacenter: String,
+    /// Where the proxy listens for it.
+    #[serde(alias = "local_bind_address", skip_serializing_if = "String::is_empty")]
+    pub local_bind_address: String,
+    /// The port there.
+    #[serde(alias = "local_bind_port", skip_serializing_if = "is_zero")]
+    pub local_bind_port: i64,
+    /// The Unix socket there.
+    #[serde(alias = "local_bind_socket_path", skip_serializing_if = "String::is_empty")]
+    pub local_bind_socket_path: String,
+    /// The mode of that socket.
+    #[serde(alias = "local_bind_socket_mode", skip_serializing_if = "String::is_empty")]
+    pub local_bind_socket_mode: String,
+    /// Free settings.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub config: BTreeMap<String, Value>,
+    /// The mesh gateway.
+    #[serde(alias = "mesh_gateway")]
+    pub mesh_gateway: MeshGateway,
+    /// Whether it comes from a central configuration.
+    #[serde(skip_serializing_if = "is_false")]
+    pub centrally_configured: bool,
+}
+
+/// How a service takes part in the mesh.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "struct { *structs.Alias }", rename_all = "PascalCase", default)]
+pub struct ServiceConnect {
+    /// Whether it speaks the mesh's protocol itself.
+    #[serde(skip_serializing_if = "is_false")]
+    pub native: bool,
+    /// A proxy to register beside it.
+    #[serde(alias = "sidecar_service", skip_serializing_if = "Option::is_none")]
+    pub sidecar_service: Option<Value>,
+    /// Names under which an imported service is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer_meta: Option<Value>,
+}
