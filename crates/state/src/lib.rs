@@ -13,13 +13,20 @@
 //! - Domain types carry no wire attributes; `http` and the log codec convert.
 
 mod command;
+mod marks;
+mod query;
 mod record;
+mod records;
 mod response;
+mod state;
+mod tables;
 mod topic;
 mod types;
 
 pub use command::*;
 pub use record::*;
+pub use records::StateBuilder;
 pub use response::*;
+pub use state::State;
 pub use topic::*;
 pub use types::*;

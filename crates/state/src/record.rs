@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::{Check, Index, Key, KeyEntry, Node, Service, Session, Topic};
 
-/// One piece of the state. Any order of records builds the same state, but for services and checks, which come after
-/// their node.
+/// One piece of the state. Any order of records builds the same state, but for services and sessions, which come after
+/// their node, and checks, which come after their node and service.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
     /// The state's own numbers.
@@ -41,8 +41,10 @@ pub struct Header {
     pub index: Index,
     /// What is added to a position in the log to get an index; grows when a restore brings larger indices.
     pub offset: u64,
-    /// No answer is below it: the largest index that was forgotten.
+    /// The largest index that was forgotten: no answer about something absent is below it.
     pub floor: Index,
+    /// The index of the last restore: no answer at all is below it.
+    pub restored: Index,
     /// The state's clock in milliseconds since the Unix epoch.
     pub clock_ms: u64,
 }

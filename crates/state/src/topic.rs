@@ -23,6 +23,8 @@ pub enum Topic {
     NodeChecks(Box<str>),
     /// The names of services and their tags.
     Services,
+    /// Any instance of any service, for questions that choose among the instances of all services.
+    Instances,
     /// The instances of one service, and the nodes they run on.
     Service(Box<str>),
     /// The instances of one service, their nodes and all checks that count for them.

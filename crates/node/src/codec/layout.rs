@@ -107,8 +107,9 @@ wire_enum!(Topic {
     11 = Sessions,
     12 = NodeSessions(name),
     13 = Session(id),
+    14 = Instances,
 });
-wire_struct!(Header { index, offset, floor, clock_ms });
+wire_struct!(Header { index, offset, floor, restored, clock_ms });
 
 impl Wire for SessionReference {
     fn put(&self, out: &mut Vec<u8>) {

@@ -49,7 +49,7 @@ fn records() -> Vec<Record> {
     };
     let key = Record::Key("k".into(), Arc::new(entry));
     vec![
-        Record::Header(Header { index: 9, offset: 1, floor: 2, clock_ms: 3 }),
+        Record::Header(Header { index: 9, offset: 1, floor: 2, restored: 7, clock_ms: 3 }),
         key.clone(),
         Record::Tombstone("gone".into(), 8),
         Record::Node(Arc::new(Node { name: "n".into(), ..Node::default() })),

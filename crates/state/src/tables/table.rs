@@ -1,0 +1,75 @@
+//! A sorted map whose clones share what they have in common.
+
+use std::fmt::{Debug, Formatter};
+use std::ops::Bound;
+
+use equivalent::Comparable;
+use imbl::OrdMap;
+use imbl::ordmap::RangedIter;
+use imbl::shared_ptr::DefaultSharedPtr;
+
+/// A sorted map. Cloning it is one reference count.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Table<K: Ord, V>(OrdMap<K, V>);
+
+/// A sorted set.
+pub(crate) type Set<K> = Table<K, ()>;
+
+impl<K: Ord, V> Default for Table<K, V> {
+    fn default() -> Self {
+        Self(OrdMap::new())
+    }
+}
+
+impl<K: Ord + Debug, V: Debug> Debug for Table<K, V> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<K: Ord + Clone, V: Clone> Table<K, V> {
+    /// The value of a key.
+    pub(crate) fn get<Q: Comparable<K> + ?Sized>(&self, key: &Q) -> Option<&V> {
+        self.0.get(key)
+    }
+
+    /// Whether the key is there.
+    pub(crate) fn contains<Q: Comparable<K> + ?Sized>(&self, key: &Q) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// Sets the value of a key and gives the one it had.
+    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<V> {
+        self.0.insert(key, value)
+    }
+
+    /// Removes a key and gives the value it had.
+    pub(crate) fn remove<Q: Comparable<K> + ?Sized>(&mut self, key: &Q) -> Option<V> {
+        self.0.remove(key)
+    }
+
+    /// The first entry.
+    pub(crate) fn first(&self) -> Option<(&K, &V)> {
+        self.0.get_min().map(|(key, value)| (key, value))
+    }
+
+    /// All entries, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&K, &V)> + Clone + use<'_, K, V> {
+        self.0.iter()
+    }
+
+    /// The values, in the order of their keys.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &V> + Clone + use<'_, K, V> {
+        self.0.iter().map(|(_, value)| value)
+    }
+
+    /// The entries from a key on.
+    pub(crate) fn from<Q: Comparable<K> + ?Sized>(&self, key: &Q) -> RangedIter<'_, K, V, DefaultSharedPtr> {
+        self.0.range::<(Bound<&Q>, Bound<&Q>), Q>((Bound::Included(key), Bound::Unbounded))
+    }
+
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
