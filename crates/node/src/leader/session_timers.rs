@@ -39,6 +39,13 @@ impl SessionTimers {
         }
     }
 
+    /// The session could not be ended: it is due again at `deadline`.
+    pub(crate) fn retry(&mut self, deadline: Instant, id: SessionId) {
+        self.forget(id);
+        self.by_deadline.insert((deadline, id));
+        self.by_session.insert(id, deadline);
+    }
+
     /// The session is gone.
     pub(crate) fn forget(&mut self, id: SessionId) {
         if let Some(deadline) = self.by_session.remove(&id) {
@@ -56,8 +63,7 @@ impl SessionTimers {
         self.by_deadline.first().map(|(deadline, _)| *deadline)
     }
 
-    /// Takes a session whose time is over. It has no deadline any more: if it can't be ended, [`Self::notice`] gives it
-    /// another lifetime.
+    /// Takes a session whose time is over. It has no deadline any more: if it can't be ended, say so by [`Self::retry`].
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<SessionId> {
         let (deadline, id) = *self.by_deadline.first()?;
         if deadline > now {

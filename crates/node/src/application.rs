@@ -1,0 +1,94 @@
+//! The state as consensus drives it: decode, apply, publish, wake.
+
+use std::io;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use quorate_consensus::{Application, RestoreError, SnapshotRecords, SnapshotSink, SnapshotSource};
+use quorate_state::{Changes, Response, State, StateBuilder};
+
+use crate::codec;
+use crate::leader::SessionClock;
+use crate::metrics::Metrics;
+use crate::watch::WatchTable;
+
+/// What the apply task shares with everyone who reads.
+pub(crate) struct Shared {
+    /// The state after the last batch.
+    pub(crate) published: ArcSwap<State>,
+    /// Who waits for changes of it.
+    pub(crate) watches: Arc<WatchTable>,
+    /// The leader's deadlines for sessions.
+    pub(crate) sessions: SessionClock,
+    pub(crate) metrics: Metrics,
+}
+
+/// The replicated state.
+pub(crate) struct Replicated {
+    state: State,
+    shared: Arc<Shared>,
+}
+
+impl Replicated {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { state: State::default(), shared }
+    }
+
+    /// Shows a batch to readers, then wakes those it concerns.
+    fn publish(&self, changes: &Changes) {
+        self.shared.published.store(Arc::new(self.state.clone()));
+        if !changes.is_empty() {
+            self.shared.watches.wake(changes);
+            self.shared.sessions.follow(&self.state, changes);
+        }
+    }
+}
+
+impl Application for Replicated {
+    type Response = Response;
+
+    fn apply(&mut self, commands: &mut dyn Iterator<Item = (u64, Bytes)>, responses: &mut Vec<Response>) {
+        let mut changes = Changes::default();
+        for (index, bytes) in commands {
+            // Skipping what it can't read would make this server's state another one than its peers'.
+            let command = codec::decode_command(&bytes).unwrap_or_else(|error| {
+                panic!("entry {index} of the log holds {error}; start the version of Quorate that wrote it")
+            });
+            self.shared.metrics.applied(&command.operation);
+            responses.push(self.state.apply(index, command, &mut changes));
+        }
+        self.publish(&changes);
+    }
+
+    fn snapshot(&self) -> Box<dyn SnapshotSource> {
+        Box::new(Copy(self.state.clone()))
+    }
+
+    fn restore(&mut self, _last_index: u64, records: &mut dyn SnapshotRecords) -> Result<(), RestoreError> {
+        let mut builder = StateBuilder::default();
+        while let Some(bytes) = records.next()? {
+            let record = codec::decode_record(bytes)
+                .map_err(|error| RestoreError::Unacceptable(format!("a record: {error}")))?;
+            builder.push(record);
+        }
+        self.state = builder.finish();
+        self.publish(&Changes { everything: true, ..Changes::default() });
+        Ok(())
+    }
+}
+
+/// A copy of the state on its way to a snapshot file.
+struct Copy(State);
+
+impl SnapshotSource for Copy {
+    fn write(self: Box<Self>, sink: &mut dyn SnapshotSink) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        for record in self.0.records() {
+            bytes.clear();
+            codec::encode_record(&record, &mut bytes);
+            sink.record(&bytes)?;
+        }
+        Ok(())
+    }
+}

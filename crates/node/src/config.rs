@@ -1,0 +1,29 @@
+//! What a node is told at its start.
+
+use quorate_base::metrics::Registry;
+use quorate_state::Registration;
+
+/// What a node is told at its start.
+#[derive(Clone)]
+pub struct Config {
+    /// Raft, its log and its snapshots. Its `id` is the node's.
+    pub consensus: quorate_consensus::Config,
+    /// The server's name among its peers.
+    pub name: String,
+    /// `host:port` where its peers reach it.
+    pub address: String,
+    /// Whether it may start a new cluster of itself alone if its data directory is empty.
+    pub bootstrap: bool,
+    /// What it registers of itself when it leads: its node, the server's service and the check that it is alive.
+    pub registration: Registration,
+    /// How long a deleted key is remembered for those who watch its prefix, in milliseconds; 15 min in Consul. Too short,
+    /// and a watcher that is away for longer gets one answer too many; too long, and mass deletes hold memory.
+    pub tombstone_ttl_ms: u64,
+    /// The most questions parked at once; each costs about a kilobyte. Past it they are refused.
+    pub watches_max: usize,
+    /// How long a read or write waits for a leader to be found before it is refused, in milliseconds; 7 s in Consul.
+    /// Longer than an election, shorter than clients' time-outs.
+    pub leader_wait_ms: u64,
+    /// Where measurements go.
+    pub metrics: Registry,
+}

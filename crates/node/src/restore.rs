@@ -1,0 +1,79 @@
+//! A restore under way: an archive that arrives in pieces becomes proposals, and takes effect with the last of them.
+
+use quorate_state::{Operation, Record, Response, RestoreStep};
+use uuid::Uuid;
+
+use crate::Handle;
+use crate::archive::{ArchiveItem, ArchiveReader};
+use crate::error::RestoreError;
+
+/// How many bytes of records go into one proposal: small enough that other writes fit between, large enough that the log
+/// is not made of heads.
+const STEP_BYTES: usize = 256 << 10;
+
+/// A restore under way. Nothing of it is visible until [`Restore::finish`]; after an error call [`Restore::abandon`].
+pub struct Restore {
+    handle: Handle,
+    id: Uuid,
+    reader: ArchiveReader,
+    batch: Vec<Record>,
+    batch_bytes: usize,
+    steps: u64,
+}
+
+impl Restore {
+    pub(crate) fn new(handle: Handle) -> Self {
+        let id = handle.host().random.uuid();
+        Self { handle, id, reader: ArchiveReader::default(), batch: Vec::new(), batch_bytes: 0, steps: 0 }
+    }
+
+    /// Takes the next bytes of the archive.
+    pub async fn feed(&mut self, bytes: &[u8]) -> Result<(), RestoreError> {
+        self.reader.feed(bytes);
+        while let Some(item) = self.reader.next_item()? {
+            match item {
+                ArchiveItem::Header(_) => self.propose(RestoreStep::Begin(self.id)).await?,
+                ArchiveItem::Record(record, bytes) => {
+                    self.batch.push(record);
+                    self.batch_bytes += bytes;
+                    if self.batch_bytes >= STEP_BYTES {
+                        self.send_batch().await?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The archive is complete: replaces the state by it.
+    pub async fn finish(&mut self) -> Result<(), RestoreError> {
+        std::mem::take(&mut self.reader).finish()?;
+        self.send_batch().await?;
+        self.propose(RestoreStep::Commit { id: self.id, steps: self.steps }).await
+    }
+
+    /// Forgets it. If even that can't be proposed, the next restore does.
+    pub async fn abandon(self) {
+        if let Err(error) = self.propose(RestoreStep::Abandon(self.id)).await {
+            tracing::warn!(%error, "a failed restore could not be cleared away; the next one will");
+        }
+    }
+
+    async fn send_batch(&mut self) -> Result<(), RestoreError> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let records = std::mem::take(&mut self.batch);
+        self.batch_bytes = 0;
+        let number = self.steps;
+        self.steps += 1;
+        self.propose(RestoreStep::Add { id: self.id, number, records }).await
+    }
+
+    async fn propose(&self, step: RestoreStep) -> Result<(), RestoreError> {
+        match self.handle.propose(Operation::Restore(step)).await? {
+            Response::Refused(refusal) => Err(RestoreError::Refused(refusal.to_string())),
+            _ => Ok(()),
+        }
+    }
+}
