@@ -76,9 +76,9 @@ impl Host {
         }
     }
 
-    /// Starts a task on this host.
+    /// Starts a task on this host. It, and whatever it starts in turn, finds the host by [`crate::task::current`].
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(Box::pin(task));
+        self.tasks.spawn(Box::pin(crate::task::scoped(self.clone(), task)));
     }
 }
 

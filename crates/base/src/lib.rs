@@ -9,7 +9,10 @@
 pub mod disk;
 pub mod duration;
 pub mod host;
+pub mod memory_disk;
 pub mod metrics;
+pub mod task;
 
 pub use disk::{Disk, File, OpenMode};
 pub use host::{Host, Random, Spawn, WallClock};
+pub use memory_disk::MemoryDisk;
