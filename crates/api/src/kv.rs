@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use base64::{Engine as _, alphabet};
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -94,19 +94,45 @@ impl<'de> Visitor<'de> for Bytes64Visitor {
     }
 }
 
-/// Decodes padded base64; line breaks are passed over, as Go does. The error is where Go sees it.
+/// Decodes padded base64 as Go does: line breaks are passed over, and the bits behind the last byte may be any. The error
+/// is where Go sees it.
 fn decode(text: &[u8]) -> Result<Vec<u8>, usize> {
-    use base64::DecodeError::{InvalidByte, InvalidLastSymbol, InvalidLength, InvalidPadding};
-    let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
     let joined: Cow<'_, [u8]> = match text.iter().any(is_break) {
         true => text.iter().copied().filter(|byte| !is_break(byte)).collect::<Vec<_>>().into(),
         false => text.into(),
     };
-    STANDARD.decode(&joined).map_err(|error| match error {
-        InvalidByte(offset, _) | InvalidLastSymbol { offset, .. } => offset,
-        InvalidLength(length) => length - length % 4,
-        InvalidPadding => text.len(),
-    })
+    LENIENT.decode(&joined).map_err(|_| corrupt_at(text))
+}
+
+/// Base64 whose last bits may be any.
+const LENIENT: GeneralPurpose =
+    GeneralPurpose::new(&alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
+
+fn is_break(byte: &u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
+}
+
+/// Where Go sees the error in a text that is not base64. It reads groups of four: in one that ends early the error is at
+/// its start, in one that is wrong at the wrong byte.
+fn corrupt_at(text: &[u8]) -> usize {
+    let mut bytes = text.iter().copied().enumerate().filter(|(_, byte)| !is_break(byte));
+    loop {
+        for position in 0..4 {
+            match bytes.next() {
+                None => return text.len() - position,
+                Some((_, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/')) => {}
+                Some((at, b'=')) if position == 2 => {
+                    return match bytes.next() {
+                        None => text.len(),
+                        Some((_, b'=')) => bytes.next().map_or(text.len(), |(behind, _)| behind),
+                        Some((other, _)) => other.saturating_sub(1).max(at),
+                    };
+                }
+                Some((_, b'=')) if position == 3 => return bytes.next().map_or(text.len(), |(behind, _)| behind),
+                Some((at, _)) => return at,
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -137,6 +163,32 @@ mod tests {
             let bytes: Vec<u8> = (0..length).map(|n| n as u8).collect();
             let text = serde_json::to_string(&Bytes64(Cow::Borrowed(&bytes))).unwrap();
             assert_eq!(serde_json::from_str::<Bytes64<'static>>(&text).unwrap().0, bytes, "{length}");
+        }
+    }
+
+    #[test]
+    fn base64_is_read_as_go_reads_it() {
+        for text in ["YWJ=", "YW==", "YW=\n=", "Y\nW==", "YR==", "YWK=", "YQ==\n", ""] {
+            assert!(decode(text.as_bytes()).is_ok(), "{text:?}");
+        }
+        for (text, at) in [
+            ("!!", 0),
+            ("YWJj!", 4),
+            ("YWJ", 0),
+            ("YW", 0),
+            ("Y", 0),
+            ("YW=", 3),
+            ("Y===", 1),
+            ("YQ=a", 2),
+            ("YQ==YQ==", 4),
+            ("YWJj=", 4),
+            ("=", 0),
+            ("====", 0),
+            ("YWJjZ", 4),
+            ("YQ==x", 4),
+            ("ab=$", 2),
+        ] {
+            assert_eq!(decode(text.as_bytes()), Err(at), "{text:?}");
         }
     }
 }

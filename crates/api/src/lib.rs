@@ -7,7 +7,7 @@
 //!
 //! Three kinds of type live here:
 //! - **answers** (`KvPair`, `Node`, `HealthEntry`, ...), in the module named after their route;
-//! - **request bodies** (`Registration`, `SessionCreate`, `TxnOperation`, ...), decoded with `go_json::from_slice`,
+//! - **request bodies** (`Registration`, `SessionCreate`, `TxnOperation`, ...), decoded with [`go_json::from_slice`],
 //!   which reads JSON as Go does and refuses in Go's words;
 //! - the [`client`].
 //!
@@ -16,6 +16,7 @@
 pub mod agent;
 pub mod catalog;
 pub mod event;
+pub mod go_json;
 pub mod health;
 pub mod kept;
 pub mod kv;
@@ -38,4 +39,4 @@ pub use kv::{Bytes64, KvPair};
 pub use operator::{RaftConfiguration, RaftServer};
 pub use proxy::{ConnectProxy, ServiceConnect};
 pub use session::{ServiceCheck, Session, SessionCreate, SessionCreated};
-pub use txn::{TxnError, TxnOperation, TxnReadResponse, TxnResponse, TxnResult};
+pub use txn::{TxnError, TxnOperation, TxnOperations, TxnReadResponse, TxnResponse, TxnResult};

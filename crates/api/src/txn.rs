@@ -16,6 +16,11 @@ use crate::kv::{Bytes64, KvPair};
 use crate::proxy::{ConnectProxy, ServiceConnect};
 use crate::wire::{DurationInput, duration_text, is_false, is_zero};
 
+/// The body of `PUT /v1/txn`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename = "api.TxnOps")]
+pub struct TxnOperations(pub Vec<TxnOperation>);
+
 /// One operation. The first part that is there counts, in the order of the fields; none is passed over.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename = "api.TxnOp", rename_all = "PascalCase", default)]
