@@ -1,0 +1,178 @@
+//! The network between servers: it loses, delays, repeats and reorders messages, and can be cut in one or both
+//! directions. Every message passes the observers first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use quorate_base::Host;
+use quorate_node::{BoxFuture, Handle, Member, NodeId, Rpc, RpcReply, Transport, TransportError};
+use tokio::sync::oneshot;
+use tokio::time::sleep;
+
+/// The network. Clones speak of the same one.
+#[derive(Clone)]
+pub struct SimNetwork(Arc<Mutex<Inner>>);
+
+struct Inner {
+    random: fastrand::Rng,
+    /// The servers that run, and how to start a task on each.
+    servers: BTreeMap<NodeId, (Handle, Host)>,
+    /// Directions that carry nothing.
+    cut: BTreeSet<(NodeId, NodeId)>,
+    weather: Weather,
+    observer: Box<dyn FnMut(NodeId, NodeId, &Rpc) + Send>,
+    tamper: Box<dyn FnMut(NodeId, &mut Rpc) + Send>,
+}
+
+/// How bad the network is.
+#[derive(Clone, Copy, Debug)]
+pub struct Weather {
+    /// How many of a thousand messages are lost.
+    pub lost_per_mille: u32,
+    /// How many of a thousand are delivered twice.
+    pub repeated_per_mille: u32,
+    /// How many of a thousand take up to [`Weather::slow_ms`] rather than up to a few.
+    pub slow_per_mille: u32,
+    /// The longest way, in milliseconds.
+    pub slow_ms: u64,
+}
+
+impl Weather {
+    /// No loss, short ways.
+    pub const FAIR: Self = Self { lost_per_mille: 0, repeated_per_mille: 0, slow_per_mille: 0, slow_ms: 0 };
+}
+
+/// The longest way of a message that is not slow, in microseconds.
+const USUAL_DELAY_US: u64 = 3_000;
+
+impl SimNetwork {
+    /// A fair network without servers.
+    pub fn new(seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(Inner {
+            random: fastrand::Rng::with_seed(seed),
+            servers: BTreeMap::new(),
+            cut: BTreeSet::new(),
+            weather: Weather::FAIR,
+            observer: Box::new(|_, _, _| ()),
+            tamper: Box::new(|_, _| ()),
+        })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The end of the network at one server.
+    pub fn port(&self, from: NodeId) -> Arc<dyn Transport> {
+        Arc::new(Port { network: self.clone(), from })
+    }
+
+    /// A server can be reached from now on.
+    pub fn connect(&self, id: NodeId, handle: Handle, host: Host) {
+        self.lock().servers.insert(id, (handle, host));
+    }
+
+    /// A server is gone.
+    pub fn disconnect(&self, id: NodeId) {
+        self.lock().servers.remove(&id);
+    }
+
+    /// Changes the weather.
+    pub fn set_weather(&self, weather: Weather) {
+        self.lock().weather = weather;
+    }
+
+    /// Cuts one direction.
+    pub fn cut(&self, from: NodeId, to: NodeId) {
+        self.lock().cut.insert((from, to));
+    }
+
+    /// Mends all cuts.
+    pub fn mend(&self) {
+        self.lock().cut.clear();
+    }
+
+    /// Shows every message that is sent to `observer`: from, to, message.
+    pub fn observe(&self, observer: impl FnMut(NodeId, NodeId, &Rpc) + Send + 'static) {
+        self.lock().observer = Box::new(observer);
+    }
+
+    /// Lets `tamper` change messages on their way to a server: a broken implementation, to see that it is noticed.
+    pub fn tamper(&self, tamper: impl FnMut(NodeId, &mut Rpc) + Send + 'static) {
+        self.lock().tamper = Box::new(tamper);
+    }
+
+    /// How long each copy of a message is under way; none if it is lost.
+    fn ways(&self) -> Vec<Duration> {
+        let mut inner = self.lock();
+        let weather = inner.weather;
+        let random = &mut inner.random;
+        let mut happens = |per_mille| random.u32(..1000) < per_mille;
+        let copies =
+            if happens(weather.lost_per_mille) { 0 } else { 1 + usize::from(happens(weather.repeated_per_mille)) };
+        (0..copies)
+            .map(|_| match random.u32(..1000) < weather.slow_per_mille {
+                true => Duration::from_millis(random.u64(0..=weather.slow_ms)),
+                false => Duration::from_micros(random.u64(50..USUAL_DELAY_US)),
+            })
+            .collect()
+    }
+
+    /// Hands a message to its receiver, if the way is open and the receiver runs; its answer comes by the channel.
+    fn deliver(&self, from: NodeId, to: NodeId, mut rpc: Rpc, reply: Option<oneshot::Sender<ReplyResult>>) {
+        let mut inner = self.lock();
+        if inner.cut.contains(&(from, to)) {
+            return;
+        }
+        (inner.tamper)(to, &mut rpc);
+        let Some((handle, host)) = inner.servers.get(&to).cloned() else {
+            return;
+        };
+        drop(inner);
+        host.spawn(async move {
+            let answer = handle.handle_rpc(from, rpc).await.map_err(TransportError::Refused);
+            if let Some(reply) = reply {
+                // The asker may have given up.
+                let _ = reply.send(answer);
+            }
+        });
+    }
+
+    async fn call(self, from: NodeId, to: NodeId, rpc: Rpc) -> ReplyResult {
+        (self.lock().observer)(from, to, &rpc);
+        let (sender, receiver) = oneshot::channel();
+        let mut sender = Some(sender);
+        let mut ways = self.ways();
+        ways.sort();
+        let mut waited = Duration::ZERO;
+        for way in ways {
+            sleep(way - waited).await;
+            waited = way;
+            self.deliver(from, to, rpc.clone(), sender.take());
+        }
+        let answer = match receiver.await {
+            Ok(answer) => answer,
+            // Lost, or the receiver crashed: nobody tells the sender.
+            Err(_) => std::future::pending().await,
+        };
+        match self.ways().first() {
+            Some(way) if !self.lock().cut.contains(&(to, from)) => sleep(*way).await,
+            _ => std::future::pending().await,
+        }
+        answer
+    }
+}
+
+type ReplyResult = Result<RpcReply, TransportError>;
+
+struct Port {
+    network: SimNetwork,
+    from: NodeId,
+}
+
+impl Transport for Port {
+    fn call(&self, to: NodeId, _: &Member, rpc: Rpc) -> BoxFuture<'static, ReplyResult> {
+        Box::pin(self.network.clone().call(self.from, to, rpc))
+    }
+}
