@@ -28,11 +28,24 @@ pub(crate) struct Shared {
 pub(crate) struct Replicated {
     state: State,
     shared: Arc<Shared>,
+    #[cfg(feature = "sabotage")]
+    sabotage: crate::sabotage::Running,
 }
 
 impl Replicated {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { state: State::default(), shared }
+        Self {
+            state: State::default(),
+            shared,
+            #[cfg(feature = "sabotage")]
+            sabotage: crate::Sabotage::default().into(),
+        }
+    }
+
+    /// The same, broken.
+    #[cfg(feature = "sabotage")]
+    pub(crate) fn broken(self, how: crate::Sabotage) -> Self {
+        Self { sabotage: how.into(), ..self }
     }
 
     /// Shows a batch to readers, then wakes those it concerns.
@@ -56,8 +69,12 @@ impl Application for Replicated {
                 panic!("entry {index} of the log holds {error}; start the version of Quorate that wrote it")
             });
             self.shared.metrics.applied(&command.operation);
+            #[cfg(feature = "sabotage")]
+            self.sabotage.spoil_state(&mut self.state, index, &command, &mut changes);
             responses.push(self.state.apply(index, command, &mut changes));
         }
+        #[cfg(feature = "sabotage")]
+        self.sabotage.spoil_changes(&mut changes);
         self.publish(&changes);
     }
 

@@ -1,6 +1,9 @@
 //! What a node is told at its start.
 
+use std::collections::BTreeMap;
+
 use quorate_base::metrics::Registry;
+use quorate_consensus::{Member, NodeId};
 use quorate_state::Registration;
 
 /// What a node is told at its start.
@@ -10,10 +13,9 @@ pub struct Config {
     pub consensus: quorate_consensus::Config,
     /// The server's name among its peers.
     pub name: String,
-    /// `host:port` where its peers reach it.
-    pub address: String,
-    /// Whether it may start a new cluster of itself alone if its data directory is empty.
-    pub bootstrap: bool,
+    /// The servers of a new cluster, itself among them: what it starts with if its data directory is empty. Empty, and
+    /// it waits to be added to a cluster that exists.
+    pub first_members: BTreeMap<NodeId, Member>,
     /// What it registers of itself when it leads: its node, the server's service and the check that it is alive.
     pub registration: Registration,
     /// How long a deleted key is remembered for those who watch its prefix, in milliseconds; 15 min in Consul. Too short,

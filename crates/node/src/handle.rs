@@ -68,18 +68,37 @@ const ARCHIVE_PIECE_BYTES: usize = 64 << 10;
 impl Handle {
     /// Starts a node: reads its data directory, takes part in consensus and, when it leads, does a leader's duties.
     pub async fn start(config: Config, host: Host, transport: Arc<dyn Transport>) -> Result<Self, StartError> {
+        Self::launch(config, host, transport, Replicated::new).await
+    }
+
+    /// Starts a node that is broken on purpose.
+    #[cfg(feature = "sabotage")]
+    pub async fn start_broken(
+        config: Config,
+        host: Host,
+        transport: Arc<dyn Transport>,
+        how: crate::Sabotage,
+    ) -> Result<Self, StartError> {
+        Self::launch(config, host, transport, |shared| Replicated::new(shared).broken(how)).await
+    }
+
+    async fn launch(
+        config: Config,
+        host: Host,
+        transport: Arc<dyn Transport>,
+        application: impl FnOnce(Arc<Shared>) -> Replicated,
+    ) -> Result<Self, StartError> {
         let shared = Arc::new(Shared {
             published: ArcSwap::from_pointee(State::default()),
             watches: WatchTable::new(config.watches_max),
             sessions: SessionClock::default(),
             metrics: Metrics::new(&config.metrics),
         });
-        let id = config.consensus.id;
         let consensus =
-            Consensus::start(config.consensus, host.clone(), transport, Replicated::new(shared.clone())).await?;
-        if config.bootstrap && consensus.status().borrow().members.members.is_empty() {
-            let member = Member { name: config.name.clone(), address: config.address };
-            if let Err(error) = consensus.bootstrap([(id, member)].into()).await {
+            Consensus::start(config.consensus, host.clone(), transport, application(shared.clone())).await?;
+        if !config.first_members.is_empty() && consensus.status().borrow().members.members.is_empty() {
+            // It goes on: it may be added to the cluster that it could not start.
+            if let Err(error) = consensus.bootstrap(config.first_members).await {
                 tracing::error!(%error, "the new cluster could not be started");
             }
         }

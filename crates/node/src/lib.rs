@@ -19,6 +19,8 @@ mod handle;
 mod leader;
 mod metrics;
 mod restore;
+#[cfg(feature = "sabotage")]
+mod sabotage;
 mod status;
 mod watch;
 
@@ -27,6 +29,8 @@ pub use error::{Outcome, ProposeError, ReadError, RestoreError};
 pub use events::Event;
 pub use handle::{Consistency, Freshness, Handle};
 pub use restore::Restore;
+#[cfg(feature = "sabotage")]
+pub use sabotage::Sabotage;
 pub use status::{Server, Status};
 pub use watch::{TooManyWatches, Watch, Woken};
 
