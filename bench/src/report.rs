@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use serde::Serialize;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 
 use crate::statistics::ratio;
@@ -67,24 +68,26 @@ pub(crate) struct Report {
 
 impl Report {
     /// An empty report; prints the conditions.
-    pub(crate) fn new(conditions: Vec<String>) -> Self {
-        conditions.iter().for_each(|condition| println!("{condition}"));
-        Self { conditions, sections: Vec::new(), skipped: Vec::new() }
+    pub(crate) fn new(conditions: Vec<String>) -> Result<Self> {
+        say(&conditions.join("\n"))?;
+        Ok(Self { conditions, sections: Vec::new(), skipped: Vec::new() })
     }
 
     /// Adds a section and prints its line.
-    pub(crate) fn section(&mut self, name: impl Into<String>, figures: Vec<Figure>) {
+    pub(crate) fn section(&mut self, name: impl Into<String>, figures: Vec<Figure>) -> Result<()> {
         let name = name.into();
         let phrases: Vec<_> = figures.iter().filter(|figure| figure.headline).map(Figure::phrase).collect();
-        println!("{name}: {}", phrases.join("; "));
+        say(&format!("{name}: {}", phrases.join("; ")))?;
         self.sections.push(Section { name, figures });
+        Ok(())
     }
 
     /// Says what is not measured.
-    pub(crate) fn skip(&mut self, sentence: impl Into<String>) {
+    pub(crate) fn skip(&mut self, sentence: impl Into<String>) -> Result<()> {
         let sentence = sentence.into();
-        println!("{sentence}");
+        say(&sentence)?;
         self.skipped.push(sentence);
+        Ok(())
     }
 
     /// All figures, in columns.
@@ -118,14 +121,18 @@ impl Report {
 
     /// Prints the table and writes the JSON file, if one is wanted.
     pub(crate) fn finish(&self, json: Option<&Path>) -> Result<()> {
-        println!("\n{}", self.table());
-        self.skipped.iter().for_each(|sentence| println!("{sentence}"));
+        say(&format!("\n{}\n{}", self.table(), self.skipped.join("\n")))?;
         if let Some(path) = json {
             let text = serde_json::to_string_pretty(self)? + "\n";
             std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
         }
         Ok(())
     }
+}
+
+/// Prints a line. A closed pipe is an error and no panic, so that the servers of the run are ended.
+fn say(line: &str) -> Result<()> {
+    writeln!(std::io::stdout(), "{line}").context("printing")
 }
 
 /// A number with three significant digits or, from a hundred up, none behind the point; thousands are set apart.
@@ -158,13 +165,13 @@ mod tests {
     use super::*;
 
     fn report() -> Report {
-        let mut report = Report::new(vec!["2 cores".into()]);
+        let mut report = Report::new(vec!["2 cores".into()]).unwrap();
         let figures = vec![
             Figure::new("rate", "req/s", &[31_000.0, 9_100.0]).headline(),
             Figure::new("CPU per request", "µs", &[22.04, 146.0]),
         ];
-        report.section("PUT, 64 clients, with a name longer than the column", figures);
-        report.section("idle", vec![Figure::new("spurious answers", "", &[0.0, 0.0])]);
+        report.section("PUT, 64 clients, with a name longer than the column", figures).unwrap();
+        report.section("idle", vec![Figure::new("spurious answers", "", &[0.0, 0.0])]).unwrap();
         report
     }
 

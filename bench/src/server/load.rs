@@ -151,8 +151,7 @@ pub(crate) async fn compare<W: Workload>(
         }
     }
     let mut series: Vec<_> = sides.into_iter().map(|(_, _, series)| series).collect();
-    bench.report.section(name, figures(&mut series));
-    Ok(())
+    bench.report.section(name, figures(&mut series))
 }
 
 /// The figures of a load, from the series of each server.

@@ -22,8 +22,7 @@ pub(crate) fn measure_loaded(bench: &mut Bench) -> Result<()> {
 
 fn report(bench: &mut Bench, name: &str) -> Result<()> {
     let memories = bench.each(|subject| subject.process.memory())?;
-    bench.report.section(name, figures(&memories));
-    Ok(())
+    bench.report.section(name, figures(&memories))
 }
 
 /// The figures of one reading from each server.

@@ -115,23 +115,32 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     }
     let plan =
         Plan { rounds: arguments.rounds, slice: Duration::from_secs(arguments.seconds.into()) / arguments.rounds };
-    let mut bench = Bench { subjects, plan, report: Report::new(conditions) };
+    let mut bench = Bench { subjects, plan, report: Report::new(conditions)? };
 
-    memory::measure_idle(&mut bench).await?;
+    let outcome = measure(&mut bench, &arguments).await;
+    for subject in &bench.subjects {
+        let cleaned = subject.clean_up().await;
+        // What went wrong in the measurement is the better explanation.
+        if outcome.is_ok() {
+            cleaned?;
+        }
+    }
+    outcome?;
+    bench.report.finish(arguments.json.as_deref())
+}
+
+async fn measure(bench: &mut Bench, arguments: &Arguments) -> Result<()> {
+    memory::measure_idle(bench).await?;
     for subject in &bench.subjects {
         keys::fill(subject).await?;
     }
-    put::measure(&mut bench).await?;
-    get::measure(&mut bench).await?;
-    health::measure(&mut bench).await?;
-    txn::measure(&mut bench).await?;
-    memory::measure_loaded(&mut bench)?;
-    watch::measure(&mut bench, arguments.watchers).await?;
-    restart::measure(&mut bench, arguments.restart_keys, arguments.restarts).await?;
-    for subject in &bench.subjects {
-        subject.clean_up().await?;
-    }
-    bench.report.finish(arguments.json.as_deref())
+    put::measure(bench).await?;
+    get::measure(bench).await?;
+    health::measure(bench).await?;
+    txn::measure(bench).await?;
+    memory::measure_loaded(bench)?;
+    watch::measure(bench, arguments.watchers).await?;
+    restart::measure(bench, arguments.restart_keys, arguments.restarts).await
 }
 
 async fn open_subjects(arguments: &Arguments) -> Result<Vec<Subject>> {

@@ -23,13 +23,12 @@ const SAMPLE: u32 = 1000;
 /// Measures `restarts` restarts of each server with `count` keys, in turn.
 pub(crate) async fn measure(bench: &mut Bench, count: u32, restarts: u32) -> Result<()> {
     if restarts == 0 {
-        bench.report.skip("The restart is not measured: --restarts 0.");
-        return Ok(());
+        return bench.report.skip("The restart is not measured: --restarts 0.");
     }
     if let Some(missing) = bench.subjects.iter().find(|subject| !subject.can_start()) {
         let role = missing.role();
-        bench.report.skip(format!("The restart is not measured: --{role}-start does not say how to start the {role}."));
-        return Ok(());
+        let sentence = format!("The restart is not measured: --{role}-start does not say how to start the {role}.");
+        return bench.report.skip(sentence);
     }
     let keys = KeySpace::new(LOAD_KEYS, count);
     let mut fills = Vec::new();
@@ -48,8 +47,7 @@ pub(crate) async fn measure(bench: &mut Bench, count: u32, restarts: u32) -> Res
             restarted.with_context(|| format!("restarting the {}", subject.role()))?;
         }
     }
-    report(bench, count, &fills, &filled, &sides);
-    Ok(())
+    report(bench, count, &fills, &filled, &sides)
 }
 
 /// The restarts of one server.
@@ -103,7 +101,7 @@ impl Workload for ReadBack {
     }
 }
 
-fn report(bench: &mut Bench, count: u32, fills: &[f64], filled: &[Memory], sides: &[Restarts]) {
+fn report(bench: &mut Bench, count: u32, fills: &[f64], filled: &[Memory], sides: &[Restarts]) -> Result<()> {
     let seconds = |side: &Restarts| side.times.iter().map(Duration::as_secs_f64).collect::<Vec<_>>();
     let each = |value: fn(&[f64]) -> f64| -> Vec<f64> { sides.iter().map(|side| value(&seconds(side))).collect() };
     let times = vec![
@@ -113,7 +111,7 @@ fn report(bench: &mut Bench, count: u32, fills: &[f64], filled: &[Memory], sides
     ];
     let restarted: Vec<_> = sides.iter().map(|side| side.memory).collect();
     let count = number(count.into());
-    bench.report.section(format!("restart with {count} keys"), times);
-    bench.report.section(format!("memory, filled with {count} keys"), memory::figures(filled));
-    bench.report.section(format!("memory, restarted with {count} keys"), memory::figures(&restarted));
+    bench.report.section(format!("restart with {count} keys"), times)?;
+    bench.report.section(format!("memory, filled with {count} keys"), memory::figures(filled))?;
+    bench.report.section(format!("memory, restarted with {count} keys"), memory::figures(&restarted))
 }

@@ -57,8 +57,7 @@ struct SharedKeyRound {
 /// Measures `count` parked watchers on each server.
 pub(crate) async fn measure(bench: &mut Bench, count: u32) -> Result<()> {
     if count == 0 {
-        bench.report.skip("Parked watchers are not measured: --watchers 0.");
-        return Ok(());
+        return bench.report.skip("Parked watchers are not measured: --watchers 0.");
     }
     let mut measured = Vec::new();
     for subject in &mut bench.subjects {
@@ -68,8 +67,7 @@ pub(crate) async fn measure(bench: &mut Bench, count: u32) -> Result<()> {
         // The connections and the heap that they leave behind are nothing that the next server should share a core with.
         subject.quiet().await?;
     }
-    report(bench, count, measured);
-    Ok(())
+    report(bench, count, measured)
 }
 
 async fn measure_subject(subject: &Subject, count: u32, plan: Plan) -> Result<Measured> {
@@ -242,7 +240,7 @@ impl Measured {
     }
 }
 
-fn report(bench: &mut Bench, count: u32, mut measured: Vec<Measured>) {
+fn report(bench: &mut Bench, count: u32, mut measured: Vec<Measured>) -> Result<()> {
     let mut writes: Vec<_> = measured.iter_mut().map(|measured| std::mem::take(&mut measured.writes)).collect();
     let each = |value: fn(&Measured) -> f64| -> Vec<f64> { measured.iter().map(value).collect() };
     let memory = vec![
@@ -270,10 +268,12 @@ fn report(bench: &mut Bench, count: u32, mut measured: Vec<Measured>) {
         ),
     ];
     let count = number(count.into());
-    bench.report.section(format!("{count} watchers, each on its own key"), memory);
-    bench.report.section(format!("PUT to other keys, 1 client, beside {count} watchers"), load::figures(&mut writes));
-    bench.report.section(format!("{count} watchers, every key changed"), own);
-    bench.report.section(format!("{count} watchers, all on one key"), shared);
+    bench.report.section(format!("{count} watchers, each on its own key"), memory)?;
+    bench
+        .report
+        .section(format!("PUT to other keys, 1 client, beside {count} watchers"), load::figures(&mut writes))?;
+    bench.report.section(format!("{count} watchers, every key changed"), own)?;
+    bench.report.section(format!("{count} watchers, all on one key"), shared)
 }
 
 impl Measured {
