@@ -15,6 +15,7 @@
 
 pub mod agent;
 pub mod catalog;
+pub mod client;
 pub mod event;
 pub mod go_json;
 pub mod health;
@@ -39,4 +40,6 @@ pub use kv::{Bytes64, KvPair};
 pub use operator::{RaftConfiguration, RaftServer};
 pub use proxy::{ConnectProxy, ServiceConnect};
 pub use session::{ServiceCheck, Session, SessionCreate, SessionCreated};
-pub use txn::{TxnError, TxnOperation, TxnOperations, TxnReadResponse, TxnResponse, TxnResult};
+pub use txn::{
+    TxnCheck, TxnError, TxnKv, TxnNode, TxnOperation, TxnOperations, TxnReadResponse, TxnResponse, TxnResult,
+};

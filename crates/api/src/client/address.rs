@@ -1,0 +1,93 @@
+//! Where a server is: `host:port`, `http://host:port` or `http://host:port/prefix`.
+
+use std::str::FromStr;
+
+/// The address of a server's HTTP API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    host_and_port: String,
+    path_prefix: String,
+}
+
+impl Address {
+    /// The host and the port, for messages.
+    pub fn host_and_port(&self) -> &str {
+        &self.host_and_port
+    }
+
+    /// The URL of a path below the address.
+    pub(super) fn url(&self, path_and_query: &str) -> String {
+        format!("http://{}{}{path_and_query}", self.host_and_port, self.path_prefix)
+    }
+}
+
+impl Default for Address {
+    /// Where an agent listens that was told nothing else.
+    fn default() -> Self {
+        Self { host_and_port: "127.0.0.1:8500".to_owned(), path_prefix: String::new() }
+    }
+}
+
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        let refused = |problem: &'static str| Err(AddressError { address: text.to_owned(), problem });
+        let authority_and_path = match text.split_once("://") {
+            None => text,
+            Some(("http", rest)) => rest,
+            Some(("https", _)) => return refused("TLS is not served yet; use http://"),
+            Some(("unix", _)) => return refused("Unix sockets are not served yet; use host:port"),
+            Some(_) => return refused("unknown protocol scheme; use http://"),
+        };
+        let (authority, path) = authority_and_path.split_once('/').unwrap_or((authority_and_path, ""));
+        if authority.is_empty() {
+            return refused("the host is missing");
+        }
+        let path = path.trim_end_matches('/');
+        let path_prefix = if path.is_empty() { String::new() } else { format!("/{path}") };
+        let address = Self { host_and_port: authority.to_owned(), path_prefix };
+        match hyper::Uri::try_from(address.url("/")) {
+            Ok(_) => Ok(address),
+            Err(_) => refused("it is no host and port"),
+        }
+    }
+}
+
+/// Why a text is no address.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{address:?} is no address of an HTTP API: {problem}")]
+pub struct AddressError {
+    address: String,
+    problem: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_forms_name_the_same_server() {
+        for (text, url) in [
+            ("127.0.0.1:8500", "http://127.0.0.1:8500/v1/x"),
+            ("http://127.0.0.1:8500", "http://127.0.0.1:8500/v1/x"),
+            ("http://[::1]:8500/", "http://[::1]:8500/v1/x"),
+            ("http://proxy/consul/", "http://proxy/consul/v1/x"),
+        ] {
+            assert_eq!(text.parse::<Address>().unwrap().url("/v1/x"), url, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_served_is_refused_with_a_sentence() {
+        for (text, message) in [
+            ("https://a:1", "\"https://a:1\" is no address of an HTTP API: TLS is not served yet; use http://"),
+            ("unix:///s", "\"unix:///s\" is no address of an HTTP API: Unix sockets are not served yet; use host:port"),
+            ("ftp://a", "\"ftp://a\" is no address of an HTTP API: unknown protocol scheme; use http://"),
+            ("http://", "\"http://\" is no address of an HTTP API: the host is missing"),
+            ("a b", "\"a b\" is no address of an HTTP API: it is no host and port"),
+        ] {
+            assert_eq!(text.parse::<Address>().unwrap_err().to_string(), message);
+        }
+    }
+}
