@@ -18,13 +18,10 @@ use crate::client::{Answer, Draft};
 
 /// What every key of the bench begins with.
 pub(crate) const KEY_PREFIX: &str = "quorate-bench/";
-/// The keys of the loads. Five bytes, as [`PARK_KEYS`], so that a key has [`KEY_BYTES`].
+/// The keys of the loads. As long as [`PARK_KEYS`], so that every key has 35 bytes.
 pub(crate) const LOAD_KEYS: &str = "keys/";
 /// The keys that watchers park on.
 pub(crate) const PARK_KEYS: &str = "park/";
-/// The length of a key.
-#[cfg(test)]
-const KEY_BYTES: usize = 35;
 /// The length of a value.
 const VALUE_BYTES: usize = 128;
 /// Clients that fill: enough to keep a server busy, few enough that each transaction is answered soon.
@@ -197,6 +194,9 @@ impl Workload for Fill {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The length of keys that figures are quoted for.
+    const KEY_BYTES: usize = 35;
 
     #[test]
     fn keys_and_values_have_the_lengths_that_figures_are_quoted_for() {

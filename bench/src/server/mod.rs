@@ -67,7 +67,8 @@ pub(crate) struct Arguments {
     /// The command line that starts the peer, likewise
     #[arg(long, value_name = "COMMAND", requires = "peer")]
     peer_start: Option<String>,
-    /// Where data directories are made; not a file system in memory, which syncs for nothing [default: the system's temporary directory]
+    /// Where data directories are made, on a disk, since a file system in memory syncs for nothing; if not given, the
+    /// system's temporary directory
     #[arg(long, value_name = "DIR")]
     data_root: Option<PathBuf>,
     /// Seconds of load of each kind on each server

@@ -54,6 +54,8 @@ pub(crate) async fn measure(bench: &mut Bench, count: u32, restarts: u32) -> Res
 #[derive(Clone, Debug, Default)]
 struct Restarts {
     times: Vec<Duration>,
+    /// The processor time used in each of them; what else the machine does shows less in it.
+    cpu: Vec<Duration>,
     memory: Memory,
 }
 
@@ -68,6 +70,7 @@ async fn restart(subject: &mut Subject, keys: &KeySpace, side: &mut Restarts) ->
         _ => keys.expect_current(last, answer).map(|()| true),
     };
     side.times.push(subject.time_restart(&draft, accept).await?);
+    side.cpu.push(subject.process.cpu()?);
     subject.quiet().await?;
     side.memory = subject.process.memory()?;
     run_to_end(subject, 1, |_| ReadBack {
@@ -102,11 +105,15 @@ impl Workload for ReadBack {
 }
 
 fn report(bench: &mut Bench, count: u32, fills: &[f64], filled: &[Memory], sides: &[Restarts]) -> Result<()> {
-    let seconds = |side: &Restarts| side.times.iter().map(Duration::as_secs_f64).collect::<Vec<_>>();
-    let each = |value: fn(&[f64]) -> f64| -> Vec<f64> { sides.iter().map(|side| value(&seconds(side))).collect() };
+    let each = |of: fn(&Restarts) -> &[Duration], statistic: fn(&[f64]) -> f64| -> Vec<f64> {
+        let seconds = |side| of(side).iter().map(Duration::as_secs_f64).collect::<Vec<_>>();
+        sides.iter().map(|side| statistic(&seconds(side))).collect()
+    };
     let times = vec![
-        Figure::new("start to consistent read", "s", &each(median)).headline(),
-        Figure::new("start to consistent read, least", "s", &each(minimum)),
+        Figure::new("start to consistent read", "s", &each(|side| &side.times, median)).headline(),
+        Figure::new("start to consistent read, least", "s", &each(|side| &side.times, minimum)),
+        Figure::new("CPU until then", "s", &each(|side| &side.cpu, median)).headline(),
+        Figure::new("CPU until then, least", "s", &each(|side| &side.cpu, minimum)),
         Figure::new("fill by txn of 64, 8 clients", "keys/s", fills),
     ];
     let restarted: Vec<_> = sides.iter().map(|side| side.memory).collect();
