@@ -149,6 +149,13 @@ impl SimDisk {
         lock(&self.0).power_left = Some(changes);
     }
 
+    /// Its power stays after all.
+    pub fn keep_power(&self) {
+        let mut inner = lock(&self.0);
+        inner.power_left = None;
+        inner.sync_fails_next = false;
+    }
+
     /// Changes how much fits.
     pub fn set_capacity(&self, bytes: u64) {
         lock(&self.0).capacity_bytes = bytes;

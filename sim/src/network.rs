@@ -22,8 +22,21 @@ struct Inner {
     cut: BTreeSet<(NodeId, NodeId)>,
     weather: Weather,
     observer: Box<dyn FnMut(NodeId, NodeId, &Rpc) + Send>,
-    tamper: Box<dyn FnMut(NodeId, &mut Rpc) + Send>,
+    tamper: Box<dyn Tamper>,
 }
+
+/// Changes messages on their way, as a broken implementation at either end would: to see that it is noticed.
+pub trait Tamper: Send {
+    /// A request that is about to reach `to`.
+    fn request(&mut self, _to: NodeId, _rpc: &mut Rpc) {}
+    /// An answer of a server to a request.
+    fn reply(&mut self, _rpc: &Rpc, _reply: &mut ReplyResult) {}
+}
+
+/// Changes nothing.
+struct Honest;
+
+impl Tamper for Honest {}
 
 /// How bad the network is.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +68,7 @@ impl SimNetwork {
             cut: BTreeSet::new(),
             weather: Weather::FAIR,
             observer: Box::new(|_, _, _| ()),
-            tamper: Box::new(|_, _| ()),
+            tamper: Box::new(Honest),
         })))
     }
 
@@ -93,13 +106,13 @@ impl SimNetwork {
         self.lock().cut.clear();
     }
 
-    /// Shows every message that is sent to `observer`: from, to, message.
+    /// Shows every message that is delivered to `observer`: from, to, message.
     pub fn observe(&self, observer: impl FnMut(NodeId, NodeId, &Rpc) + Send + 'static) {
         self.lock().observer = Box::new(observer);
     }
 
-    /// Lets `tamper` change messages on their way to a server: a broken implementation, to see that it is noticed.
-    pub fn tamper(&self, tamper: impl FnMut(NodeId, &mut Rpc) + Send + 'static) {
+    /// Lets `tamper` change messages from now on.
+    pub fn tamper(&self, tamper: impl Tamper + 'static) {
         self.lock().tamper = Box::new(tamper);
     }
 
@@ -125,13 +138,16 @@ impl SimNetwork {
         if inner.cut.contains(&(from, to)) {
             return;
         }
-        (inner.tamper)(to, &mut rpc);
         let Some((handle, host)) = inner.servers.get(&to).cloned() else {
             return;
         };
+        inner.tamper.request(to, &mut rpc);
+        (inner.observer)(from, to, &rpc);
         drop(inner);
+        let network = self.clone();
         host.spawn(async move {
-            let answer = handle.handle_rpc(from, rpc).await.map_err(TransportError::Refused);
+            let mut answer = handle.handle_rpc(from, rpc.clone()).await.map_err(TransportError::Refused);
+            network.lock().tamper.reply(&rpc, &mut answer);
             if let Some(reply) = reply {
                 // The asker may have given up.
                 let _ = reply.send(answer);
@@ -140,7 +156,6 @@ impl SimNetwork {
     }
 
     async fn call(self, from: NodeId, to: NodeId, rpc: Rpc) -> ReplyResult {
-        (self.lock().observer)(from, to, &rpc);
         let (sender, receiver) = oneshot::channel();
         let mut sender = Some(sender);
         let mut ways = self.ways();
@@ -164,7 +179,8 @@ impl SimNetwork {
     }
 }
 
-type ReplyResult = Result<RpcReply, TransportError>;
+/// What comes of a call.
+pub type ReplyResult = Result<RpcReply, TransportError>;
 
 struct Port {
     network: SimNetwork,
