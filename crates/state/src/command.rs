@@ -137,7 +137,8 @@ pub struct Registration {
     pub checks: Vec<Check>,
 }
 
-/// What to remove: the check if one is named, else the service if one is named, else the node with all that is on it.
+/// What to remove: the service with its checks if one is named, else the check if one is named, else the node with all
+/// that is on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deregistration {
     /// The node's name.

@@ -12,9 +12,12 @@
 //! - A lock index only grows for the life of a key.
 //! - Domain types carry no wire attributes; `http` and the log codec convert.
 
+mod apply;
 mod command;
+mod effects;
 mod marks;
 mod query;
+mod quote;
 mod record;
 mod records;
 mod response;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::quote::quote;
 use crate::{Check, Index, Key, KeyEntry, Node, Service, SessionId};
 
 /// The answer to a command.
@@ -54,7 +55,7 @@ pub struct TxnError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// A lock verb named a session that there is none of.
-    #[error("invalid session {0:?}")]
+    #[error("invalid session {}", quote(.0))]
     InvalidSession(String),
     /// Anything else: the message in the words that clients know.
     #[error("{0}")]

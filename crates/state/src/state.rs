@@ -1,14 +1,17 @@
-//! The state: what it answers, and how a command changes it.
+//! The state: what there is, and what it says of itself.
 //!
-//! Three numbers and four families of tables. The families keep their own indices ([`crate::tables`]); the marks keep
-//! when each topic last changed. Nothing here is ever locked: a reader holds a clone, and the one writer publishes a new
-//! clone when it is done with a batch.
+//! Some numbers and three families of tables, which keep their own indices ([`crate::tables`]); the marks keep when each
+//! topic last changed. Nothing here is ever locked: a reader holds a clone, and the one writer publishes a new clone when
+//! it is done with a batch.
 
+use std::sync::Arc;
+
+use crate::apply::Staging;
 use crate::marks::Marks;
 use crate::tables::{Catalog, Keys, Sessions};
-use crate::{Changes, Command, Header, Index, Response};
+use crate::{Header, Index};
 
-/// The replicated data. A clone costs some thirty reference counts and shares all entries.
+/// The replicated data. A clone costs some twenty reference counts and shares all entries.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     pub(crate) header: Header,
@@ -16,19 +19,14 @@ pub struct State {
     pub(crate) catalog: Catalog,
     pub(crate) sessions: Sessions,
     pub(crate) marks: Marks,
+    /// What is being restored, unseen until it is whole.
+    pub(crate) staging: Option<Arc<Staging>>,
 }
 
 impl State {
     /// An empty state.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Does what a command says and gives its answer; what it touched is added to `changes`. `log_index` is the
-    /// command's position in the log, which grows from call to call.
-    pub fn apply(&mut self, _log_index: u64, command: Command, _changes: &mut Changes) -> Response {
-        self.header.clock_ms = self.header.clock_ms.max(command.now_ms);
-        Response::Refused(crate::Refusal::Invalid("not yet".into()))
     }
 
     /// The largest index given out.

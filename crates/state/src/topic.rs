@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::tables::fold;
 use crate::{CheckStatus, Key, SessionId};
 
 /// Something that can change. Names of nodes and services are in lower case here, since they match without regard to
@@ -44,33 +45,28 @@ pub enum Topic {
 impl Topic {
     /// One node or the services on it.
     pub fn node(name: &str) -> Self {
-        Self::Node(fold(name))
+        Self::Node(fold(name).into())
     }
 
     /// The checks of one node.
     pub fn node_checks(name: &str) -> Self {
-        Self::NodeChecks(fold(name))
+        Self::NodeChecks(fold(name).into())
     }
 
     /// The instances of one service.
     pub fn service(name: &str) -> Self {
-        Self::Service(fold(name))
+        Self::Service(fold(name).into())
     }
 
     /// The health of one service.
     pub fn health(name: &str) -> Self {
-        Self::Health(fold(name))
+        Self::Health(fold(name).into())
     }
 
     /// The sessions of one node.
     pub fn node_sessions(name: &str) -> Self {
-        Self::NodeSessions(fold(name))
+        Self::NodeSessions(fold(name).into())
     }
-}
-
-/// A name as it is compared.
-pub(crate) fn fold(name: &str) -> Box<str> {
-    name.to_lowercase().into_boxed_str()
 }
 
 /// What a batch of commands touched.

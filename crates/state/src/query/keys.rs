@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Key, KeyEntry, State, TxnError, TxnOperation, TxnResult};
+use crate::{Key, KeyEntry, State};
 
 impl State {
     /// The entry of a key.
@@ -18,10 +18,5 @@ impl State {
     /// How many keys there are.
     pub fn key_count(&self) -> usize {
         self.keys.count()
-    }
-
-    /// Answers a transaction that only reads. A verb that writes is an error.
-    pub fn read_txn(&self, _operations: &[TxnOperation]) -> Result<Vec<TxnResult>, Vec<TxnError>> {
-        Ok(Vec::new())
     }
 }

@@ -17,7 +17,8 @@ impl State {
                 let tombstones = self.keys.tombstones_under(prefix.as_bytes()).map(|(_, index)| *index);
                 entries.chain(tombstones).fold(header.floor, Index::max)
             }
-            other => self.marks.get(other).unwrap_or(header.floor),
+            // What is there and was never marked came with a restore.
+            other => self.marks.get(other).unwrap_or_else(|| if self.exists(other) { 0 } else { header.floor }),
         };
         changed.max(header.restored).max(1)
     }

@@ -1,5 +1,6 @@
 //! Nodes, services and checks, with the indices that questions about them need.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::tables::{Lookup, Name, Names, Set, Table, fold};
@@ -18,8 +19,8 @@ pub(crate) struct Catalog {
     services: Table<Names<2>, Arc<Service>>,
     /// By name, node and id.
     instances: Set<Names<3>>,
-    /// How many instances have a name, under the empty tag's `None`, and how many of these have a tag. Names and tags
-    /// are as registered: `Web` and `web` are listed as two.
+    /// How many instances have a name, under `None`, and how many of them have a tag. Names and tags are as registered:
+    /// `Web` and `web` are listed as two.
     names: Table<(Name, Option<Name>), usize>,
     /// By node and id.
     checks: Table<Names<2>, Arc<Check>>,
@@ -131,4 +132,122 @@ impl Catalog {
             .take_while(move |((other, _), ())| *other == status)
             .filter_map(|((_, key), ())| self.checks.get(key))
     }
+
+    /// Puts a node in the place of the one of that name.
+    pub(crate) fn put_node(&mut self, node: Arc<Node>) {
+        let name: Name = fold(&node.name).into();
+        let id: Name = fold(&node.id).into();
+        if let Some(old) = self.nodes.insert(name.clone(), node) {
+            self.forget_node_id(&name, &old.id);
+        }
+        if !id.is_empty() {
+            self.node_ids.insert(id, name);
+        }
+    }
+
+    /// Removes a node, on which nothing is left.
+    pub(crate) fn remove_node(&mut self, name: &str) {
+        let name = fold(name);
+        if let Some(old) = self.nodes.remove(&*name) {
+            self.forget_node_id(&name, &old.id);
+        }
+    }
+
+    /// Puts a service in the place of the one of that node and id. Tells whether a name or a tag appeared or went.
+    pub(crate) fn put_service(&mut self, service: Arc<Service>) -> bool {
+        let key = Names::new([&fold(&service.node), &fold(&service.id)]);
+        let instance = instance_key(&service);
+        let appeared = self.add_names(&service);
+        let went = match self.services.insert(key, service) {
+            Some(old) => {
+                self.instances.remove(&instance_key(&old));
+                self.remove_names(&old)
+            }
+            None => false,
+        };
+        self.instances.insert(instance, ());
+        appeared || went
+    }
+
+    /// Removes a service. Tells whether a name or a tag went.
+    pub(crate) fn remove_service(&mut self, node: &str, id: &str) -> bool {
+        let Some(old) = self.services.remove(&Lookup([&fold(node), &fold(id)])) else { return false };
+        self.instances.remove(&instance_key(&old));
+        self.remove_names(&old)
+    }
+
+    /// Puts a check in the place of the one of that node and id.
+    pub(crate) fn put_check(&mut self, check: Arc<Check>) {
+        let key = Names::new([&fold(&check.node), &fold(&check.id)]);
+        if let Some(old) = self.checks.insert(key.clone(), check.clone()) {
+            self.remove_check_indices(&key, &old);
+        }
+        let [node, id] = &key.0;
+        self.checks_by_instance.insert(Names([node.clone(), fold(&check.service_id).into(), id.clone()]), ());
+        if !check.service_name.is_empty() {
+            self.checks_by_service.insert(Names([fold(&check.service_name).into(), node.clone(), id.clone()]), ());
+        }
+        self.checks_by_status.insert((check.status, key), ());
+    }
+
+    /// Removes a check.
+    pub(crate) fn remove_check(&mut self, node: &str, id: &str) {
+        let key = Names::new([&fold(node), &fold(id)]);
+        if let Some(old) = self.checks.remove(&key) {
+            self.remove_check_indices(&key, &old);
+        }
+    }
+
+    fn remove_check_indices(&mut self, key: &Names<2>, old: &Check) {
+        let [node, id] = &key.0;
+        self.checks_by_instance.remove(&Lookup([node, &fold(&old.service_id), id]));
+        self.checks_by_service.remove(&Lookup([&fold(&old.service_name), node, id]));
+        self.checks_by_status.remove(&(old.status, key.clone()));
+    }
+
+    fn forget_node_id(&mut self, name: &str, id: &str) {
+        let id = fold(id);
+        if self.node_ids.get(&*id).is_some_and(|owner| **owner == *name) {
+            self.node_ids.remove(&*id);
+        }
+    }
+
+    /// Counts an instance's name and tags; tells whether one of them is new.
+    fn add_names(&mut self, service: &Service) -> bool {
+        let mut appeared = false;
+        for key in counted_names(service) {
+            let count = self.names.get(&key).copied().unwrap_or(0);
+            appeared |= count == 0;
+            self.names.insert(key, count + 1);
+        }
+        appeared
+    }
+
+    /// Takes an instance's name and tags from the counts; tells whether one of them was the last.
+    fn remove_names(&mut self, service: &Service) -> bool {
+        let mut went = false;
+        for key in counted_names(service) {
+            match self.names.get(&key).copied().unwrap_or(0) {
+                0 | 1 => {
+                    self.names.remove(&key);
+                    went = true;
+                }
+                count => {
+                    self.names.insert(key, count - 1);
+                }
+            }
+        }
+        went
+    }
+}
+
+fn instance_key(service: &Service) -> Names<3> {
+    Names::new([&fold(&service.name), &fold(&service.node), &fold(&service.id)])
+}
+
+/// What an instance counts for: its name, and its name with each tag, once.
+fn counted_names(service: &Service) -> BTreeSet<(Name, Option<Name>)> {
+    let name: Name = (&*service.name).into();
+    let tags = service.tags.iter().map(|tag| Some(Name::from(&**tag)));
+    std::iter::once(None).chain(tags).map(|tag| (name.clone(), tag)).collect()
 }

@@ -40,6 +40,11 @@ impl Keys {
         self.entries.iter()
     }
 
+    /// The last key.
+    pub(crate) fn last(&self) -> Option<&Key> {
+        self.entries.last().map(|(key, _)| key)
+    }
+
     /// When a key that is not there was deleted, unless that is forgotten.
     pub(crate) fn tombstone(&self, key: &[u8]) -> Option<Index> {
         self.tombstones.get(key).copied()
@@ -59,6 +64,61 @@ impl Keys {
         self.held_by.from(&from).take_while(move |((holder, _), ())| *holder == session).map(|((_, key), ())| key)
     }
 
+    /// Puts an entry in the place of what was there, a tombstone included.
+    pub(crate) fn put(&mut self, key: Key, entry: Arc<KeyEntry>) {
+        let now = entry.session;
+        let old = self.entries.insert(key.clone(), entry);
+        self.hold(&key, old.as_ref().and_then(|old| old.session), now);
+        if old.is_none() {
+            self.forget_tombstone(&key);
+        }
+    }
+
+    /// Puts entries, keys in growing order, none of them there yet. See [`Table::extend_sorted`].
+    pub(crate) fn extend_sorted(&mut self, entries: Vec<(Key, Arc<KeyEntry>)>) {
+        for (key, entry) in &entries {
+            self.hold(key, None, entry.session);
+            self.forget_tombstone(key);
+        }
+        self.entries.extend_sorted(entries);
+    }
+
+    /// Deletes a key and leaves a tombstone.
+    pub(crate) fn delete(&mut self, key: &Key, index: Index) {
+        if let Some(old) = self.entries.remove(key) {
+            self.hold(key, old.session, None);
+            self.put_tombstone(key.clone(), index);
+        }
+    }
+
+    /// Leaves a tombstone for a key that is not there.
+    pub(crate) fn put_tombstone(&mut self, key: Key, index: Index) {
+        self.forget_tombstone(&key);
+        self.tombstones.insert(key.clone(), index);
+        self.tombstones_by_index.insert((index, key), ());
+    }
+
+    /// Forgets the oldest tombstone if it is not younger than `up_to`, and gives its index.
+    pub(crate) fn reap_tombstone(&mut self, up_to: Index) -> Option<Index> {
+        let (oldest, ()) = self.tombstones_by_index.first()?;
+        let (index, key) = oldest.clone();
+        if index > up_to {
+            return None;
+        }
+        self.forget_tombstone(&key);
+        Some(index)
+    }
+
+    /// All tombstones.
+    pub(crate) fn tombstones(&self) -> impl Iterator<Item = (&Key, &Index)> + use<'_> {
+        self.tombstones.iter()
+    }
+
+    /// All locks that are held: by whom, and which key.
+    pub(crate) fn holds(&self) -> impl Iterator<Item = &(SessionId, Key)> + use<'_> {
+        self.held_by.keys()
+    }
+
     /// Until when a key can't be acquired; 0 if it can.
     pub(crate) fn delayed_until(&self, key: &[u8]) -> u64 {
         self.delays.get(key).copied().unwrap_or(0)
@@ -67,6 +127,35 @@ impl Keys {
     /// All lock delays.
     pub(crate) fn delays(&self) -> impl Iterator<Item = (&Key, &u64)> + use<'_> {
         self.delays.iter()
+    }
+
+    /// Lets a key not be acquired before that time.
+    pub(crate) fn delay(&mut self, key: Key, until_ms: u64) {
+        self.delays.insert(key, until_ms);
+    }
+
+    /// Forgets the delay of a key.
+    pub(crate) fn end_delay(&mut self, key: &Key) {
+        self.delays.remove(key);
+    }
+
+    /// Moves the session that holds a key's lock in the index of holders.
+    fn hold(&mut self, key: &Key, from: Option<SessionId>, to: Option<SessionId>) {
+        if from == to {
+            return;
+        }
+        if let Some(from) = from {
+            self.held_by.remove(&(from, key.clone()));
+        }
+        if let Some(to) = to {
+            self.held_by.insert((to, key.clone()), ());
+        }
+    }
+
+    fn forget_tombstone(&mut self, key: &Key) {
+        if let Some(index) = self.tombstones.remove(key) {
+            self.tombstones_by_index.remove(&(index, key.clone()));
+        }
     }
 }
 

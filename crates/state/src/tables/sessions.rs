@@ -46,14 +46,14 @@ impl Sessions {
     }
 
     /// Adds a session that is not there.
-    pub(crate) fn put(&mut self, session: Session) {
+    pub(crate) fn put(&mut self, session: Arc<Session>) {
         let id = session.id;
         let node: Name = fold(&session.node).into();
         for check in session.checks() {
             self.by_check.insert((node.clone(), fold(check).into(), id.get()), ());
         }
         self.by_node.insert((node, id.get()), ());
-        self.all.insert(id, Arc::new(session));
+        self.all.insert(id, session);
     }
 
     /// Removes a session.
