@@ -1,0 +1,167 @@
+//! The stream under hyper, which counts what passes so that the connection knows when it may leave hyper, and when the
+//! client has gone quiet.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, Bytes};
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::reply::Reply;
+
+/// An answer that is yet to come.
+pub(super) type Answer = Pin<Box<dyn Future<Output = Reply> + Send>>;
+
+/// A stream, with bytes in front of it that were read already.
+pub(super) struct Wire {
+    stream: TokioIo<TcpStream>,
+    before: Bytes,
+    traffic: Arc<Traffic>,
+}
+
+/// What passed over a connection, and what its request is doing. Only its own task writes it.
+#[derive(Default)]
+pub(super) struct Traffic {
+    /// How often something was read.
+    reads: AtomicU64,
+    /// How often that was when the last request was answered: more is the beginning of a next one.
+    reads_accounted: AtomicU64,
+    bytes_written: AtomicU64,
+    /// Whether hyper has been writing and has not yet said that all of it is out.
+    unflushed: AtomicBool,
+    handling: AtomicBool,
+    parked: Mutex<Option<Answer>>,
+}
+
+impl Wire {
+    pub(super) fn new(stream: TcpStream, before: Bytes) -> Self {
+        Self { stream: TokioIo::new(stream), before, traffic: Arc::default() }
+    }
+
+    pub(super) fn traffic(&self) -> Arc<Traffic> {
+        self.traffic.clone()
+    }
+
+    /// The stream, once hyper has let go of it and taken all that was read before.
+    pub(super) fn into_stream(self) -> TcpStream {
+        self.stream.into_inner()
+    }
+}
+
+impl Traffic {
+    /// A request has arrived.
+    pub(super) fn begin(&self) {
+        self.handling.store(true, Ordering::Relaxed);
+    }
+
+    /// Its answer is given to hyper.
+    pub(super) fn end(&self) {
+        self.handling.store(false, Ordering::Relaxed);
+        self.reads_accounted.store(self.reads.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// The request waits for this answer and can leave hyper.
+    pub(super) fn park(&self, answer: Answer) {
+        *self.parked.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+    }
+
+    /// The parked answer, if the connection can leave hyper now.
+    pub(super) fn take_parked(&self) -> Option<Answer> {
+        if self.unflushed.load(Ordering::Relaxed) || !self.handling.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// What the connection waits for.
+    pub(super) fn waiting(&self) -> Waiting {
+        if self.unflushed.load(Ordering::Relaxed) {
+            Waiting::ForClientToRead { bytes_written: self.bytes_written.load(Ordering::Relaxed) }
+        } else if self.handling.load(Ordering::Relaxed) {
+            Waiting::ForHandler
+        } else if self.reads.load(Ordering::Relaxed) > self.reads_accounted.load(Ordering::Relaxed) {
+            Waiting::ForHead
+        } else {
+            Waiting::ForRequest
+        }
+    }
+}
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waiting {
+    /// A next request; nothing of it has arrived.
+    ForRequest,
+    /// The rest of a request's head.
+    ForHead,
+    /// The server itself.
+    ForHandler,
+    /// The client to take what was written; how much it has taken so far.
+    ForClientToRead { bytes_written: u64 },
+}
+
+impl Read for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.before.is_empty() {
+            ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
+        } else {
+            let count = buffer.remaining().min(this.before.len());
+            buffer.put_slice(&this.before[..count]);
+            this.before.advance(count);
+        }
+        this.traffic.reads.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Wire {
+    fn wrote(&self, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.traffic.unflushed.store(true, Ordering::Relaxed);
+        if let Poll::Ready(Ok(count)) = &result {
+            self.traffic.bytes_written.fetch_add(*count as u64, Ordering::Relaxed);
+        }
+        result
+    }
+}
+
+impl Write for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.wrote(result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.wrote(result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Hyper flushes the stream only after it has written all that it had.
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.traffic.unflushed.store(false, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,178 @@
+//! From a request to its answer: the checks that come before any route, the route, and what all answers of a route share.
+//!
+//! The order is Consul's, since it decides which of several errors a client sees: characters that can't be printed, a
+//! path that is not clean, an unknown path, a query that can't be read, `OPTIONS` and other methods, then the route.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION, VARY};
+use hyper::{Method, Request, StatusCode};
+use tokio::time::Instant;
+
+use crate::gzip;
+use crate::path;
+use crate::query::Parameters;
+use crate::questions;
+use crate::reply::{self, Body, Refused, Reply};
+use crate::request::Call;
+use crate::routes::{self, Action, Found, Outcome, Route};
+use crate::server::Shared;
+
+/// Answers a request, or parks it.
+pub(crate) async fn answer(server: Arc<Shared>, request: Request<Incoming>) -> Outcome {
+    let (head, body) = request.into_parts();
+    let (route, rest_at) = match find_route(&head) {
+        Ok(found) => found,
+        Err(reply) => return Outcome::Ready(reply),
+    };
+    let dressing = Dressing { gzip: gzip::is_accepted(&head.headers) };
+    let (place, action) = match find_action(route, &head) {
+        Ok(found) => found,
+        Err(reply) => return Outcome::Ready(dressing.put_on(reply)),
+    };
+    let started = Instant::now();
+    let log = log_line(&head);
+    let call = Call { server: server.clone(), head, body, rest_at };
+    let outcome = match action {
+        Action::Ask(parse) => questions::answer(call, parse, dressing.gzip).await,
+        Action::Do(handler) => handler(call).await.unwrap_or_else(|refused| Outcome::Ready(refused.into_reply())),
+    };
+    let finish = move |server: &Shared, reply: Reply| {
+        let elapsed = started.elapsed();
+        server.route_metrics.record(route, place, elapsed);
+        if let Some(line) = &log {
+            tracing::debug!(request = line, status = reply.status().as_u16(), ?elapsed, "answered");
+        }
+        dressing.put_on(reply)
+    };
+    match outcome {
+        Outcome::Ready(reply) => Outcome::Ready(finish(&server, reply)),
+        Outcome::Parked(answer) => Outcome::Parked(Box::pin(async move {
+            let reply = answer.await;
+            finish(&server, reply)
+        })),
+    }
+}
+
+/// The route of a request, or the answer if it has none.
+fn find_route(head: &hyper::http::request::Parts) -> Result<(&'static Route, usize), Reply> {
+    let raw = head.uri.path();
+    let Ok(decoded) = path::decode(raw.as_bytes()) else {
+        return Err(reply::text(StatusCode::BAD_REQUEST, "400 Bad Request"));
+    };
+    if !path::is_printable(&decoded) {
+        return Err(reply::empty(StatusCode::BAD_REQUEST));
+    }
+    if raw == "*" && head.method == Method::OPTIONS {
+        return Err(reply::empty(StatusCode::OK));
+    }
+    if let Some(clean) = path::cleaned(raw) {
+        return Err(redirect(head, &clean));
+    }
+    match routes::find(raw) {
+        Found::Route(route, rest_at) => Ok((route, rest_at)),
+        Found::SlashMissing => Err(redirect(head, &format!("{raw}/"))),
+        Found::Nothing => Err(no_route(raw)),
+    }
+}
+
+/// What is done for the method, or the answer if that is nothing.
+fn find_action(route: &'static Route, head: &hyper::http::request::Parts) -> Result<(usize, Action), Reply> {
+    if Parameters::parse(head.uri.query().unwrap_or("")).is_err() {
+        return Err(reply::empty(StatusCode::INTERNAL_SERVER_ERROR));
+    }
+    if let Some(found) = route.action(&head.method) {
+        return Ok(found);
+    }
+    let mut refusal = match head.method {
+        Method::OPTIONS => reply::empty(StatusCode::OK),
+        _ => reply::text(StatusCode::METHOD_NOT_ALLOWED, format!("method {} not allowed", head.method)),
+    };
+    if let Ok(allow) = HeaderValue::from_str(&route.allow()) {
+        refusal.headers_mut().insert(ALLOW, allow);
+    }
+    Err(refusal)
+}
+
+fn no_route(path: &str) -> Reply {
+    if path == "/" {
+        return reply::text(
+            StatusCode::OK,
+            "Consul Agent: UI disabled. To enable, set ui_config.enabled=true in the agent configuration and restart.",
+        );
+    }
+    let text = match path.contains("/v1/") {
+        true => "Invalid URL path: not a recognized HTTP API endpoint\n",
+        false => "Invalid URL path: if attempting to use the HTTP API, ensure the path starts with '/v1/'\n",
+    };
+    reply::text(StatusCode::NOT_FOUND, text)
+}
+
+/// Sends the client to another path, with the same query.
+fn redirect(head: &hyper::http::request::Parts, path: &str) -> Reply {
+    let target = match head.uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    let mut reply = reply::empty(StatusCode::TEMPORARY_REDIRECT);
+    if head.method == Method::GET || head.method == Method::HEAD {
+        let escaped = target
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+            .replace('"', "&#34;")
+            .replace('\'', "&#39;");
+        let body = format!("<a href=\"{escaped}\">Temporary Redirect</a>.\n\n");
+        *reply.body_mut() = Body::Whole(Bytes::from(body));
+        reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    }
+    match HeaderValue::from_str(&target) {
+        Ok(location) => {
+            reply.headers_mut().insert(LOCATION, location);
+            reply
+        }
+        Err(_) => Refused::bad_request("the path can't be cleaned").into_reply(),
+    }
+}
+
+/// The request for the log, if anybody reads it: its token is left out.
+fn log_line(head: &hyper::http::request::Parts) -> Option<String> {
+    if !tracing::enabled!(tracing::Level::DEBUG) {
+        return None;
+    }
+    let mut line = format!("{} {}", head.method, head.uri.path());
+    let mut separator = '?';
+    for (name, value) in Parameters::parse(head.uri.query().unwrap_or("")).unwrap_or_default().iter() {
+        line.push(separator);
+        line.push_str(&name);
+        line.push('=');
+        line.push_str(if name == "token" { "<hidden>" } else { &value });
+        separator = '&';
+    }
+    Some(line)
+}
+
+/// What all answers of a route share.
+#[derive(Clone, Copy)]
+struct Dressing {
+    /// Whether the client takes gzip.
+    gzip: bool,
+}
+
+impl Dressing {
+    fn put_on(self, mut reply: Reply) -> Reply {
+        if self.gzip && !reply.headers().contains_key(CONTENT_ENCODING) {
+            if let Body::Whole(bytes) = reply.body()
+                && bytes.len() >= gzip::BYTES_MIN
+            {
+                *reply.body_mut() = Body::Whole(gzip::compress(bytes));
+                reply.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            }
+        }
+        reply.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+        reply.headers_mut().insert(reply::DEFAULT_ACL_POLICY, HeaderValue::from_static("allow"));
+        reply
+    }
+}

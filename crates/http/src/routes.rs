@@ -1,0 +1,201 @@
+//! The one table of routes: which path is answered by what, and how a path finds its route.
+//!
+//! A pattern that ends with a slash takes all paths under it, the longest such pattern wins, and any other pattern takes
+//! its own path only, as in Go's `ServeMux`. The two busiest routes are tried first, without a search.
+//!
+//! A route has one *action* for each of its methods. [`Action::Ask`] turns the request into a question about the state,
+//! which is then answered, parked or shared by `questions`; [`Action::Do`] is a handler of its own.
+
+mod acl;
+mod agent;
+mod agent_metrics;
+pub(crate) mod catalog;
+mod event;
+mod filtering;
+pub(crate) mod health;
+pub(crate) mod kv;
+mod not_yet;
+mod registration;
+pub(crate) mod session;
+mod snapshot;
+mod status;
+mod table;
+mod txn;
+mod views;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::LazyLock;
+
+use hyper::Method;
+use quorate_node::ProposeError;
+use quorate_state::Response;
+
+use crate::questions::Ask;
+use crate::reply::{Refused, Reply};
+use crate::request::Call;
+
+/// What a handler of its own gives: an answer now, or one that a parked request waits for.
+pub(crate) enum Outcome {
+    /// The answer.
+    Ready(Reply),
+    /// The request is parked: its answer may take minutes.
+    Parked(Pin<Box<dyn Future<Output = Reply> + Send>>),
+}
+
+/// The work of a handler.
+pub(crate) type Doing = Pin<Box<dyn Future<Output = Result<Outcome, Refused>> + Send>>;
+
+/// What is done for a method.
+#[derive(Clone, Copy)]
+pub(crate) enum Action {
+    /// The request is a question about the state.
+    Ask(fn(&Call) -> Result<Ask, Refused>),
+    /// Anything else.
+    Do(fn(Call) -> Doing),
+}
+
+/// A route.
+pub(crate) struct Route {
+    /// Its path; with a slash at the end, all paths under it.
+    pub(crate) pattern: &'static str,
+    /// What is done for each method, in the order in which `Allow` names them.
+    pub(crate) actions: &'static [(Method, Action)],
+    /// Its place among all routes, which numbers its metrics.
+    pub(crate) number: usize,
+}
+
+impl Route {
+    /// What is done for a method, with its place among the route's methods.
+    pub(crate) fn action(&self, method: &Method) -> Option<(usize, Action)> {
+        let place = self.actions.iter().position(|(other, _)| other == method)?;
+        Some((place, self.actions[place].1))
+    }
+
+    /// The value of `Allow`.
+    pub(crate) fn allow(&self) -> String {
+        self.actions.iter().fold("OPTIONS".to_owned(), |allow, (method, _)| allow + "," + method.as_str())
+    }
+}
+
+/// All routes, sorted by pattern.
+static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
+    let mut entries: Vec<_> = table::entries().collect();
+    entries.sort_by_key(|(pattern, _)| *pattern);
+    let numbered = entries.into_iter().enumerate();
+    numbered.map(|(number, (pattern, actions))| Route { pattern, actions, number }).collect()
+});
+
+static KV: LazyLock<&Route> = LazyLock::new(|| exactly("/v1/kv/").unwrap_or(&ROUTES[0]));
+static HEALTH_SERVICE: LazyLock<&Route> = LazyLock::new(|| exactly("/v1/health/service/").unwrap_or(&ROUTES[0]));
+
+/// All routes.
+pub(crate) fn all() -> &'static [Route] {
+    &ROUTES
+}
+
+/// Where a path leads.
+pub(crate) enum Found {
+    /// To a route; the number is where the raw path goes on behind its pattern.
+    Route(&'static Route, usize),
+    /// The route's pattern is this path and a slash.
+    SlashMissing,
+    /// Nowhere.
+    Nothing,
+}
+
+/// Finds the route of a clean raw path.
+pub(crate) fn find(path: &str) -> Found {
+    for hot in [*KV, *HEALTH_SERVICE] {
+        if path.starts_with(hot.pattern) {
+            return Found::Route(hot, hot.pattern.len());
+        }
+    }
+    if let Some(route) = exactly(path) {
+        return Found::Route(route, path.len());
+    }
+    for (slash, _) in path.rmatch_indices('/') {
+        if let Some(route) = exactly(&path[..=slash]) {
+            return Found::Route(route, slash + 1);
+        }
+    }
+    if exactly(&format!("{path}/")).is_some() { Found::SlashMissing } else { Found::Nothing }
+}
+
+fn exactly(pattern: &str) -> Option<&'static Route> {
+    let place = ROUTES.binary_search_by(|route| route.pattern.cmp(pattern)).ok()?;
+    Some(&ROUTES[place])
+}
+
+/// Checks the answer to a command that only has to be done.
+fn done(response: Response) -> Result<(), Refused> {
+    match response {
+        Response::Done => Ok(()),
+        Response::Refused(refusal) => Err(Refused::internal(refusal.to_string())),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// The state answered what it never answers to this command.
+fn unexpected(response: &Response) -> Refused {
+    tracing::error!(?response, "the state gave an answer that does not belong to the command");
+    Refused::internal("the state gave an answer that does not belong to the request")
+}
+
+impl From<ProposeError> for Refused {
+    fn from(error: ProposeError) -> Self {
+        match &error {
+            ProposeError::NotLeader { leader: None } => Self::internal("No cluster leader"),
+            ProposeError::NotLeader { leader: Some((_, leader)) } => Self::internal(format!(
+                "this server is not the leader, so it did not take the write; {} at {} is",
+                leader.name, leader.address
+            )),
+            ProposeError::Overloaded { .. } => Self::overloaded(error.to_string()),
+            ProposeError::TooLarge { .. } => Self::too_large(error.to_string()),
+            ProposeError::DiskFull => {
+                Self::internal("the disk of the server is full: the write did not take place; reads go on")
+            }
+            ProposeError::LeadershipLost | ProposeError::Timeout { .. } | ProposeError::Stopped { .. } => {
+                Self::internal(error.to_string())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern_of(path: &str) -> Option<(&'static str, usize)> {
+        match find(path) {
+            Found::Route(route, rest_at) => Some((route.pattern, rest_at)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn paths_find_their_routes() {
+        assert_eq!(pattern_of("/v1/kv/a/b"), Some(("/v1/kv/", 7)));
+        assert_eq!(pattern_of("/v1/kv/"), Some(("/v1/kv/", 7)));
+        assert_eq!(pattern_of("/v1/health/service/web"), Some(("/v1/health/service/", 19)));
+        assert_eq!(pattern_of("/v1/catalog/nodes"), Some(("/v1/catalog/nodes", 17)));
+        assert_eq!(pattern_of("/v1/acl/policy/name/x"), Some(("/v1/acl/policy/name/", 20)));
+        assert_eq!(pattern_of("/v1/acl/policy/x/y"), Some(("/v1/acl/policy/", 15)));
+        for path in ["/", "/v1", "/v1/", "/v1/catalog/nodes/", "/v1/nothing", "/v2/kv/a"] {
+            assert_eq!(pattern_of(path), None, "{path}");
+        }
+        assert!(matches!(find("/v1/kv"), Found::SlashMissing));
+        assert!(matches!(find("/v1/nothing"), Found::Nothing));
+    }
+
+    #[test]
+    fn no_pattern_is_there_twice() {
+        assert!(all().windows(2).all(|pair| pair[0].pattern < pair[1].pattern));
+        assert_eq!((KV.pattern, HEALTH_SERVICE.pattern), ("/v1/kv/", "/v1/health/service/"));
+    }
+
+    #[test]
+    fn allow_names_options_first() {
+        assert_eq!(KV.allow(), "OPTIONS,GET,PUT,DELETE");
+    }
+}

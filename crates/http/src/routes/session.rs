@@ -1,0 +1,261 @@
+//! Sessions: `/v1/session/`.
+
+use quorate_api::session::LockDelay;
+use quorate_api::{ServiceCheck, SessionCreate, SessionCreated, go_json};
+use quorate_base::duration::GoDuration;
+use quorate_state::{
+    Operation, Response, ServiceCheckReference, Session, SessionBehavior, SessionId, SessionReference, Stamp, State,
+    Topic,
+};
+
+use super::{Action, Doing, Outcome, views};
+use crate::answers::Encoded;
+use crate::encode;
+use crate::questions::{Ask, LARGE_ENTRIES, Manner, Question};
+use crate::reply::Refused;
+use crate::request::{self, Call};
+use crate::settings::Settings;
+
+pub(super) const CREATE: Action = Action::Do(|call| Box::pin(create(call)) as Doing);
+pub(super) const DESTROY: Action = Action::Do(|call| Box::pin(destroy(call)) as Doing);
+pub(super) const RENEW: Action = Action::Do(|call| Box::pin(renew(call)) as Doing);
+pub(super) const INFO: Action = Action::Ask(ask_info);
+pub(super) const NODE: Action = Action::Ask(ask_node);
+pub(super) const LIST: Action = Action::Ask(ask_list);
+
+/// The check that every agent has, by which sessions live if they name no other.
+const DEFAULT_CHECK: &str = "serfHealth";
+/// How long the keys of an ended session can't be acquired, if it does not say.
+const DEFAULT_LOCK_DELAY: GoDuration = GoDuration(15 * GoDuration::SECOND.0);
+
+const MISSING_SESSION: &str = "Missing session";
+
+/// A question about sessions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum SessionQuestion {
+    /// One session; none if what the client named can't be one.
+    One(Option<SessionId>),
+    /// Those of a node.
+    OnNode(Box<str>),
+    /// All.
+    All,
+}
+
+impl SessionQuestion {
+    pub(crate) const MANNER: Manner =
+        Manner { tells_consistency: false, tells_on_error: true, tells_cache: false, is_kept: false };
+
+    pub(crate) fn topics(&self) -> Vec<Topic> {
+        match self {
+            Self::One(Some(id)) => vec![Topic::Session(*id)],
+            Self::One(None) => Vec::new(),
+            Self::OnNode(node) => vec![Topic::node_sessions(node)],
+            Self::All => vec![Topic::Sessions],
+        }
+    }
+
+    pub(crate) fn is_large(&self, state: &State) -> bool {
+        match self {
+            Self::One(_) => false,
+            Self::OnNode(node) => state.sessions_on(node).nth(LARGE_ENTRIES).is_some(),
+            Self::All => state.sessions().nth(LARGE_ENTRIES).is_some(),
+        }
+    }
+
+    pub(crate) fn evaluate(&self, state: &State, pretty: bool) -> Encoded {
+        Encoded::json(match self {
+            Self::One(id) => {
+                let session = id.and_then(|id| state.session(id));
+                encode::list(session.into_iter().map(|session| views::session(session)), pretty)
+            }
+            Self::OnNode(node) => encode::list(state.sessions_on(node).map(|session| views::session(session)), pretty),
+            Self::All => encode::list(state.sessions().map(|session| views::session(session)), pretty),
+        })
+    }
+}
+
+fn ask_info(call: &Call) -> Result<Ask, Refused> {
+    let options = call.options()?;
+    call.refuse_namespace()?;
+    let id = SessionReference(call.named(MISSING_SESSION)?).id();
+    Ok(Ask { question: Question::Session(SessionQuestion::One(id)), options, refused: None })
+}
+
+fn ask_node(call: &Call) -> Result<Ask, Refused> {
+    let options = call.options()?;
+    call.refuse_namespace()?;
+    let node = call.named("Missing node name")?.into();
+    Ok(Ask { question: Question::Session(SessionQuestion::OnNode(node)), options, refused: None })
+}
+
+fn ask_list(call: &Call) -> Result<Ask, Refused> {
+    let options = call.options()?;
+    call.refuse_namespace()?;
+    Ok(Ask { question: Question::Session(SessionQuestion::All), options, refused: None })
+}
+
+async fn create(mut call: Call) -> Result<Outcome, Refused> {
+    call.refuse_namespace()?;
+    let mut wanted = SessionCreate::default();
+    // Consul reads a body only if its length was told; clients that send none rely on the defaults.
+    if call.has_sized_body() {
+        let body = call.take_json_body().await?;
+        wanted = go_json::from_slice(&body)
+            .map_err(|error| Refused::bad_request(format!("Request decode failed: {error}")))?;
+    }
+    call.refuse_other_datacenter()?;
+    let id = loop {
+        if let Some(id) = SessionId::new(call.server.node.host().random.uuid()) {
+            break id;
+        }
+    };
+    let session = session_of(wanted, id, &call.server.settings)?;
+    let _timer = call.server.timers.session_apply.start();
+    match call.server.node.propose(Operation::SessionCreate(session)).await? {
+        Response::Session(id) => Ok(Outcome::Ready(call.json(&SessionCreated { id: id.to_string().into() }))),
+        Response::Refused(refusal) => Err(Refused::internal(format!("apply failed: {refusal}"))),
+        other => Err(super::unexpected(&other)),
+    }
+}
+
+/// The session that a client wants, with the defaults filled in.
+fn session_of(wanted: SessionCreate, id: SessionId, settings: &Settings) -> Result<Session, Refused> {
+    let node = wanted.node.unwrap_or_else(|| settings.node_name.clone());
+    if node.is_empty() {
+        return Err(Refused::internal("Must provide Node"));
+    }
+    let behavior = match wanted.behavior.as_deref() {
+        None | Some("" | "release") => SessionBehavior::Release,
+        Some("delete") => SessionBehavior::Delete,
+        Some(other) => return Err(Refused::internal(format!("Invalid Behavior setting '{other}'"))),
+    };
+    let ttl = time_to_live(&wanted.ttl, settings)?;
+    let LockDelay(lock_delay) = wanted.lock_delay.unwrap_or(LockDelay(DEFAULT_LOCK_DELAY));
+    let reference = |check: ServiceCheck| ServiceCheckReference { id: check.id, namespace: check.namespace };
+    Ok(Session {
+        id,
+        name: wanted.name,
+        node,
+        // A negative delay is none.
+        lock_delay_ns: u64::try_from(lock_delay.0).unwrap_or(0),
+        behavior,
+        ttl: wanted.ttl,
+        ttl_ms: ttl.as_ms(),
+        node_checks: node_checks(wanted.node_checks, wanted.checks),
+        service_checks: wanted.service_checks.unwrap_or_default().into_iter().map(reference).collect(),
+        stamp: Stamp::default(),
+    })
+}
+
+/// The checks of the node by which a session lives. `Checks` is the older name of `NodeChecks`, and an empty one of
+/// either means none.
+fn node_checks(node_checks: Option<Vec<String>>, checks: Option<Vec<String>>) -> Vec<String> {
+    let default = || vec![DEFAULT_CHECK.to_owned()];
+    let checks = checks.unwrap_or_else(default);
+    if checks.is_empty() {
+        return Vec::new();
+    }
+    let mut all = node_checks.unwrap_or_else(default);
+    if checks != default() && !all.is_empty() {
+        let more: Vec<_> = checks.into_iter().filter(|check| !all.contains(check)).collect();
+        all.extend(more);
+    }
+    all
+}
+
+fn time_to_live(text: &str, settings: &Settings) -> Result<GoDuration, Refused> {
+    if text.is_empty() {
+        return Ok(GoDuration(0));
+    }
+    let ttl =
+        GoDuration::parse(text).map_err(|error| Refused::internal(format!("Session TTL '{text}' invalid: {error}")))?;
+    let (min, max) = (settings.session_ttl_min, settings.session_ttl_max);
+    if ttl != GoDuration(0) && !(min..=max).contains(&ttl) {
+        let text = format!("Invalid Session TTL '{}', must be between [{min}={max}]", ttl.0);
+        return Err(Refused::internal(text));
+    }
+    Ok(ttl)
+}
+
+async fn destroy(call: Call) -> Result<Outcome, Refused> {
+    call.refuse_namespace()?;
+    let reference = SessionReference(call.named(MISSING_SESSION)?);
+    call.refuse_other_datacenter()?;
+    // What can't be a session is not there, and that is no error.
+    if let Some(id) = reference.id() {
+        let _timer = call.server.timers.session_apply.start();
+        super::done(call.server.node.propose(Operation::SessionDestroy(id)).await?)?;
+    }
+    Ok(Outcome::Ready(call.json(&true)))
+}
+
+async fn renew(call: Call) -> Result<Outcome, Refused> {
+    let options = call.options()?;
+    call.refuse_namespace()?;
+    let name = call.named(MISSING_SESSION)?;
+    if options.other_datacenter {
+        return Err(request::no_path());
+    }
+    let _timer = call.server.timers.session_renew.start();
+    let session = match SessionReference(name.clone()).id() {
+        Some(id) => call.server.node.renew_session(id).await?,
+        None => None,
+    };
+    match session {
+        Some(session) => Ok(Outcome::Ready(call.json(&[views::session(&session)]))),
+        None => Err(Refused::not_found(format!("Session id '{name}' not found"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(body: &str) -> Result<Session, String> {
+        let settings = Settings { node_name: "n1".into(), ..Settings::default() };
+        let wanted = go_json::from_slice(body.as_bytes()).unwrap();
+        let id = SessionId::new(uuid::Uuid::from_u128(1)).unwrap();
+        session_of(wanted, id, &settings).map_err(|refused| refused.text.into_owned())
+    }
+
+    #[test]
+    fn checks_have_an_older_name() {
+        for (body, checks) in [
+            ("{}", &["serfHealth"][..]),
+            (r#"{"Checks":[]}"#, &[]),
+            (r#"{"NodeChecks":[]}"#, &[]),
+            (r#"{"Checks":["a"]}"#, &["serfHealth", "a"]),
+            (r#"{"NodeChecks":["a"]}"#, &["a"]),
+            (r#"{"NodeChecks":["a"],"checks":["a","b"]}"#, &["a", "b"]),
+            (r#"{"NodeChecks":[],"Checks":["b"]}"#, &[]),
+        ] {
+            assert_eq!(session(body).unwrap().node_checks, checks, "{body}");
+        }
+    }
+
+    #[test]
+    fn times_to_live_have_bounds() {
+        assert_eq!(session(r#"{"ttl":"15.0s"}"#).unwrap().ttl_ms, 15_000);
+        assert_eq!(session(r#"{"TTL":"0s"}"#).unwrap().ttl_ms, 0);
+        for (ttl, text) in [
+            ("9s", "Invalid Session TTL '9000000000', must be between [10s=24h0m0s]"),
+            ("-5s", "Invalid Session TTL '-5000000000', must be between [10s=24h0m0s]"),
+            ("x", r#"Session TTL 'x' invalid: time: invalid duration "x""#),
+        ] {
+            assert_eq!(session(&format!(r#"{{"TTL":"{ttl}"}}"#)).unwrap_err(), text);
+        }
+    }
+
+    #[test]
+    fn lock_delays_may_be_zero_but_not_less() {
+        for (body, ns) in [
+            ("{}", 15_000_000_000),
+            (r#"{"LockDelay":0}"#, 0),
+            (r#"{"LockDelay":"0.001s"}"#, 1_000_000),
+            (r#"{"LockDelay":5}"#, 5_000_000_000),
+            (r#"{"LockDelay":-1}"#, 0),
+        ] {
+            assert_eq!(session(body).unwrap().lock_delay_ns, ns, "{body}");
+        }
+    }
+}

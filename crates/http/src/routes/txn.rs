@@ -1,0 +1,239 @@
+//! Transactions: `/v1/txn`.
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
+use quorate_api as api;
+use quorate_api::go_json;
+use quorate_node::{Consistency, Freshness};
+use quorate_state::{
+    CatalogVerb, KeyOperation, KeyValue, KeyVerb, Operation, Response, SessionReference, TxnError, TxnOperation,
+    TxnResult,
+};
+
+use super::{Action, Doing, Outcome, registration, views};
+use crate::reply::{self, Refused, Reply};
+use crate::request::{self, Call, go_quoted};
+use crate::settings::Settings;
+
+pub(super) const PUT: Action = Action::Do(|call| Box::pin(put(call)) as Doing);
+
+/// What the operations gave back, or the errors of those that failed.
+type TxnOutcome = Result<Vec<TxnResult>, Vec<TxnError>>;
+
+async fn put(mut call: Call) -> Result<Outcome, Refused> {
+    let body = take_body(&mut call).await?;
+    let wanted: Vec<api::TxnOperation> =
+        go_json::from_slice(&body).map_err(|error| Refused::bad_request(format!("Failed to parse body: {error}")))?;
+    let most = call.server.settings.txn_operations_max;
+    if wanted.len() > most {
+        let text = format!("Transaction contains too many operations ({} > {most})", wanted.len());
+        return Err(Refused::too_large(text));
+    }
+    let Converted { operations, errors, writes } = convert(wanted, &call.server.settings)?;
+    let unknown_verbs = (!errors.is_empty()).then_some(errors);
+    if !writes {
+        return read(&call, &operations, unknown_verbs).await;
+    }
+    call.refuse_other_datacenter()?;
+    let outcome = match unknown_verbs {
+        Some(errors) => Err(errors),
+        None => {
+            let _timer = call.server.timers.txn_apply.start();
+            match call.server.node.propose(Operation::Txn(operations)).await? {
+                Response::Txn(outcome) => outcome,
+                Response::Refused(refusal) => return Err(Refused::internal(refusal.to_string())),
+                other => return Err(super::unexpected(&other)),
+            }
+        }
+    };
+    Ok(Outcome::Ready(reply(&call, &response(&outcome, &call.server.settings.datacenter), outcome.is_err())))
+}
+
+/// Answers a transaction that changes nothing, as fresh as was asked for.
+async fn read(
+    call: &Call,
+    operations: &[TxnOperation],
+    unknown_verbs: Option<Vec<TxnError>>,
+) -> Result<Outcome, Refused> {
+    let options = call.options()?;
+    if options.other_datacenter {
+        return Err(request::no_path());
+    }
+    let _timer = call.server.timers.txn_read.start();
+    let node = &call.server.node;
+    let mut freshness = node.ready(options.consistency).await?;
+    let age_ms = u128::from(freshness.last_contact_ms);
+    if options.stale_max.is_some_and(|limit| age_ms > limit.as_millis()) {
+        freshness = node.ready(Consistency::Default).await?;
+    }
+    let Freshness { known_leader, last_contact_ms } = freshness;
+    let outcome = unknown_verbs.map_or_else(|| node.state().read_txn(operations), Err);
+    let body = api::TxnReadResponse {
+        response: response(&outcome, &call.server.settings.datacenter),
+        index: 1,
+        last_contact: last_contact_ms.saturating_mul(1_000_000),
+        known_leader,
+        ..Default::default()
+    };
+    let mut reply = reply(call, &body, outcome.is_err());
+    let known = HeaderValue::from_static(if known_leader { "true" } else { "false" });
+    reply.headers_mut().insert(reply::KNOWN_LEADER, known);
+    reply.headers_mut().insert(reply::LAST_CONTACT, HeaderValue::from(last_contact_ms));
+    Ok(Outcome::Ready(reply))
+}
+
+fn reply<T: serde::Serialize>(call: &Call, body: &T, failed: bool) -> Reply {
+    let mut reply = call.json(body);
+    if failed {
+        *reply.status_mut() = StatusCode::CONFLICT;
+    }
+    reply
+}
+
+async fn take_body(call: &mut Call) -> Result<Bytes, Refused> {
+    const SEE: &str = "https://www.consul.io/docs/agent/config/config-files#txn_max_req_len";
+    let settings = &call.server.settings;
+    let bytes_max = settings.txn_body_bytes_max.max(settings.kv_value_bytes_max);
+    let too_large = |announced: Option<u64>| {
+        let announced = announced.map(|bytes| format!("({bytes} bytes)")).unwrap_or_default();
+        Refused::too_large(format!("Request body{announced} too large, max size: {bytes_max} bytes. See {SEE}."))
+    };
+    call.take_body(bytes_max, too_large).await
+}
+
+/// Operations as the state takes them.
+#[derive(Debug, Default)]
+struct Converted {
+    operations: Vec<TxnOperation>,
+    /// The errors of operations whose verb there is not.
+    errors: Vec<TxnError>,
+    /// Whether one of them changes something.
+    writes: bool,
+}
+
+fn convert(wanted: Vec<api::TxnOperation>, settings: &Settings) -> Result<Converted, Refused> {
+    let mut converted = Converted::default();
+    // The first part that is there counts; an operation without any is passed over and not counted.
+    for wanted in wanted {
+        let (operation, writes) = if let Some(kv) = wanted.kv {
+            let most = settings.kv_value_bytes_max;
+            let length = kv.value.as_ref().map_or(0, |value| value.0.len());
+            if length > most {
+                let key = go_quoted(&kv.key);
+                return Err(Refused::too_large(format!("Value for key {key} is too large ({length} > {most} bytes)")));
+            }
+            let (verb, writes) = key_verb(&kv);
+            let operation = verb.map(|verb| TxnOperation::Key(KeyOperation { key: (&*kv.key).into(), verb }));
+            (operation, writes)
+        } else if let Some(node) = wanted.node {
+            let verb = catalog_verb("Node", &node.verb, node.node.modify_index);
+            (verb.map(|verb| TxnOperation::Node(verb, Box::new(registration::node(node.node)))), node.verb != "get")
+        } else if let Some(service) = wanted.service {
+            let verb = catalog_verb("Service", &service.verb, service.service.modify_index);
+            let entry = registration::service(&service.node, service.service.into_node_service());
+            (verb.map(|verb| TxnOperation::Service(verb, Box::new(entry))), service.verb != "get")
+        } else if let Some(check) = wanted.check {
+            let verb = catalog_verb("Check", &check.verb, check.check.modify_index);
+            let entry = check.check.into_check().map_err(|error| Refused::internal(error.to_string()))?;
+            let entry = registration::check(entry)?;
+            (verb.map(|verb| TxnOperation::Check(verb, Box::new(entry))), check.verb != "get")
+        } else {
+            continue;
+        };
+        converted.writes |= writes;
+        match operation {
+            Ok(operation) => converted.operations.push(operation),
+            Err(reason) => {
+                let place = converted.operations.len() + converted.errors.len();
+                converted.errors.push(TxnError { operation: place, reason });
+            }
+        }
+    }
+    Ok(converted)
+}
+
+/// What to do with a key, and whether that changes something.
+fn key_verb(kv: &api::txn::TxnKv) -> (Result<KeyVerb, String>, bool) {
+    let bytes = kv.value.as_ref().map_or(&[][..], |value| &value.0);
+    let value = || KeyValue { value: bytes.into(), flags: kv.flags };
+    let session = || SessionReference(kv.session.clone());
+    let (verb, writes) = match &*kv.verb {
+        "set" => (KeyVerb::Set(value()), true),
+        "cas" => (KeyVerb::Cas(value(), kv.index), true),
+        "lock" => (KeyVerb::Lock(value(), session()), true),
+        "unlock" => (KeyVerb::Unlock(value(), session()), true),
+        "delete" => (KeyVerb::Delete, true),
+        "delete-cas" => (KeyVerb::DeleteCas(kv.index), true),
+        "delete-tree" => (KeyVerb::DeleteTree, true),
+        "get" => (KeyVerb::Get, false),
+        "get-or-empty" => (KeyVerb::GetOrEmpty, false),
+        "get-tree" => (KeyVerb::GetTree, false),
+        "check-index" => (KeyVerb::CheckIndex(kv.index), false),
+        "check-session" => (KeyVerb::CheckSession(session()), false),
+        "check-not-exists" => (KeyVerb::CheckNotExists, false),
+        other => return (Err(format!("unknown KV verb {}", go_quoted(other))), false),
+    };
+    (Ok(verb), writes)
+}
+
+fn catalog_verb(family: &str, verb: &str, index: u64) -> Result<CatalogVerb, String> {
+    Ok(match verb {
+        "set" => CatalogVerb::Set,
+        "cas" => CatalogVerb::Cas(index),
+        "get" => CatalogVerb::Get,
+        "delete" => CatalogVerb::Delete,
+        "delete-cas" => CatalogVerb::DeleteCas(index),
+        other => return Err(format!("unknown {family} verb {}", go_quoted(other))),
+    })
+}
+
+fn response<'a>(outcome: &'a TxnOutcome, datacenter: &'a str) -> api::TxnResponse<'a> {
+    let result = |result: &'a TxnResult| match result {
+        TxnResult::Key(key, entry, shown) => api::TxnResult::Kv(views::kv_pair(key, entry, *shown)),
+        TxnResult::Node(node) => api::TxnResult::Node(views::node(node, datacenter)),
+        TxnResult::Service(service) => api::TxnResult::Service(views::service(service)),
+        TxnResult::Check(check) => api::TxnResult::Check(views::check(check)),
+    };
+    let error = |error: &'a TxnError| api::TxnError { op_index: error.operation, what: (&*error.reason).into() };
+    api::TxnResponse {
+        results: outcome.as_ref().ok().map(|results| results.iter().map(result).collect()),
+        errors: outcome.as_ref().err().map(|errors| errors.iter().map(error).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn converted(body: &str) -> Converted {
+        convert(go_json::from_slice(body.as_bytes()).unwrap(), &Settings::default()).unwrap()
+    }
+
+    #[test]
+    fn reads_alone_change_nothing() {
+        assert!(!converted(r#"[{"KV":{"Verb":"get","Key":"a"}},{"Node":{"Verb":"get"}}]"#).writes);
+        assert!(converted(r#"[{"KV":{"Verb":"get","Key":"a"}},{"Check":{"Verb":"delete"}}]"#).writes);
+    }
+
+    #[test]
+    fn unknown_verbs_are_told_with_their_place() {
+        let body = r#"[{},{"kv":{"verb":"get","key":"a"}},{"KV":{"Verb":"b\"s","Key":"a"}},{"Node":{"Verb":"x"}}]"#;
+        let errors = converted(body).errors;
+        assert_eq!(
+            errors,
+            [
+                TxnError { operation: 1, reason: r#"unknown KV verb "b\"s""#.into() },
+                TxnError { operation: 2, reason: r#"unknown Node verb "x""#.into() },
+            ]
+        );
+    }
+
+    #[test]
+    fn values_have_the_limit_of_the_key_store() {
+        let settings = Settings { kv_value_bytes_max: 3, ..Settings::default() };
+        let body = r#"[{"KV":{"Verb":"set","Key":"a","Value":"YWJjZA=="}}]"#;
+        let refused = convert(go_json::from_slice(body.as_bytes()).unwrap(), &settings).unwrap_err();
+        assert_eq!((refused.status.as_u16(), &*refused.text), (413, r#"Value for key "a" is too large (4 > 3 bytes)"#));
+    }
+}

@@ -1,0 +1,180 @@
+//! The server: takes connections, bounds them, and stops gracefully.
+//!
+//! Stopping is in three steps: no connection is taken any more, parked queries are answered with what there is, and the
+//! requests in flight get [`Settings::drain_timeout`] to finish.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use quorate_base::metrics::{Gauge, Registry};
+use quorate_node::Handle;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::answers::AnswerCache;
+use crate::connection;
+use crate::measure::{RouteMetrics, Timers};
+use crate::questions::Questions;
+use crate::settings::Settings;
+
+/// The HTTP server of one node. Clones speak of the same one.
+#[derive(Clone)]
+pub struct Server {
+    shared: Arc<Shared>,
+}
+
+/// What all connections share.
+pub(crate) struct Shared {
+    pub(crate) node: Handle,
+    pub(crate) settings: Settings,
+    pub(crate) metrics: Registry,
+    pub(crate) route_metrics: RouteMetrics,
+    pub(crate) timers: Timers,
+    pub(crate) questions: Questions,
+    pub(crate) answers: AnswerCache,
+    /// Whether the server is stopping.
+    pub(crate) draining: watch::Sender<bool>,
+    connections: AtomicUsize,
+    connections_gauge: Gauge,
+}
+
+/// How long to wait when no connection can be taken, which is mostly for want of file descriptors: others must close.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// How long one past the bound may take to read why.
+const REFUSAL_TIMEOUT: Duration = Duration::from_millis(100);
+/// What one past the bound reads.
+const REFUSAL: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain; charset=utf-8\r\n\
+Retry-After: 1\r\nContent-Length: 69\r\nConnection: close\r\n\r\n\
+This server has as many connections as it may have; try again later.\n";
+
+impl Server {
+    /// A server for `node`. Its measurements go to `metrics`, whose intervals it ends while it serves.
+    pub fn new(node: Handle, settings: Settings, metrics: Registry) -> Self {
+        let shared = Shared {
+            route_metrics: RouteMetrics::new(&metrics),
+            timers: Timers::new(&metrics),
+            questions: Questions::new(settings.parked_queries_max, &metrics),
+            answers: AnswerCache::new(settings.answer_cache_bytes_max, &metrics),
+            draining: watch::Sender::new(false),
+            connections: AtomicUsize::new(0),
+            connections_gauge: metrics.gauge("quorate.http.connections"),
+            node,
+            settings,
+            metrics,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Takes connections until the server stops. May run for several listeners at once.
+    pub async fn serve(&self, listener: TcpListener) {
+        let mut draining = self.shared.draining.subscribe();
+        loop {
+            tokio::select! {
+                biased;
+                _ = draining.wait_for(|draining| *draining) => return,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => self.take(stream),
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection could not be taken");
+                        tokio::time::sleep(ACCEPT_RETRY).await;
+                    }
+                },
+            }
+        }
+    }
+
+    fn take(&self, stream: TcpStream) {
+        let shared = self.shared.clone();
+        let Some(guard) = ConnectionGuard::enter(&shared) else {
+            self.shared.node.host().spawn(refuse(stream));
+            return;
+        };
+        // Answers are written whole; waiting for more would only delay them.
+        let _ = stream.set_nodelay(true);
+        self.shared.node.host().spawn(async move {
+            connection::run(shared, stream).await;
+            drop(guard);
+        });
+    }
+
+    /// Stops: takes no more connections, answers parked queries, and waits for the requests in flight, at most for
+    /// [`Settings::drain_timeout`]. Gives how many connections were still open then.
+    pub async fn drain(&self) -> usize {
+        self.shared.draining.send_replace(true);
+        self.shared.questions.wake_all();
+        let deadline = tokio::time::Instant::now() + self.shared.settings.drain_timeout;
+        const LOOK_AGAIN: Duration = Duration::from_millis(10);
+        loop {
+            let open = self.shared.connections.load(Ordering::Relaxed);
+            if open == 0 || tokio::time::Instant::now() >= deadline {
+                return open;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Ends the intervals of the metrics and brings the gauges up to date, for as long as the server runs.
+    pub async fn keep_metrics(&self) {
+        let mut draining = self.shared.draining.subscribe();
+        loop {
+            let stopped = draining.wait_for(|draining| *draining);
+            if tokio::time::timeout(quorate_base::metrics::INTERVAL, stopped).await.is_ok() {
+                return;
+            }
+            self.shared.refresh_gauges();
+            self.shared.metrics.rotate(self.shared.node.host().wall.now_ms());
+        }
+    }
+}
+
+impl Shared {
+    /// Whether the server is stopping.
+    pub(crate) fn is_draining(&self) -> bool {
+        *self.draining.borrow()
+    }
+
+    /// Brings up to date the gauges that nobody sets by himself.
+    pub(crate) fn refresh_gauges(&self) {
+        self.node.refresh_metrics();
+        self.connections_gauge.set(self.connections.load(Ordering::Relaxed) as f64);
+    }
+}
+
+/// Counts a connection for as long as it lives.
+struct ConnectionGuard(Arc<Shared>);
+
+impl ConnectionGuard {
+    fn enter(shared: &Arc<Shared>) -> Option<Self> {
+        if shared.connections.fetch_add(1, Ordering::Relaxed) >= shared.settings.connections_max {
+            shared.connections.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(Self(shared.clone()))
+    }
+}
+
+impl Drop for ConnectionGuard {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn refuse(mut stream: TcpStream) {
+    let write = async {
+        let _ = stream.write_all(REFUSAL).await;
+        let _ = stream.shutdown().await;
+    };
+    let _ = tokio::time::timeout(REFUSAL_TIMEOUT, write).await;
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_refusal_tells_its_own_length() {
+        let text = std::str::from_utf8(super::REFUSAL).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("Content-Length: {}", body.len())), "{}", body.len());
+    }
+}
