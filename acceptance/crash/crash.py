@@ -156,8 +156,8 @@ class CrashTest:
         """What the run was worth."""
         restarts = sorted(self.restart_seconds)
         return (
-            f"{self.acknowledged} writes acknowledged to {len(self.keys)} keys, {len(self.counter.acknowledged)} of them"
-            f" increments; {len(restarts)} kills and {self.starts_killed} during a start; back after"
+            f"{self.acknowledged} writes acknowledged to {len(self.keys)} keys,"
+            f" {len(self.counter.acknowledged)} of them increments; {len(restarts)} kills and {self.starts_killed} during a start; back after"
             f" {statistics.median(restarts) * 1000:.0f} ms (median), {restarts[-1] * 1000:.0f} ms (longest)"
         )
 

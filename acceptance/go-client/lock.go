@@ -154,7 +154,8 @@ func lockDelay(t *teller) {
 	// The client tries at once, is refused, and tries again after its fixed api.DefaultLockRetryTime of 5 s.
 	got := within(t, inBackground(next.Lock), "the lock after the delay")
 	t.must(got.err)
-	t.holds(time.Since(started) >= delay, "no lock before the delay of %v, but had it after %v", delay, time.Since(started))
+	waited := time.Since(started)
+	t.holds(waited >= delay, "no lock before the delay of %v, but had it after %v", delay, waited)
 	t.must(next.Unlock())
 }
 

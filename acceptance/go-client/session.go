@@ -21,7 +21,9 @@ func sessionFields(t *teller) {
 	sessions := t.client.Session()
 	node, err := t.client.Agent().NodeName()
 	t.must(err)
-	id := t.session(api.SessionEntry{Name: t.name, TTL: "15s", Behavior: api.SessionBehaviorDelete, LockDelay: 3 * time.Second})
+	id := t.session(api.SessionEntry{
+		Name: t.name, TTL: "15s", Behavior: api.SessionBehaviorDelete, LockDelay: 3 * time.Second,
+	})
 	entry, meta, err := sessions.Info(id, nil)
 	t.must(err)
 	t.equal(entry.ID, id)

@@ -1,4 +1,4 @@
-// Watch plans (api/watch): each kind fires with the state before the change, then with the change, and for nothing else.
+// Watch plans (api/watch): each kind fires with the state before a change, then with the change, and with no other.
 
 package main
 

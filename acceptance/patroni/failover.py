@@ -158,9 +158,8 @@ class Story:
         for node in self.cluster.nodes.values():
             address = node.connection_string()
             wait_until(lambda a=address: rows_of(a) == expected, REJOIN_SECONDS_MAX, f"{node.name} had every row")
-        print(
-            f"       {len(self.writer.acknowledged)} rows acknowledged, {len(self.observer.sequence())} primaries in turn"
-        )
+        primaries = " ".join(self.observer.sequence())
+        print(f"       {len(self.writer.acknowledged)} rows acknowledged; primaries in turn: {primaries}")
 
 
 def tell(story: Story) -> tuple[int, int]:
