@@ -1,11 +1,15 @@
 //! Raft behind one narrow handle, the segmented log and the snapshot files.
 
 mod application;
+mod codec;
 mod config;
 mod error;
 mod handle;
+mod log;
 mod protocol;
 mod status;
+#[cfg(test)]
+mod test_disk;
 mod transport;
 
 pub use application::{

@@ -1,0 +1,194 @@
+//! Where entries are found: the newest in memory, all others by a sparse table of places in the files.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::log::segment::Segment;
+use crate::protocol::{Entry, LogId, Payload};
+
+/// What an entry costs in memory beside its command.
+const ENTRY_OVERHEAD_BYTES: usize = size_of::<Entry>();
+
+/// The newest entries, in order and without a gap: at least all that are not yet durable.
+#[derive(Default)]
+pub(crate) struct Tail {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+}
+
+impl Tail {
+    /// The index of its first entry.
+    pub(crate) fn first(&self) -> Option<u64> {
+        self.entries.front().map(|entry| entry.id.index)
+    }
+
+    /// Adds the next entry.
+    pub(crate) fn push(&mut self, entry: Entry) {
+        debug_assert!(self.entries.back().is_none_or(|last| last.id.index + 1 == entry.id.index));
+        self.bytes += cost(&entry);
+        self.entries.push_back(entry);
+    }
+
+    /// The entries in `[from, to)` that are here.
+    pub(crate) fn range(&self, from: u64, to: u64) -> impl Iterator<Item = &Entry> {
+        let first = self.first().unwrap_or(from);
+        let position = |index: u64| (index.saturating_sub(first) as usize).min(self.entries.len());
+        self.entries.range(position(from)..position(to).max(position(from)))
+    }
+
+    /// The id of the entry at `index`, if it is here.
+    pub(crate) fn id_at(&self, index: u64) -> Option<LogId> {
+        self.range(index, index.saturating_add(1)).next().filter(|entry| entry.id.index == index).map(|entry| entry.id)
+    }
+
+    /// Drops the entries from `index` on.
+    pub(crate) fn cut_from(&mut self, index: u64) {
+        while self.entries.back().is_some_and(|entry| entry.id.index >= index) {
+            self.pop(VecDeque::pop_back);
+        }
+    }
+
+    /// Drops the entries up to `index`.
+    pub(crate) fn drop_to(&mut self, index: u64) {
+        while self.entries.front().is_some_and(|entry| entry.id.index <= index) {
+            self.pop(VecDeque::pop_front);
+        }
+    }
+
+    /// Drops the oldest entries until `bytes_max` holds, but none that is newer than `durable`, and keeps the last.
+    pub(crate) fn shrink(&mut self, bytes_max: usize, durable: Option<u64>) {
+        while self.bytes > bytes_max
+            && self.entries.len() > 1
+            && self.first().is_some_and(|first| durable.is_some_and(|durable| first <= durable))
+        {
+            self.pop(VecDeque::pop_front);
+        }
+    }
+
+    fn pop(&mut self, end: impl FnOnce(&mut VecDeque<Entry>) -> Option<Entry>) {
+        if let Some(entry) = end(&mut self.entries) {
+            self.bytes -= cost(&entry);
+        }
+    }
+}
+
+/// About how much memory an entry takes.
+pub(crate) fn cost(entry: &Entry) -> usize {
+    let payload = match &entry.payload {
+        Payload::Blank => 0,
+        Payload::Command(bytes) => bytes.len(),
+        Payload::Membership(membership) => membership.members.len() * 256,
+    };
+    ENTRY_OVERHEAD_BYTES + payload
+}
+
+/// A stretch of entries that follow one another in one file, up to the next run's first.
+#[derive(Clone)]
+pub(crate) struct Run {
+    /// Its first entry.
+    pub(crate) first: LogId,
+    /// The file.
+    pub(crate) segment: Arc<Segment>,
+    /// Where in the file the first entry's record begins.
+    pub(crate) offset: u64,
+    /// How many bytes of log, over all files, come before it: see [`Runs::bytes_after`].
+    pub(crate) stream: u64,
+}
+
+/// The table of runs, by index. A new one begins with each file, after each truncation, with each term, and every
+/// [`RUN_BYTES`].
+#[derive(Default)]
+pub(crate) struct Runs(VecDeque<Run>);
+
+/// How far apart the places are: what is read in vain to reach an entry.
+pub(crate) const RUN_BYTES: u64 = 64 << 10;
+
+impl Runs {
+    /// Adds the next run.
+    pub(crate) fn push(&mut self, run: Run) {
+        self.0.push_back(run);
+    }
+
+    /// The run that holds the entry at `index`, and the index where the next run begins.
+    pub(crate) fn locate(&self, index: u64) -> Option<(&Run, Option<u64>)> {
+        let after = self.0.partition_point(|run| run.first.index <= index);
+        let run = self.0.get(after.checked_sub(1)?)?;
+        Some((run, self.0.get(after).map(|next| next.first.index)))
+    }
+
+    /// The term of the entry at `index`.
+    pub(crate) fn term_of(&self, index: u64) -> Option<u64> {
+        self.locate(index).map(|(run, _)| run.first.term)
+    }
+
+    /// Forgets the entries from `index` on.
+    pub(crate) fn cut_from(&mut self, index: u64) {
+        while self.0.back().is_some_and(|run| run.first.index >= index) {
+            self.0.pop_back();
+        }
+    }
+
+    /// Forgets the entries up to `index`. A run is kept for as long as it holds a newer one.
+    pub(crate) fn drop_to(&mut self, index: u64) {
+        while self.0.get(1).is_some_and(|second| second.first.index <= index.saturating_add(1)) {
+            self.0.pop_front();
+        }
+    }
+
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// How many of `total` bytes of log were written after the entry at `index`, to within a run.
+    pub(crate) fn bytes_after(&self, index: Option<u64>, total: u64) -> u64 {
+        let start = match index {
+            Some(index) => self.locate(index).map(|(run, _)| run.stream),
+            None => self.0.front().map(|run| run.stream),
+        };
+        start.map_or(0, |start| total.saturating_sub(start))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(index: u64) -> Entry {
+        Entry { id: LogId { term: 1, index }, payload: Payload::Command(vec![0; 100].into()) }
+    }
+
+    fn indexes(tail: &Tail, from: u64, to: u64) -> Vec<u64> {
+        tail.range(from, to).map(|entry| entry.id.index).collect()
+    }
+
+    #[test]
+    fn the_tail_gives_what_it_has() {
+        let mut tail = Tail::default();
+        assert_eq!(indexes(&tail, 0, 9), []);
+        (5..10).for_each(|index| tail.push(entry(index)));
+        assert_eq!(indexes(&tail, 0, 7), [5, 6]);
+        assert_eq!(indexes(&tail, 8, 20), [8, 9]);
+        assert_eq!(indexes(&tail, 10, 20), []);
+        assert_eq!(indexes(&tail, 7, 3), []);
+        assert_eq!((tail.id_at(4), tail.id_at(9).map(|id| id.index), tail.id_at(10)), (None, Some(9), None));
+        tail.cut_from(9);
+        tail.drop_to(5);
+        assert_eq!(indexes(&tail, 0, 20), [6, 7, 8]);
+        assert_eq!(tail.bytes, 3 * cost(&entry(0)));
+    }
+
+    #[test]
+    fn the_tail_keeps_what_is_not_durable_and_the_last() {
+        let mut tail = Tail::default();
+        (5..10).for_each(|index| tail.push(entry(index)));
+        tail.shrink(0, None);
+        assert_eq!(tail.first(), Some(5));
+        tail.shrink(0, Some(6));
+        assert_eq!(tail.first(), Some(7));
+        tail.shrink(2 * cost(&entry(0)), Some(20));
+        assert_eq!(tail.first(), Some(8));
+        tail.shrink(0, Some(20));
+        assert_eq!(indexes(&tail, 0, 20), [9]);
+    }
+}

@@ -1,0 +1,412 @@
+//! The Raft log: entries, votes and marks in one append-only stream of records over a row of files.
+//!
+//! Nothing that was written is ever overwritten: a truncation and a purge are records themselves, so after a crash the
+//! stream, read from its oldest file, tells the whole state. A vote, an entry and a truncation share the same order, the
+//! same writer and the same syncs. `docs/internals/log-format.md` draws the bytes.
+//!
+//! Who does what:
+//! - [`Log`] takes jobs, in order, and answers reads: the newest entries from memory ([`index::Tail`]), older ones from
+//!   the files by a sparse table ([`index::Runs`]).
+//! - [`writer::Writer`] turns jobs into records, on the caller's task or on a thread ([`queue`]).
+//! - [`space::Space`] promises room ahead, so that what was accepted can be written.
+//! - [`recover`] reads the files at start and tells a torn tail from damage.
+//!
+//! Invariants:
+//! - An entry leaves memory only when it is durable and its place is in the table.
+//! - A batch is written only after the one before it was synced.
+//! - After a failed write or sync, nothing is written ever again by this process.
+
+mod index;
+mod queue;
+pub mod record;
+mod recover;
+pub mod segment;
+mod space;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use quorate_base::Host;
+
+use crate::config::LogWriter;
+use crate::error::StartError;
+use crate::log::index::{Runs, Tail};
+use crate::log::queue::Queue;
+use crate::log::segment::Segment;
+pub(crate) use crate::log::space::{BATCH_OVERHEAD_BYTES, Promise, Room, Space};
+pub(crate) use crate::log::writer::Completion;
+use crate::log::writer::{Change, Job, Writer};
+use crate::protocol::{Entry, LogId, Vote};
+
+/// How a log is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct LogConfig {
+    /// See `Config::directory`.
+    pub(crate) directory: PathBuf,
+    /// See `Config::segment_bytes`.
+    pub(crate) segment_bytes: u64,
+    /// See `Config::tail_bytes_max`.
+    pub(crate) tail_bytes_max: usize,
+    /// See `Config::log_writer`.
+    pub(crate) writer: LogWriter,
+}
+
+/// What is in the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LogSummary {
+    /// The last entry no longer there.
+    pub(crate) purged: Option<LogId>,
+    /// The last entry; the purged one if there is none after it.
+    pub(crate) last: Option<LogId>,
+    /// What is known to be committed.
+    pub(crate) committed: Option<LogId>,
+    /// The server's vote.
+    pub(crate) vote: Option<Vote>,
+}
+
+/// The log. Clones are the same one; with the last of them its thread ends, if it has one, and what was not durable by then
+/// may be lost.
+#[derive(Clone)]
+pub(crate) struct Log {
+    shared: Arc<Shared>,
+}
+
+/// What readers, the writer and the owner of the log share.
+pub(crate) struct Shared {
+    host: Host,
+    config: LogConfig,
+    state: Mutex<State>,
+    queue: Arc<Queue>,
+    space: Arc<Space>,
+}
+
+/// The log as readers see it: every job handed in is already part of it.
+#[derive(Default)]
+struct State {
+    summary: LogSummary,
+    tail: Tail,
+    runs: Runs,
+    /// Raised by each truncation, so that news of older entries cannot speak for newer ones with the same index.
+    generation: u64,
+    /// The last entry of this generation that is durable and in the table.
+    durable: Option<u64>,
+    /// How many bytes of log were written, over all files.
+    stream: u64,
+    /// Why nothing is written any more.
+    failed: Option<Arc<str>>,
+}
+
+/// What is kept back for Raft's own records when commands fill the log: some thousands of votes in a file of the usual
+/// size.
+fn headroom_bytes(segment_bytes: u64) -> u64 {
+    (segment_bytes / 64).clamp(4 << 10, 256 << 10)
+}
+
+impl Log {
+    /// Opens the log in a directory, making it if there is none. Blocking: it reads all that is there.
+    pub(crate) fn open(host: Host, config: LogConfig) -> Result<Self, StartError> {
+        let recover::Recovered { state, resume, next, next_sequence } = recover::recover(&host, &config)?;
+        let left = resume.active.capacity - resume.end;
+        let space = Arc::new(Space::new(left, next, next_sequence, headroom_bytes(config.segment_bytes)));
+        let writer = Writer::new(host.clone(), config.directory.clone(), config.segment_bytes, space.clone(), resume);
+        let queue = Arc::new(Queue::new(config.writer, writer));
+        let shared = Arc::new(Shared { host, config, state: Mutex::new(state), queue, space });
+        if !matches!(shared.config.writer, LogWriter::Inline) {
+            queue::start_thread(&shared)?;
+        }
+        Ok(Self { shared })
+    }
+
+    /// What is in the log.
+    pub(crate) fn summary(&self) -> LogSummary {
+        self.shared.state().summary
+    }
+
+    /// Why nothing is written any more, if so.
+    pub(crate) fn failure(&self) -> Option<Arc<str>> {
+        self.shared.state().failed.clone()
+    }
+
+    /// Where room for entries is promised.
+    pub(crate) fn space(&self) -> &Arc<Space> {
+        &self.shared.space
+    }
+
+    /// Adds entries that follow the last. They can be read at once; `done` is told when they are durable.
+    pub(crate) fn append(&self, entries: Vec<Entry>, done: Completion) -> io::Result<()> {
+        let mut state = self.shared.state();
+        let mut last = state.summary.last;
+        for entry in &entries {
+            if last.is_some_and(|last| last.index + 1 != entry.id.index) {
+                return Err(io::Error::other(format!("entry {} does not follow {last:?}", entry.id)));
+            }
+            last = Some(entry.id);
+        }
+        state.summary.last = last;
+        entries.iter().for_each(|entry| state.tail.push(entry.clone()));
+        let generation = state.generation;
+        drop(state);
+        self.shared.submit(Job::Append { entries, generation, done });
+        Ok(())
+    }
+
+    /// Replaces the server's vote. `done` is told when it is durable.
+    pub(crate) fn save_vote(&self, vote: Vote, done: Completion) {
+        self.shared.state().summary.vote = Some(vote);
+        self.shared.submit(Job::Vote(vote, done));
+    }
+
+    /// Notes what is committed. It becomes durable with the next entries: lost, it only lengthens a start.
+    pub(crate) fn save_committed(&self, committed: Option<LogId>) {
+        self.shared.state().summary.committed = committed;
+    }
+
+    /// Voids the entries after `after`, all of them if none. Durable with whatever is written next, like in order.
+    pub(crate) fn truncate_after(&self, after: Option<LogId>) {
+        let mut state = self.shared.state();
+        let from = after.map_or(0, |id| id.index + 1);
+        state.tail.cut_from(from);
+        state.generation += 1;
+        state.durable = state.durable.min(after.map(|id| id.index));
+        state.summary.last = after;
+        if state.summary.purged > after {
+            state.summary.purged = after;
+        }
+        drop(state);
+        self.shared.submit(Job::Truncate(after));
+    }
+
+    /// Drops the entries up to `upto`, which a durable snapshot covers; also beyond the last entry, whose successor is then
+    /// the one after `upto`.
+    pub(crate) fn purge(&self, upto: LogId) {
+        let mut state = self.shared.state();
+        if state.summary.purged >= Some(upto) {
+            return;
+        }
+        state.summary.purged = Some(upto);
+        state.tail.drop_to(upto.index);
+        if state.summary.last.is_none_or(|last| last.index < upto.index) {
+            state.summary.last = Some(upto);
+            state.generation += 1;
+            state.durable = None;
+            state.tail.cut_from(0);
+        }
+        drop(state);
+        self.shared.submit(Job::Purge(upto));
+    }
+
+    /// Makes everything durable and marks the log as closed in order, so that the next start takes any damage for damage.
+    pub(crate) fn close(&self, done: Completion) {
+        self.shared.submit(Job::Close(done));
+    }
+
+    /// How many bytes of log were written after the entry at `index`, roughly.
+    pub(crate) fn bytes_after(&self, index: Option<u64>) -> u64 {
+        let state = self.shared.state();
+        state.runs.bytes_after(index, state.stream)
+    }
+
+    /// The entries in `[from, to)` that the log has, in order and without a gap: about `bytes_max` of them, at least one
+    /// if there is one.
+    pub(crate) fn read(&self, from: u64, to: u64, bytes_max: usize) -> io::Result<Vec<Entry>> {
+        self.shared.read(from, to, bytes_max)
+    }
+
+    /// The id of the entry at `index`, or of the purged one.
+    pub(crate) fn id_at(&self, index: u64) -> Option<LogId> {
+        let state = self.shared.state();
+        let LogSummary { purged, last, .. } = state.summary;
+        if let Some(known) = [purged, last].into_iter().flatten().find(|id| id.index == index) {
+            return Some(known);
+        }
+        if purged.is_some_and(|purged| index < purged.index) || last.is_none_or(|last| index > last.index) {
+            return None;
+        }
+        state.tail.id_at(index).or_else(|| state.runs.term_of(index).map(|term| LogId { term, index }))
+    }
+
+    /// Does what the log needs done beside writing: removes old files, prepares the next one. `retry` also after a full
+    /// disk. Blocking.
+    pub(crate) fn do_chores(&self, retry: bool) {
+        self.shared.remove_garbage();
+        self.shared.prepare_next(retry);
+    }
+
+    /// Whether [`Self::do_chores`] has something to do, and whether it waits for room on the disk.
+    pub(crate) fn waits_for_disk(&self) -> bool {
+        self.shared.space.waits_for_disk()
+    }
+
+    /// The same log, without keeping it open.
+    pub(crate) fn downgrade(&self) -> WeakLog {
+        WeakLog(Arc::downgrade(&self.shared))
+    }
+}
+
+/// A log that may be gone.
+pub(crate) struct WeakLog(Weak<Shared>);
+
+impl WeakLog {
+    /// The log, if it is still in use.
+    pub(crate) fn upgrade(&self) -> Option<Log> {
+        self.0.upgrade().map(|shared| Log { shared })
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.queue.stop();
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Whoever panics while holding it leaves the server stopped anyway.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands a job to the writer, or tells its asker that nothing is written any more.
+    fn submit(self: &Arc<Self>, job: Job) {
+        if let Some(failure) = &self.state().failed {
+            return job.refuse(failure);
+        }
+        self.space.queue(job.bytes());
+        self.queue.push(self, job);
+    }
+
+    /// Writes a batch and tells the askers. Called with the writer's lock held, by whoever does the writing.
+    fn write(&self, writer: &mut Writer, jobs: Vec<Job>) {
+        let committed = {
+            let state = self.state();
+            if let Some(failure) = &state.failed {
+                return jobs.into_iter().for_each(|job| job.refuse(failure));
+            }
+            state.summary.committed.min(state.summary.last)
+        };
+        let queued = jobs.iter().map(Job::bytes).sum();
+        match writer.write(&jobs, committed) {
+            Ok(changes) => {
+                self.publish(changes, writer.stream);
+                self.space.wrote(queued, writer.active.capacity - writer.end, writer.active.capacity);
+                if !writer.garbage.is_empty() {
+                    self.space.wanted().notify_one();
+                }
+                jobs.into_iter().for_each(Job::complete);
+            }
+            Err(error) => {
+                let reason = format!("writing the log {} failed: {error}", writer.active.path.display());
+                tracing::error!("{reason}; nothing is written any more");
+                let failure = self.fail(reason);
+                jobs.into_iter().for_each(|job| job.refuse(&failure));
+            }
+        }
+    }
+
+    /// Makes what a batch changed visible to readers.
+    fn publish(&self, changes: Vec<Change>, stream: u64) {
+        let mut state = self.state();
+        state.stream = stream;
+        for change in changes {
+            match change {
+                Change::Run(run) => state.runs.push(run),
+                Change::CutFrom(index) => state.runs.cut_from(index),
+                Change::DropTo(index) => state.runs.drop_to(index),
+                Change::Durable(generation, index) if generation == state.generation => state.durable = Some(index),
+                Change::Durable(..) => {}
+            }
+        }
+        let durable = state.durable;
+        state.tail.shrink(self.config.tail_bytes_max, durable);
+    }
+
+    /// Stops all writing, for good.
+    fn fail(&self, reason: String) -> Arc<str> {
+        self.state().failed.get_or_insert_with(|| reason.into()).clone()
+    }
+
+    /// Prepares the next file if it is time.
+    fn prepare_next(&self, retry: bool) {
+        let Some(sequence) = self.space.begin_prepare(retry) else { return };
+        let disk = &*self.host.disk;
+        let directory = &self.config.directory;
+        let header = segment::Header { sequence, capacity: self.config.segment_bytes, salt: self.host.random.number() };
+        let prepared = Segment::prepare(disk, directory, header, true);
+        let taken =
+            prepared.and_then(|segment| self.space.prepared(segment, |segment| segment.name_it(disk, directory)));
+        match taken {
+            Ok(None) => {}
+            Ok(Some(unwanted)) => {
+                // The writer made its own. What cannot be removed now is removed at the next start.
+                let _ = disk.remove(&unwanted.path);
+            }
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => self.space.prepare_failed(sequence),
+            Err(error) => {
+                let reason = format!("preparing a log file in {} failed: {error}", directory.display());
+                tracing::error!("{reason}; nothing is written any more");
+                self.fail(reason);
+                self.space.prepare_failed(sequence);
+            }
+        }
+    }
+
+    /// Removes the files that hold nothing but purged entries. Oldest first, and each for good before the next, so that a
+    /// crash leaves no gap between those that stay.
+    fn remove_garbage(&self) {
+        loop {
+            let oldest = self.queue.writer().garbage.front().map(|segment| segment.path.clone());
+            let Some(path) = oldest else { return };
+            let removed = self.host.disk.remove(&path);
+            if let Err(error) = removed.and_then(|()| self.host.disk.sync_directory(&self.config.directory)) {
+                tracing::warn!("removing the old log {} failed, to be tried again: {error}", path.display());
+                return;
+            }
+            self.queue.writer().garbage.pop_front();
+        }
+    }
+
+    fn read(&self, from: u64, to: u64, bytes_max: usize) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        let mut bytes = 0;
+        let mut next = from;
+        let mut generation = None;
+        loop {
+            let (run, until) = {
+                let state = self.state();
+                if *generation.get_or_insert(state.generation) != state.generation {
+                    // The log was cut meanwhile: begin again with what it is now.
+                    generation = None;
+                    (entries, bytes, next) = (Vec::new(), 0, from);
+                    continue;
+                }
+                let LogSummary { purged, last, .. } = state.summary;
+                next = next.max(purged.map_or(0, |id| id.index + 1));
+                let end = to.min(last.map_or(0, |id| id.index + 1));
+                let in_tail = state.tail.first().is_some_and(|first| first <= next);
+                if next >= end || in_tail || (bytes >= bytes_max && !entries.is_empty()) {
+                    for entry in state.tail.range(next, end).take_while(|_| in_tail) {
+                        if bytes >= bytes_max && !entries.is_empty() {
+                            break;
+                        }
+                        bytes += index::cost(entry);
+                        entries.push(entry.clone());
+                    }
+                    return Ok(entries);
+                }
+                let missing = || io::Error::other(format!("the log has no place for entry {next}"));
+                let (run, until) = state.runs.locate(next).ok_or_else(missing)?;
+                let tail_first = state.tail.first().unwrap_or(end);
+                (run.clone(), until.unwrap_or(end).min(end).min(tail_first))
+            };
+            recover::read_run(&run, next, until, &mut |entry| {
+                bytes += index::cost(&entry);
+                entries.push(entry);
+                bytes < bytes_max
+            })?;
+            next = entries.last().map_or(until, |entry| entry.id.index + 1);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! One file of the log: a header that never changes, and room for records, reserved before the file gets its name.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use quorate_base::{Disk, File, OpenMode};
+
+use crate::codec::{Reader, put_u32, put_u64};
+use crate::log::record::{ALIGNMENT, Place};
+
+/// Where the first record begins.
+pub(crate) const HEADER_BYTES: u64 = 64;
+
+/// The version of the format. A reader refuses a newer one.
+pub(crate) const VERSION: u32 = 1;
+
+const MAGIC: [u8; 8] = *b"QRLOG\r\n\0";
+
+/// Zeroes are written in pieces of this size.
+const ZERO_BYTES: usize = 1 << 20;
+
+/// An open log file.
+pub(crate) struct Segment {
+    /// Its bytes.
+    pub(crate) file: Arc<dyn File>,
+    /// Its place among the files: one more than that of the file before.
+    pub(crate) sequence: u64,
+    /// How long it may become; all of it is reserved.
+    pub(crate) capacity: u64,
+    /// A random number of its own, part of each record's checksum.
+    pub(crate) salt: u64,
+    /// Its path.
+    pub(crate) path: PathBuf,
+}
+
+/// A log file's header, decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// See [`Segment::sequence`].
+    pub sequence: u64,
+    /// See [`Segment::capacity`].
+    pub capacity: u64,
+    /// See [`Segment::salt`].
+    pub salt: u64,
+}
+
+/// Why a header cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadHeader {
+    /// It is not what was written.
+    Damaged,
+    /// It was written in this newer version of the format.
+    Version(u32),
+}
+
+/// The name of the file with this sequence number.
+pub(crate) fn name(sequence: u64) -> String {
+    format!("{sequence:016x}.log")
+}
+
+/// The sequence number in a log file's name, if it is one.
+pub(crate) fn sequence_of(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".log")?;
+    (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok())?
+}
+
+fn encode_header(header: Header) -> Vec<u8> {
+    let mut out = Vec::with_capacity(HEADER_BYTES as usize);
+    out.extend_from_slice(&MAGIC);
+    put_u32(&mut out, VERSION);
+    put_u32(&mut out, 0);
+    put_u64(&mut out, header.sequence);
+    put_u64(&mut out, header.capacity);
+    put_u64(&mut out, header.salt);
+    out.resize(HEADER_BYTES as usize, 0);
+    let checksum = crc32c::crc32c(&out);
+    out[12..16].copy_from_slice(&checksum.to_le_bytes());
+    out
+}
+
+/// Reads the header of a log file. Never panics, whatever the bytes.
+pub fn decode_header(bytes: &[u8]) -> Result<Header, BadHeader> {
+    let header = bytes.get(..HEADER_BYTES as usize).ok_or(BadHeader::Damaged)?;
+    let mut reader = Reader::new(header);
+    let mut fields =
+        || Some((reader.take(8)?, reader.u32()?, reader.u32()?, reader.u64()?, reader.u64()?, reader.u64()?));
+    let (magic, version, checksum, sequence, capacity, salt) = fields().ok_or(BadHeader::Damaged)?;
+    let mut unsigned = header.to_vec();
+    unsigned[12..16].fill(0);
+    if magic != MAGIC || checksum != crc32c::crc32c(&unsigned) {
+        return Err(BadHeader::Damaged);
+    }
+    if version != VERSION {
+        return Err(BadHeader::Version(version));
+    }
+    if capacity < HEADER_BYTES || capacity > u64::from(u32::MAX) || !capacity.is_multiple_of(ALIGNMENT as u64) {
+        return Err(BadHeader::Damaged);
+    }
+    Ok(Header { sequence, capacity, salt })
+}
+
+impl Segment {
+    /// Makes a file under a name of its own, with all its space reserved and zeroed, durable but for its name: see
+    /// [`Segment::name_it`]. `StorageFull` if there is no room; nothing is left behind then.
+    pub(crate) fn prepare(disk: &dyn Disk, directory: &Path, header: Header, zero: bool) -> io::Result<Self> {
+        let path = directory.join(format!("{:016x}.{:016x}.new", header.sequence, header.salt));
+        let file = disk.open(&path, OpenMode::CreateNew)?;
+        let filled = file
+            .reserve(header.capacity)
+            .and_then(|()| if zero { write_zeroes(&*file, 0, header.capacity) } else { Ok(()) })
+            .and_then(|()| file.write_at(&encode_header(header), 0))
+            .and_then(|()| file.sync());
+        if let Err(error) = filled {
+            // Best effort: what stays is removed at the next start.
+            let _ = disk.remove(&path);
+            return Err(error);
+        }
+        let Header { sequence, capacity, salt } = header;
+        Ok(Self { file, sequence, capacity, salt, path })
+    }
+
+    /// Gives a prepared file its name in the log, durably.
+    pub(crate) fn name_it(mut self, disk: &dyn Disk, directory: &Path) -> io::Result<Self> {
+        let named = directory.join(name(self.sequence));
+        disk.rename(&self.path, &named)?;
+        disk.sync_directory(directory)?;
+        self.path = named;
+        Ok(self)
+    }
+
+    /// Where a record at `offset` is.
+    pub(crate) fn place(&self, offset: u64) -> Place {
+        Place { salt: self.salt, offset }
+    }
+}
+
+/// Writes zeroes over `[start, end)`.
+pub(crate) fn write_zeroes(file: &dyn File, start: u64, end: u64) -> io::Result<()> {
+    let zeroes = vec![0; ZERO_BYTES.min((end - start) as usize)];
+    let mut at = start;
+    while at < end {
+        let length = zeroes.len().min((end - at) as usize);
+        file.write_at(&zeroes[..length], at)?;
+        at += length as u64;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_comes_back_and_changes_are_noticed() {
+        let header = Header { sequence: 3, capacity: 1 << 20, salt: 99 };
+        let bytes = encode_header(header);
+        assert_eq!(bytes.len() as u64, HEADER_BYTES);
+        assert_eq!(decode_header(&bytes), Ok(header));
+        for bit in 0..bytes.len() * 8 {
+            let mut changed = bytes.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(decode_header(&changed), Err(BadHeader::Damaged), "bit {bit}");
+        }
+        assert_eq!(decode_header(&bytes[..63]), Err(BadHeader::Damaged));
+    }
+
+    #[test]
+    fn a_newer_version_is_told_apart_from_damage() {
+        let mut bytes = encode_header(Header { sequence: 0, capacity: 1 << 20, salt: 0 });
+        bytes[8] = 2;
+        bytes[12..16].fill(0);
+        let checksum = crc32c::crc32c(&bytes);
+        bytes[12..16].copy_from_slice(&checksum.to_le_bytes());
+        assert_eq!(decode_header(&bytes), Err(BadHeader::Version(2)));
+    }
+
+    #[test]
+    fn names_carry_sequence_numbers() {
+        assert_eq!(name(0x1f), "000000000000001f.log");
+        assert_eq!(sequence_of("000000000000001f.log"), Some(0x1f));
+        for other in ["1f.log", "000000000000001f.log.new", "00000000000000zz.log", "lock"] {
+            assert_eq!(sequence_of(other), None);
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Room for the log, taken before it is needed.
+//!
+//! A write that meets a full disk cannot be taken back, and a log that could not be written is the end of the server. So
+//! every command is promised its room before the Raft library sees it: in what is left of the file being written or, once
+//! the next file stands ready with all its space reserved, in that one. A disk without room for a next file turns new
+//! commands away while reads, elections and heartbeats go on in the headroom.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::log::segment::{HEADER_BYTES, Segment};
+
+/// What each promise takes beside its records: the note of what is committed that ends a batch.
+pub(crate) const BATCH_OVERHEAD_BYTES: u64 = 32;
+
+/// What a new file begins with: header and opening records.
+const FILE_OVERHEAD_BYTES: u64 = HEADER_BYTES + 256;
+
+/// The ledger of room.
+pub(crate) struct Space {
+    ledger: Mutex<Ledger>,
+    /// Set while commands are turned away for want of room.
+    full: AtomicBool,
+    /// Tells those who wait for room that there may be some.
+    freed: Notify,
+    /// Wakes whoever prepares the next file.
+    wanted: Arc<Notify>,
+    /// Kept for what Raft itself must write: votes, memberships, a leader's first entry, truncations.
+    headroom: u64,
+}
+
+struct Ledger {
+    /// What is left of the file being written.
+    active: u64,
+    /// The file after it.
+    next: Next,
+    /// The sequence number that the file after it gets.
+    next_sequence: u64,
+    /// Promised to commands that may still come.
+    promised: u64,
+    /// Handed to the writer and not yet written.
+    queued: u64,
+    /// Whether someone was told to wait for room.
+    awaited: bool,
+}
+
+/// The file after the one being written.
+enum Next {
+    /// Not begun.
+    Absent,
+    /// Being prepared somewhere.
+    Preparing,
+    /// Prepared, named and durable.
+    Ready(Arc<Segment>),
+    /// The disk has no room for it.
+    Full,
+}
+
+/// The answer to a wish for room.
+pub(crate) enum Room {
+    /// It is there until the promise is dropped.
+    Promised(Promise),
+    /// A next file is being prepared: ask again when [`Space::freed`] tells.
+    Soon,
+    /// The disk has none.
+    Full,
+}
+
+/// Room set aside. Dropping it gives back what was not used.
+pub(crate) struct Promise {
+    space: Arc<Space>,
+    bytes: u64,
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        let mut ledger = self.space.ledger();
+        ledger.promised -= self.bytes;
+        self.space.tell(ledger);
+    }
+}
+
+impl Space {
+    pub(crate) fn new(active: u64, next: Option<Arc<Segment>>, next_sequence: u64, headroom: u64) -> Self {
+        let next = next.map_or(Next::Absent, Next::Ready);
+        Self {
+            ledger: Mutex::new(Ledger { active, next, next_sequence, promised: 0, queued: 0, awaited: false }),
+            full: AtomicBool::new(false),
+            freed: Notify::new(),
+            wanted: Arc::default(),
+            headroom,
+        }
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        // Each change is a single step, so a panic elsewhere leaves no half-made one.
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether commands are turned away for want of room.
+    pub(crate) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+
+    /// Wakes whoever prepares files.
+    pub(crate) fn wanted(&self) -> Arc<Notify> {
+        self.wanted.clone()
+    }
+
+    /// Tells that there may be room now, or that there is surely none.
+    pub(crate) fn freed(&self) -> &Notify {
+        &self.freed
+    }
+
+    /// Asks for room for `bytes` of records.
+    pub(crate) fn promise(self: &Arc<Self>, bytes: u64) -> Room {
+        let bytes = bytes + BATCH_OVERHEAD_BYTES;
+        let mut ledger = self.ledger();
+        if ledger.room(self.headroom) >= bytes {
+            ledger.promised += bytes;
+            return Room::Promised(Promise { space: self.clone(), bytes });
+        }
+        if matches!(ledger.next, Next::Full) {
+            self.full.store(true, Ordering::Relaxed);
+            return Room::Full;
+        }
+        if matches!(ledger.next, Next::Absent) {
+            self.wanted.notify_one();
+        }
+        ledger.awaited = true;
+        Room::Soon
+    }
+
+    /// Gives the ledger back after a change that may have made room, and wakes those who wait for it.
+    fn tell(&self, mut ledger: MutexGuard<'_, Ledger>) {
+        let awaited = std::mem::take(&mut ledger.awaited);
+        drop(ledger);
+        if awaited {
+            self.freed.notify_waiters();
+        }
+    }
+
+    /// Records that were handed to the writer.
+    pub(crate) fn queue(&self, bytes: u64) {
+        self.ledger().queued += bytes;
+    }
+
+    /// The writer wrote `queued` of the records handed to it, and `active` bytes of its file are left.
+    pub(crate) fn wrote(&self, queued: u64, active: u64, capacity: u64) {
+        let mut ledger = self.ledger();
+        ledger.queued -= queued;
+        ledger.active = active;
+        if active < capacity / 2 && matches!(ledger.next, Next::Absent) {
+            self.wanted.notify_one();
+        }
+        self.tell(ledger);
+    }
+
+    /// Whether a next file should be prepared now, and under which sequence number. `retry` also after a full disk.
+    pub(crate) fn begin_prepare(&self, retry: bool) -> Option<u64> {
+        let mut ledger = self.ledger();
+        let begin = match ledger.next {
+            Next::Absent => true,
+            Next::Full => retry,
+            Next::Preparing | Next::Ready(_) => false,
+        };
+        if !begin {
+            return None;
+        }
+        ledger.next = Next::Preparing;
+        Some(ledger.next_sequence)
+    }
+
+    /// The disk had no room for the next file.
+    pub(crate) fn prepare_failed(&self, sequence: u64) {
+        let mut ledger = self.ledger();
+        if ledger.is_awaited(sequence) {
+            ledger.next = Next::Full;
+        }
+        self.tell(ledger);
+    }
+
+    /// Takes the prepared file in, unless the writer could not wait for it. `name` gives it its name, under the ledger's
+    /// lock, so that the writer cannot make another of the same name meanwhile. Gives back an unwanted file.
+    pub(crate) fn prepared<E>(
+        &self,
+        segment: Segment,
+        name: impl FnOnce(Segment) -> Result<Segment, E>,
+    ) -> Result<Option<Segment>, E> {
+        let mut ledger = self.ledger();
+        if !ledger.is_awaited(segment.sequence) {
+            return Ok(Some(segment));
+        }
+        ledger.next = Next::Ready(Arc::new(name(segment)?));
+        self.full.store(false, Ordering::Relaxed);
+        self.tell(ledger);
+        Ok(None)
+    }
+
+    /// Whether the disk had no room for the next file when it was last asked.
+    pub(crate) fn waits_for_disk(&self) -> bool {
+        matches!(self.ledger().next, Next::Full)
+    }
+
+    /// The writer needs the next file now: the prepared one, or the sequence number for one that it makes itself.
+    pub(crate) fn take_next(&self) -> Result<Arc<Segment>, u64> {
+        let mut ledger = self.ledger();
+        let sequence = ledger.next_sequence;
+        ledger.next_sequence += 1;
+        match std::mem::replace(&mut ledger.next, Next::Absent) {
+            Next::Ready(segment) => Ok(segment),
+            Next::Absent | Next::Preparing | Next::Full => Err(sequence),
+        }
+    }
+}
+
+impl Ledger {
+    fn is_awaited(&self, sequence: u64) -> bool {
+        matches!(self.next, Next::Preparing) && self.next_sequence == sequence
+    }
+
+    /// What can still be promised. With a next file at hand its whole length counts and nothing of the present one: how
+    /// much of that is left over at the change depends on the records' lengths.
+    fn room(&self, headroom: u64) -> u64 {
+        let guaranteed = match &self.next {
+            Next::Ready(segment) => self.active.max(segment.capacity - FILE_OVERHEAD_BYTES),
+            Next::Absent | Next::Preparing | Next::Full => self.active,
+        };
+        guaranteed.saturating_sub(self.promised + self.queued + headroom)
+    }
+}
