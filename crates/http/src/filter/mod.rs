@@ -1,0 +1,110 @@
+//! The `filter` parameter: a boolean expression that decides which results an answer keeps.
+//!
+//! `Service.Meta["version"] == "2" and not (Checks.Status != passing)`
+//!
+//! A filter is parsed by `grammar` to an `expression`, checked against the `schema` of the endpoint's results and
+//! resolved by `compile`, and run as a `predicate` over the results in their JSON form. The language is the one that
+//! Consul 1.13.9 understands (go-bexpr 0.1.2), with its error texts, and with what is odd about it:
+//!
+//! - A comparison on a list of records holds if it does for one of them, also with `!=`; on an empty list none holds.
+//! - On a map's key that is not there, `!=`, `not in`, `is empty`, `matches` and `not matches` hold.
+//! - Only lists and maps can be `empty`.
+//!
+//! **Bounds.** [`TEXT_BYTES_MAX`] on the text, 64 levels of nesting, 32 patterns, each with a bounded size when
+//! compiled. Patterns run in time linear in text and pattern, as in Go; `go_regex` tells what differs.
+
+mod compile;
+mod endpoints;
+mod expression;
+mod go_regex;
+mod go_text;
+mod grammar;
+mod predicate;
+mod schema;
+mod syntax_error;
+#[cfg(test)]
+mod tests;
+
+pub use endpoints::{CATALOG_NODE, CATALOG_NODES, CATALOG_SERVICE, HEALTH_CHECKS, HEALTH_SERVICE};
+pub use schema::Schema;
+
+use predicate::Predicate;
+use serde_json::Value;
+
+/// The longest filter: as long as a request's target may be.
+pub const TEXT_BYTES_MAX: usize = 64 * 1024;
+
+/// A filter, ready to run over results of the schema it was parsed for.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    predicate: Predicate,
+}
+
+impl Filter {
+    /// Reads a filter, as it stands in the query once percent escapes are undone. The empty text is a filter that
+    /// everything passes.
+    pub fn parse(text: impl AsRef<[u8]>, schema: &Schema) -> Result<Self, FilterError> {
+        let bytes = text.as_ref();
+        if bytes.len() > TEXT_BYTES_MAX {
+            let reason = format!("Filter of {} bytes exceeds the limit of {TEXT_BYTES_MAX} bytes", bytes.len());
+            return Err(FilterError { offset: TEXT_BYTES_MAX, reason });
+        }
+        if bytes.is_empty() {
+            return Ok(Self { predicate: Predicate::All(Vec::new()) });
+        }
+        let text = std::str::from_utf8(bytes).map_err(|error| FilterError::encoding(bytes, error.valid_up_to()))?;
+        let expression = grammar::parse(text)?;
+        let predicate = compile::compile(&expression, schema)?;
+        Ok(Self { predicate })
+    }
+
+    /// Whether a result passes. `result` is one item of the endpoint's answer in its JSON form.
+    pub fn matches(&self, result: &Value) -> bool {
+        self.predicate.holds(result)
+    }
+}
+
+/// Whether a regular expression of Go's syntax matches somewhere in a text; the error is in Go's words.
+pub(crate) fn matches_pattern(pattern: &str, text: &str) -> Result<bool, String> {
+    let regex = go_regex::compile(pattern.as_bytes()).map_err(|error| error.to_string())?;
+    Ok(regex.is_match(text.as_bytes()))
+}
+
+/// Why a text is no filter for an endpoint. Consul answers these with status 500, and the error's text as the body.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Failed to create boolean expression evaluator: {reason}")]
+pub struct FilterError {
+    offset: usize,
+    reason: String,
+}
+
+impl FilterError {
+    /// Where the text is at fault, in bytes from its beginning. The texts of syntax errors tell it too.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// The error without its introduction, as Consul words it where it serves `health/service` from its cache
+    /// (`?cached`, and blocking queries).
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    fn encoding(text: &[u8], offset: usize) -> Self {
+        let valid = String::from_utf8_lossy(&text[..=offset]);
+        let reason = format!("{}: invalid encoding", syntax_error::position(&valid, offset));
+        Self { offset, reason }
+    }
+}
+
+impl From<syntax_error::SyntaxError> for FilterError {
+    fn from(error: syntax_error::SyntaxError) -> Self {
+        Self { offset: error.offset, reason: error.reason }
+    }
+}
+
+impl From<compile::Misfit> for FilterError {
+    fn from(misfit: compile::Misfit) -> Self {
+        Self { offset: misfit.offset, reason: misfit.reason }
+    }
+}
