@@ -29,9 +29,7 @@ class Difference:
 
     def covers(self, case: str, request: str, found: Disagreement) -> bool:
         actual = (case, request, found.place, found.reference, found.subject)
-        return all(
-            self.patterns[name].fullmatch(value) for name, value in zip(FIELDS, actual) if name in self.patterns
-        )
+        return all(self.patterns[name].fullmatch(value) for name, value in zip(FIELDS, actual) if name in self.patterns)
 
 
 class OnPurpose:

@@ -2,10 +2,10 @@
 
 import json
 
-from compare import Plainer
+from compare import Disagreement, Plainer
 from laws import IndexLaws
-from lib.wire import Connection
-from story import Side
+from lib.wire import Connection, WireError
+from story import Outcome, Side
 
 
 def side_of(name: str, server, laws: IndexLaws | None) -> Side:
@@ -23,25 +23,49 @@ def side_of(name: str, server, laws: IndexLaws | None) -> Side:
     return side
 
 
-def clear(side: Side) -> None:
-    """Removes all keys and sessions and every node but the server's own, with what else was put on that one."""
-    ask = side.connection.request
-    ask("DELETE", "/v1/kv/?recurse")
-    for session in json.loads(ask("GET", "/v1/session/list").body):
-        ask("PUT", f"/v1/session/destroy/{session['ID']}")
-    for node in json.loads(ask("GET", "/v1/catalog/nodes").body):
+def clear(side: Side) -> list[Outcome]:
+    """Removes all keys and sessions and every node but the server's own, with what else was put on that one.
+
+    Gives a failed outcome if the server does not let itself be cleared: the cases that follow cannot be trusted then.
+    """
+    try:
+        clear_keys_and_sessions(side)
+        clear_catalog(side)
+        return []
+    except (Refused, WireError, ValueError, LookupError, TypeError) as error:
+        failure = Disagreement("clearing up", "cleared", f"{side.name}: {type(error).__name__} {error}")
+        return [Outcome("clearing up after the case", [failure])]
+
+
+class Refused(Exception):
+    """The server answered other than 200 to what it must do."""
+
+
+def done(side: Side, method: str, target: str, body=None) -> bytes:
+    answer = side.connection.request(method, target, body)
+    if answer.status != 200:
+        raise Refused(f"{method} {target}: {answer.status} {answer.body[:200]!r}")
+    return answer.body
+
+
+def clear_keys_and_sessions(side: Side) -> None:
+    done(side, "DELETE", "/v1/kv/?recurse")
+    for session in json.loads(done(side, "GET", "/v1/session/list")):
+        done(side, "PUT", f"/v1/session/destroy/{session['ID']}")
+
+
+def clear_catalog(side: Side) -> None:
+    for node in json.loads(done(side, "GET", "/v1/catalog/nodes")):
         if node["Node"] != side.own_node:
             deregister(side, {"Node": node["Node"]})
-    own = json.loads(ask("GET", f"/v1/catalog/node/{side.own_node}").body)
+    own = json.loads(done(side, "GET", f"/v1/catalog/node/{side.own_node}"))
     for service in own["Services"]:
         if service != "consul":
             deregister(side, {"Node": side.own_node, "ServiceID": service})
-    for check in json.loads(ask("GET", f"/v1/health/node/{side.own_node}").body):
+    for check in json.loads(done(side, "GET", f"/v1/health/node/{side.own_node}")):
         if check["CheckID"] != "serfHealth":
             deregister(side, {"Node": side.own_node, "CheckID": check["CheckID"]})
 
 
 def deregister(side: Side, what: dict) -> None:
-    answer = side.connection.request("PUT", "/v1/catalog/deregister", json.dumps(what).encode())
-    if answer.status != 200:
-        raise RuntimeError(f"{side.name} did not clear {what}: {answer.status} {answer.body!r}")
+    done(side, "PUT", "/v1/catalog/deregister", json.dumps(what).encode())

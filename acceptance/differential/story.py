@@ -238,20 +238,21 @@ class Step:
 
     def bodies(self) -> list[bytes]:
         """The raw body of each server's answer."""
-        return [answer.body for answer in self.answers]
+        return [answer.body if isinstance(answer, Answer) else b"" for answer in self.answers]
 
     def take_header(self, name: str) -> Taken:
         """The value of a header of each server's answer."""
         mark = f"⟦{len(self.both.reference.taken)}⟧"
         for side, answer in zip(self.both.sides, self.answers):
-            side.taken[mark] = answer.header(name) or ""
+            side.taken[mark] = answer.header(name) if isinstance(answer, Answer) else None
         return Taken(mark)
 
     def took(self, least: float, most: float) -> "Step":
         """Each server must have answered within these seconds of being asked."""
         for side, answer in zip(self.both.sides, self.answers):
-            if not least <= answer.seconds <= most:
-                late = Disagreement("seconds", f"{least} to {most}", f"{side.name}: {answer.seconds:.3f}")
+            seconds = answer.seconds if isinstance(answer, Answer) else 0.0
+            if not least <= seconds <= most:
+                late = Disagreement("seconds", f"{least} to {most}", f"{side.name}: {seconds:.3f}")
                 self.both.outcomes[-1].disagreements.append(late)
         return self
 
@@ -261,14 +262,14 @@ class Watcher:
 
     def __init__(self, side: Side, question: str):
         self.side, self.question = side, side.fill(question)
-        self.before: Answer | None = None
+        self.before: Answer | WireError | None = None
         self.answer: Answer | None = None
         self.woke, self.seconds = False, 0.0
         self.thread = threading.Thread(target=self._wait, daemon=True)
 
     def look(self) -> None:
         """Asks without waiting, for the index to wait from."""
-        self.before = self.side.connection.request("GET", self.question)
+        self.before = exchange(self.side, "GET", self.question, None, None, False)
 
     def park(self) -> None:
         self.thread.start()
@@ -278,21 +279,21 @@ class Watcher:
 
     def _wait(self) -> None:
         joint = "&" if "?" in self.question else "?"
-        index = self.before.header("X-Consul-Index")
+        index = self.before.header("X-Consul-Index") if isinstance(self.before, Answer) else None
         target = f"{self.question}{joint}index={index}&wait={int(WATCH_SECONDS * 1000)}ms"
         connection = Connection(self.side.connection.host, self.side.connection.port)
         try:
             self.answer = connection.request("GET", target)
             self.seconds = self.answer.seconds
             self.woke = self.seconds < WATCH_SECONDS
-        except (WireError, OSError):
+        except WireError:
             self.answer = None
         finally:
             connection.close()
 
     def changed(self) -> bool:
         """Whether the answer at the end is another than the one before the write."""
-        if self.answer is None:
+        if self.answer is None or isinstance(self.before, WireError):
             return True
         before, after = (plain_answer(self.question, answer) for answer in (self.before, self.answer))
         return before != after

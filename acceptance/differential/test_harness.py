@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Shows that the harness sees what it must see: each test gives it a difference that a sloppy one would let pass.
 
-    python3 acceptance/differential/test_harness.py
+python3 acceptance/differential/test_harness.py
 """
 
 import contextlib
@@ -101,7 +101,9 @@ class Heads(unittest.TestCase):
 
     def test_an_index_must_be_a_number(self):
         self.assertEqual(places(answer(1, X_Consul_Index="5"), answer(1, X_Consul_Index="99")), [])
-        self.assertEqual(places(answer(1, X_Consul_Index="5"), answer(1, X_Consul_Index="x")), ["header x-consul-index"])
+        self.assertEqual(
+            places(answer(1, X_Consul_Index="5"), answer(1, X_Consul_Index="x")), ["header x-consul-index"]
+        )
 
 
 class Indices(unittest.TestCase):

@@ -37,7 +37,7 @@ def binary() -> pathlib.Path:
         return _checked(pathlib.Path(given))
     kept = cache_directory() / f"consul-{VERSION}"
     kept.parent.mkdir(parents=True, exist_ok=True)
-    with open(kept.with_suffix(".lock"), "w") as lock:
+    with open(f"{kept}.lock", "w") as lock:
         # Two acceptance programs may start at once: one builds, the other waits for it here.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
@@ -54,7 +54,7 @@ def cache_directory() -> pathlib.Path:
 def _build(target: pathlib.Path) -> None:
     print(f"building {MODULE}@v{VERSION} into {target}; this takes minutes once", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="reference-") as directory:
-        fresh = target.with_suffix(".new")
+        fresh = pathlib.Path(f"{target}.new")
         # `go build PACKAGE` needs a module that requires it; an empty one does.
         _go(directory, "mod", "init", "reference")
         _go(directory, "get", f"{MODULE}@v{VERSION}")

@@ -61,7 +61,7 @@ class Connection:
         reused = self._socket is not None
         try:
             answer = self._exchange(method, head + payload)
-        except (WireError, ConnectionError) as error:
+        except WireError as error:
             self.close()
             if not reused or isinstance(error, TimedOut):
                 raise
@@ -72,7 +72,10 @@ class Connection:
 
     def _exchange(self, method: str, message: bytes) -> Answer:
         if self._socket is None:
-            self._socket = socket.create_connection((self.host, self.port), self.timeout_seconds)
+            try:
+                self._socket = socket.create_connection((self.host, self.port), self.timeout_seconds)
+            except OSError as error:
+                raise WireError(f"no connection to {self.host}:{self.port}: {error}") from error
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             self._socket.sendall(message)
@@ -95,6 +98,8 @@ class Connection:
             piece = self._socket.recv(65536)
         except TimeoutError as error:
             raise TimedOut(f"no answer within {self.timeout_seconds} s") from error
+        except ConnectionError as error:
+            raise WireError(f"the connection broke: {error}") from error
         self._buffer += piece
         return bool(piece)
 

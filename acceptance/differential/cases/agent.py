@@ -53,7 +53,10 @@ def members(both):
     pick = ["Name", "Addr", "Status"]
     both.get("/v1/agent/members", select=lambda members: [{name: member[name] for name in pick} for member in members])
     tags = ["role", "dc", "id", "build", "vsn", "bootstrap", "segment", "raft_vsn", "acls"]
-    both.get("/v1/agent/members", select=lambda members: [{tag: member["Tags"].get(tag) for tag in tags} for member in members])
+    both.get(
+        "/v1/agent/members",
+        select=lambda members: [{tag: member["Tags"].get(tag) for tag in tags} for member in members],
+    )
     both.get("/v1/agent/members?segment=")
     both.get("/v1/agent/members?segment=_all", shape=True)
     both.get("/v1/agent/members?segment=x")
@@ -77,6 +80,11 @@ def families(text):
     return {name: types.get(name, "(absent)") for name in names}
 
 
+def labels(body, name):
+    """The labels of all samples of a name."""
+    return [part["Labels"] for part in body["Samples"] if part["Name"] == name]
+
+
 def measured_work(both):
     """One of everything that METRICS count."""
     session = both.put("/v1/session/create").take("ID")
@@ -87,6 +95,11 @@ def measured_work(both):
     both.get("/v1/kv/m")
     both.put("/v1/catalog/register", {"Node": "host", "Address": "10.0.0.1"})
     both.put("/v1/catalog/deregister", {"Node": "host"})
+
+
+@case
+def version(both):
+    both.get("/v1/agent/version")
 
 
 @case
@@ -102,8 +115,9 @@ def metrics(both):
     for kind in METRICS:
         both.get("/v1/agent/metrics", select=lambda body: [sorted(part) for part in body[kind][:1]])
     both.get("/v1/agent/metrics?pretty", select=sorted)
-    http = lambda body: [part["Labels"] for part in body["Samples"] if part["Name"] == "consul.api.http"]
-    both.get("/v1/agent/metrics", select=lambda body: {"method": "PUT", "path": "v1_kv_"} in http(body))
+    both.get(
+        "/v1/agent/metrics", select=lambda body: {"method": "PUT", "path": "v1_kv_"} in labels(body, "consul.api.http")
+    )
 
 
 @case

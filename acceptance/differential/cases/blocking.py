@@ -300,7 +300,14 @@ def an_index_from_the_future_waits(both):
 def an_index_from_the_past_answers_at_once(both):
     both.put("/v1/kv/past", "x")
     both.put("/v1/catalog/register", {**HOST, "Service": WEB})
-    for question in ["kv/past", "kv/?keys", "kv/past?recurse", "catalog/nodes", "catalog/service/web", "health/service/web"]:
+    for question in [
+        "kv/past",
+        "kv/?keys",
+        "kv/past?recurse",
+        "catalog/nodes",
+        "catalog/service/web",
+        "health/service/web",
+    ]:
         joint = "&" if "?" in question else "?"
         both.get(f"/v1/{question}{joint}index=1&wait=10s").took(0, 2)
 

@@ -78,7 +78,12 @@ def every_field_of_a_registration(both):
             "Status": "passing",
             "Notes": "a note",
             "Output": "an output",
-            "Definition": {"HTTP": "http://x", "Interval": "10s", "Timeout": "5s", "DeregisterCriticalServiceAfter": "90s"},
+            "Definition": {
+                "HTTP": "http://x",
+                "Interval": "10s",
+                "Timeout": "5s",
+                "DeregisterCriticalServiceAfter": "90s",
+            },
         },
         {"CheckID": "disk", "Name": "disk check", "Status": "warning"},
     ]
@@ -130,7 +135,12 @@ def registrations_that_are_refused(both):
     register(both, Address="10.0.0.1")
     register(both, Node="", Address="10.0.0.1")
     register(both, Node="host", Address="")
-    for identifier in ["bad", "aaaaaaaa-2222-3333-4444-55555555555", "aaaaaaaa-2222-3333-4444-55555555555g", "aaaaaaaa+2222-3333-4444-555555555555"]:
+    for identifier in [
+        "bad",
+        "aaaaaaaa-2222-3333-4444-55555555555",
+        "aaaaaaaa-2222-3333-4444-55555555555g",
+        "aaaaaaaa+2222-3333-4444-555555555555",
+    ]:
         register(both, Node="host", Address="10.0.0.1", ID=identifier)
     register(both, Node="host", Address="10.0.0.1", Service={"ID": "only"})
     for address in ["0.0.0.0", "::", "[::]"]:
@@ -154,28 +164,58 @@ def a_refused_check_takes_the_whole_registration_back(both):
 
 @case
 def bodies_that_are_no_registration(both):
-    for body in ["", "{", "[]", "5", "x", '{"Node":5}', '{"Node":"a","Address":5}', '{"NodeMeta":[]}', '{"NodeMeta":{"a":1}}']:
+    for body in [
+        "",
+        "{",
+        "[]",
+        "5",
+        "x",
+        '{"Node":5}',
+        '{"Node":"a","Address":5}',
+        '{"NodeMeta":[]}',
+        '{"NodeMeta":{"a":1}}',
+    ]:
         both.put("/v1/catalog/register", body)
     for body in ['{"Service":5}', '{"Service":{"Port":"x"}}', '{"Service":{"Port":1.5}}', '{"Service":{"Tags":"x"}}']:
         both.put("/v1/catalog/register", body)
-    for body in ['{"Checks":{}}', '{"Check":[]}', '{"Check":{"Status":1}}', '{"Check":{"Definition":{"Interval":"x"}}}']:
+    for body in [
+        '{"Checks":{}}',
+        '{"Check":[]}',
+        '{"Check":{"Status":1}}',
+        '{"Check":{"Definition":{"Interval":"x"}}}',
+    ]:
         both.put("/v1/catalog/register", body)
     for body in ['{"Unknown":1}', '{"Namespace":"team"}', '{"Partition":"team"}', '{"Service":{"Unknown":1}}']:
         both.put("/v1/catalog/register", body)
     both.put("/v1/catalog/register", '{"Node":"host","Address":"10.0.0.1"} trailing')
     both.put("/v1/catalog/register", "null")
     both.put("/v1/catalog/register")
-    for body in ["", "{", "[]", '{"Node":5}', '{"Unknown":1}', '{"Namespace":"team"}', "{}", "null", '{"ServiceID":"x"}']:
+    for body in [
+        "",
+        "{",
+        "[]",
+        '{"Node":5}',
+        '{"Unknown":1}',
+        '{"Namespace":"team"}',
+        "{}",
+        "null",
+        '{"ServiceID":"x"}',
+    ]:
         both.put("/v1/catalog/deregister", body)
     both.get("/v1/catalog/nodes")
 
 
 @case
 def request_keys_in_any_case(both):
-    body = '{"node":"host","ADDRESS":"10.0.0.1","nodemeta":{"K":"V"},"service":{"service":"web","PORT":80,"tags":["a"]}}'
+    body = (
+        '{"node":"host","ADDRESS":"10.0.0.1","nodemeta":{"K":"V"},"service":{"service":"web","PORT":80,"tags":["a"]}}'
+    )
     both.put("/v1/catalog/register", body)
     look(both)
-    both.put("/v1/catalog/register", '{"node":"host","address":"10.0.0.1","check":{"checkid":"c","name":"n","status":"passing"}}')
+    both.put(
+        "/v1/catalog/register",
+        '{"node":"host","address":"10.0.0.1","check":{"checkid":"c","name":"n","status":"passing"}}',
+    )
     both.get("/v1/health/node/host")
     both.put("/v1/catalog/deregister", '{"node":"host","serviceid":"web"}')
     look(both)
@@ -194,12 +234,23 @@ def keys_in_snake_case(both):
 @case
 def services_in_odd_forms(both):
     register(both, Node="host", Address="10.0.0.1", Service={"Service": "named"})
-    register(both, Node="host", Address="10.0.0.1", Service={"ID": "web1", "Service": "web", "Weights": {"Passing": -1}})
-    register(both, Node="host", Address="10.0.0.1", Service={"ID": "web2", "Service": "web", "Weights": {"Passing": 0, "Warning": 0}})
-    register(both, Node="host", Address="10.0.0.1", Service={"ID": "web3", "Service": "web", "Weights": None, "Tags": None})
+    register(
+        both, Node="host", Address="10.0.0.1", Service={"ID": "web1", "Service": "web", "Weights": {"Passing": -1}}
+    )
+    register(
+        both,
+        Node="host",
+        Address="10.0.0.1",
+        Service={"ID": "web2", "Service": "web", "Weights": {"Passing": 0, "Warning": 0}},
+    )
+    register(
+        both, Node="host", Address="10.0.0.1", Service={"ID": "web3", "Service": "web", "Weights": None, "Tags": None}
+    )
     register(both, Node="host", Address="10.0.0.1", Service={"ID": "web4", "Service": "web", "Port": 70000, "Tags": []})
     register(both, Node="host", Address="10.0.0.1", Service={"ID": "web5", "Service": "web", "Port": -1, "Tags": [""]})
-    register(both, Node="host", Address="10.0.0.1", Service={"ID": "a/b c", "Service": "we b/é", "SocketPath": "/run/x"})
+    register(
+        both, Node="host", Address="10.0.0.1", Service={"ID": "a/b c", "Service": "we b/é", "SocketPath": "/run/x"}
+    )
     register(both, Node="host", Address="10.0.0.1", Service={"ID": "web6", "Service": "Web", "Meta": {"": "x"}})
     look(both)
     both.get("/v1/catalog/service/we%20b%2F%C3%A9")
@@ -226,9 +277,24 @@ def proxies_and_other_kinds(both):
         "MeshGateway": {"Mode": "local"},
         "Expose": {"Checks": True},
     }
-    register(both, Node="host", Address="10.0.0.1", Service={"ID": "px", "Service": "px", "Kind": "connect-proxy", "Port": 8080, "Proxy": proxy})
-    register(both, Node="host", Address="10.0.0.1", Service={"ID": "mg", "Service": "mg", "Kind": "mesh-gateway", "Port": 443})
-    register(both, Node="host", Address="10.0.0.1", Service={"ID": "nat", "Service": "nat", "Port": 80, "Connect": {"Native": True}})
+    register(
+        both,
+        Node="host",
+        Address="10.0.0.1",
+        Service={"ID": "px", "Service": "px", "Kind": "connect-proxy", "Port": 8080, "Proxy": proxy},
+    )
+    register(
+        both,
+        Node="host",
+        Address="10.0.0.1",
+        Service={"ID": "mg", "Service": "mg", "Kind": "mesh-gateway", "Port": 443},
+    )
+    register(
+        both,
+        Node="host",
+        Address="10.0.0.1",
+        Service={"ID": "nat", "Service": "nat", "Port": 80, "Connect": {"Native": True}},
+    )
     look(both, service="px")
     both.get("/v1/catalog/service/mg")
     both.get("/v1/catalog/service/nat")
@@ -257,7 +323,11 @@ def checks_in_odd_forms(both):
         {"CheckID": "grpc", "Name": "t", "Definition": {"GRPC": "x:1", "GRPCUseTLS": True, "Interval": "1h"}},
         {"CheckID": "udp", "Name": "t", "Definition": {"UDP": "x:1", "Interval": 10000000000}},
         {"CheckID": "alias", "Name": "t", "Definition": {"AliasNode": "n", "AliasService": "s"}},
-        {"CheckID": "header", "Name": "t", "Definition": {"HTTP": "http://x", "Header": {"B": ["1"], "A": ["2", "3"]}, "Method": "PUT", "Body": "b"}},
+        {
+            "CheckID": "header",
+            "Name": "t",
+            "Definition": {"HTTP": "http://x", "Header": {"B": ["1"], "A": ["2", "3"]}, "Method": "PUT", "Body": "b"},
+        },
         {"CheckID": "h2", "Name": "t", "Definition": {"H2PING": "x:1", "H2PingUseTLS": True}},
         {"CheckID": "notes", "Name": "<&>", "Notes": "ünï", "Output": "line\nline\ttab \u2028"},
         {"Node": "HOST", "CheckID": "case", "Name": "c"},
@@ -320,7 +390,19 @@ def finding_a_node_by_name_or_id(both):
     register(both, **FULL_NODE, Service=FULL_SERVICE)
     register(both, Node="aaaaaaaa", Address="10.0.0.3")
     register(both, Node="other", Address="10.0.0.4", ID="aaaabbbb-2222-3333-4444-555555555555")
-    for name in ["host", "HOST", FULL_NODE["ID"], FULL_NODE["ID"].upper(), "aaaaaaaa", "aaaaaaaa-2222", "aaaaaaaa-2", "aaaab", "aaaa", "aaa", "hos"]:
+    for name in [
+        "host",
+        "HOST",
+        FULL_NODE["ID"],
+        FULL_NODE["ID"].upper(),
+        "aaaaaaaa",
+        "aaaaaaaa-2222",
+        "aaaaaaaa-2",
+        "aaaab",
+        "aaaa",
+        "aaa",
+        "hos",
+    ]:
         both.get(f"/v1/catalog/node/{name}")
         both.get(f"/v1/catalog/node-services/{name}")
         both.get(f"/v1/health/node/{name}")
@@ -360,16 +442,53 @@ def tags(both):
     for number, tags_of_it in enumerate([["a", "b"], ["B", "c"], [], ["a", "a"], ["with space", "ünï"]]):
         register(both, Node=f"host{number}", Address=f"10.0.0.{number}", Service={"Service": "web", "Tags": tags_of_it})
     both.get("/v1/catalog/services")
-    for query in ["tag=a", "tag=A", "tag=b", "tag=a&tag=b", "tag=b&tag=c", "tag=", "tag", "tag=zz", "tag=with%20space", "tag=%C3%BCn%C3%AF", "tag=a&tag=zz"]:
+    for query in [
+        "tag=a",
+        "tag=A",
+        "tag=b",
+        "tag=a&tag=b",
+        "tag=b&tag=c",
+        "tag=",
+        "tag",
+        "tag=zz",
+        "tag=with%20space",
+        "tag=%C3%BCn%C3%AF",
+        "tag=a&tag=zz",
+    ]:
         both.get(f"/v1/catalog/service/web?{query}")
 
 
 @case
 def node_meta(both):
-    register(both, Node="one", Address="10.0.0.1", NodeMeta={"rack": "r1", "dc": "x"}, Service={"Service": "web", "Tags": ["one"]})
-    register(both, Node="two", Address="10.0.0.2", NodeMeta={"rack": "r2", "dc": "x"}, Service={"Service": "web", "Tags": ["two"]})
+    register(
+        both,
+        Node="one",
+        Address="10.0.0.1",
+        NodeMeta={"rack": "r1", "dc": "x"},
+        Service={"Service": "web", "Tags": ["one"]},
+    )
+    register(
+        both,
+        Node="two",
+        Address="10.0.0.2",
+        NodeMeta={"rack": "r2", "dc": "x"},
+        Service={"Service": "web", "Tags": ["two"]},
+    )
     register(both, Node="three", Address="10.0.0.3", NodeMeta={"colon": "a:b", "empty": ""}, Service={"Service": "api"})
-    for query in ["rack:r1", "dc:x", "rack:r9", "rack", "rack:", ":", "colon:a:b", "empty:", "Rack:r1", "dc:x&node-meta=rack:r2", "rack:r1&node-meta=rack:r2", ""]:
+    for query in [
+        "rack:r1",
+        "dc:x",
+        "rack:r9",
+        "rack",
+        "rack:",
+        ":",
+        "colon:a:b",
+        "empty:",
+        "Rack:r1",
+        "dc:x&node-meta=rack:r2",
+        "rack:r1&node-meta=rack:r2",
+        "",
+    ]:
         for route in ["nodes", "services", "service/web"]:
             both.get(f"/v1/catalog/{route}?node-meta={query}")
         both.get(f"/v1/health/service/web?node-meta={query}")

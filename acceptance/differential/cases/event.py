@@ -42,7 +42,9 @@ def listing_by_name(both):
     both.get("/v1/event/list?name=listed-two", until=lambda events: len(events) == 1, **mask)
     both.get("/v1/event/list?name=LISTED-ONE")
     both.get("/v1/event/list?name=listed", **mask)
-    both.get("/v1/event/list?name=", select=lambda events: [event["Name"] for event in events if "listed" in event["Name"]])
+    both.get(
+        "/v1/event/list?name=", select=lambda events: [event["Name"] for event in events if "listed" in event["Name"]]
+    )
     both.get("/v1/event/list?name=listed-two&node=nobody&service=none&tag=none", **mask)
 
 
@@ -53,7 +55,16 @@ def filters_of_an_event(both):
     both.put("/v1/event/fire/to-nobody?node=nobody")
     both.put(f"/v1/event/fire/to-service?node={own}&service=web&tag=a.*")
     both.put("/v1/event/fire/filtered?service=missing")
-    for query in ["node=(", "service=(", "service=web&tag=(", "tag=a", "node=[z-a]", "node=a**", "node=(%3F%3Da)", "node=%5C1"]:
+    for query in [
+        "node=(",
+        "service=(",
+        "service=web&tag=(",
+        "tag=a",
+        "node=[z-a]",
+        "node=a**",
+        "node=(%3F%3Da)",
+        "node=%5C1",
+    ]:
         both.put(f"/v1/event/fire/bad?{query}", "x")
     both.get("/v1/event/list?name=to-node", until=bool, select=lambda events: [event["NodeFilter"] for event in events])
     both.get("/v1/event/list?name=to-nobody")

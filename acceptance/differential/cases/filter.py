@@ -6,13 +6,23 @@ from story import case
 
 ROUTES = {
     "catalog/nodes": ["Node == one", "Address == `10.0.0.1`", "Meta.rack == r1", "Datacenter == dc1", "ID == ``"],
-    "catalog/service/web": ["ServicePort == 80", "ServiceTags contains a", "ServiceMeta.team == x", "NodeMeta.rack == r1"],
+    "catalog/service/web": [
+        "ServicePort == 80",
+        "ServiceTags contains a",
+        "ServiceMeta.team == x",
+        "NodeMeta.rack == r1",
+    ],
     "catalog/node/one": ["Port == 80", "Service == web", "Tags contains a", "Meta.team == x", "ID == web1"],
     "catalog/node-services/one": ["Port == 80", "Service == api", "Tags is empty", "Weights.Passing == 1"],
     "health/node/one": ["Status == passing", "CheckID == node", "ServiceID == ``", "Name matches `^n`"],
     "health/checks/web": ["Status == critical", "ServiceTags contains a", "ServiceName == web", "Output is empty"],
     "health/state/any": ["Node == one", "Status != passing", "CheckID in serfHealth"],
-    "health/service/web": ["Service.Port == 80", "Node.Node == one", "Checks.Status == passing", "Service.Tags contains a"],
+    "health/service/web": [
+        "Service.Port == 80",
+        "Node.Node == one",
+        "Checks.Status == passing",
+        "Service.Tags contains a",
+    ],
 }
 GRAMMAR = [
     "Node==one",
@@ -96,7 +106,7 @@ BROKEN = [
     "Node == one two",
     "Node contains",
     "Meta matches `x`",
-    "Node == \"a\\qb\"",
+    'Node == "a\\qb"',
 ]
 # Each operator on an integer, a boolean, a list and a map of objects.
 TYPED = [
@@ -148,7 +158,14 @@ def register(both, **fields):
 def catalogue(both):
     """Three nodes; `one` has two services and checks."""
     check = {"CheckID": "node", "Name": "node", "Status": "passing"}
-    web = {"ID": "web1", "Service": "web", "Port": 80, "Tags": ["a", "b"], "Meta": {"team": "x"}, "EnableTagOverride": True}
+    web = {
+        "ID": "web1",
+        "Service": "web",
+        "Port": 80,
+        "Tags": ["a", "b"],
+        "Meta": {"team": "x"},
+        "EnableTagOverride": True,
+    }
     web["TaggedAddresses"] = {"lan": {"Address": "10.1.1.1", "Port": 80}}
     register(both, Node="one", Address="10.0.0.1", NodeMeta={"rack": "r1"}, Service=web, Check=check)
     register(both, Node="one", Address="10.0.0.1", NodeMeta={"rack": "r1"}, Service={"Service": "api", "Port": 81})

@@ -17,7 +17,9 @@ def instances(both):
         checks = []
         if node_status:
             checks.append({"CheckID": f"node{number}", "Name": "node", "Status": node_status})
-            checks.append({"CheckID": f"web{number}", "Name": "web", "Status": service_status, "ServiceID": f"web{number}"})
+            checks.append(
+                {"CheckID": f"web{number}", "Name": "web", "Status": service_status, "ServiceID": f"web{number}"}
+            )
         register(
             both,
             Node=f"host{number}",
@@ -41,7 +43,16 @@ def names_left_out_or_unknown(both):
 def instances_of_a_service(both):
     instances(both)
     both.get("/v1/health/service/web")
-    for value in ["passing", "passing=", "passing=true", "passing=1", "passing=t", "passing=TRUE", "passing=false", "passing=0"]:
+    for value in [
+        "passing",
+        "passing=",
+        "passing=true",
+        "passing=1",
+        "passing=t",
+        "passing=TRUE",
+        "passing=false",
+        "passing=0",
+    ]:
         both.get(f"/v1/health/service/web?{value}")
     for value in ["x", "yes", "2", "tRUE", "%20true"]:
         both.get(f"/v1/health/service/web?passing={value}")

@@ -43,7 +43,14 @@ def a_body_in_chunks_is_not_read(both):
 
 @case
 def names(both):
-    for body in ['{"Name":"a lock"}', '{"name":"lower"}', '{"NAME":"upper"}', '{"Name":""}', '{"Name":"ünï"}', '{"Name":5}']:
+    for body in [
+        '{"Name":"a lock"}',
+        '{"name":"lower"}',
+        '{"NAME":"upper"}',
+        '{"Name":""}',
+        '{"Name":"ünï"}',
+        '{"Name":5}',
+    ]:
         create_and_look(both, body)
 
 
@@ -61,7 +68,23 @@ def ttls(both):
 def lock_delays(both):
     for delay in ["5s", "0s", "0.001s", "90s", "1m", "-1s", "0", "5", "x", "", " 5s"]:
         create_and_look(both, {"LockDelay": delay})
-    for delay in ["0", "5", "60", "999", "1000", "5000000000", "1.5", "0.5", "-1", "true", "null", "[]", "{}", "1e3", "1e1"]:
+    for delay in [
+        "0",
+        "5",
+        "60",
+        "999",
+        "1000",
+        "5000000000",
+        "1.5",
+        "0.5",
+        "-1",
+        "true",
+        "null",
+        "[]",
+        "{}",
+        "1e3",
+        "1e1",
+    ]:
         create_and_look(both, f'{{"LockDelay":{delay}}}')
     create_and_look(both, '{"lockdelay":"15.0s"}')
 
@@ -88,7 +111,16 @@ def checks_in_all_their_spellings(both):
     register(both, Node="host", Address="10.0.0.1", Check={"CheckID": "alive", "Name": "alive", "Status": "passing"})
     register(both, Node="host", Address="10.0.0.1", Check={"CheckID": "serfHealth", "Name": "s", "Status": "passing"})
     for field in ["Checks", "NodeChecks"]:
-        for value in ["[]", "null", '["alive"]', '["serfHealth"]', '["serfHealth","alive"]', '["missing"]', '[""]', '"alive"']:
+        for value in [
+            "[]",
+            "null",
+            '["alive"]',
+            '["serfHealth"]',
+            '["serfHealth","alive"]',
+            '["missing"]',
+            '[""]',
+            '"alive"',
+        ]:
             create_and_look(both, f'{{"Node":"host","{field}":{value}}}')
     create_and_look(both, '{"Node":"host","NodeChecks":["alive"],"Checks":["serfHealth"]}')
     create_and_look(both, '{"Node":"host","NodeChecks":["serfHealth"],"Checks":["alive"]}')
@@ -125,7 +157,13 @@ def a_critical_check_is_refused(both):
 def bodies_that_are_no_session(both):
     for body in ["{bad", "[]", '"x"', "5", "true", "{", '{"Name":}', "{'Name':'x'}", '{"Name":"x",}', '{"Name":"x"']:
         both.put("/v1/session/create", body)
-    for body in ['{"NodeChecks":5}', '{"Checks":{}}', '{"ServiceChecks":5}', '{"NodeChecks":[5]}', '{"Name":"\\ud800"}']:
+    for body in [
+        '{"NodeChecks":5}',
+        '{"Checks":{}}',
+        '{"ServiceChecks":5}',
+        '{"NodeChecks":[5]}',
+        '{"Name":"\\ud800"}',
+    ]:
         both.put("/v1/session/create", body)
     both.get("/v1/session/list", select=len)
 

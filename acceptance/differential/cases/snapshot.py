@@ -38,7 +38,9 @@ def restoring_brings_all_back(both):
     both.put("/v1/kv/deleted", "x")
     both.delete("/v1/kv/deleted")
     check = {"CheckID": "c", "Name": "c", "ServiceID": "web", "Status": "passing"}
-    both.put("/v1/catalog/register", {"Node": "host", "Address": "10.0.0.1", "Service": {"Service": "web"}, "Check": check})
+    both.put(
+        "/v1/catalog/register", {"Node": "host", "Address": "10.0.0.1", "Service": {"Service": "web"}, "Check": check}
+    )
     archives = both.get("/v1/snapshot", opaque=True).bodies()
     both.put("/v1/kv/saved", "changed")
     both.put("/v1/kv/later", "x")
@@ -67,3 +69,11 @@ def a_restore_answers_every_parked_question(both):
     both.put("/v1/kv/parked", "after")
     questions = ["/v1/kv/parked", "/v1/kv/?keys", "/v1/catalog/nodes", "/v1/health/service/web", "/v1/session/list"]
     both.watch_restore([*questions, "/v1/kv/absent", "/v1/health/service/absent"], "/v1/snapshot", archives)
+
+
+@case
+def an_archive_of_the_other_server(both):
+    # The last case of all: with Consul on both sides each now holds the other's state.
+    archives = both.get("/v1/snapshot", opaque=True).bodies()
+    both.put_each("/v1/snapshot", archives[::-1])
+    both.forget_indices()

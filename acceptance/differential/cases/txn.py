@@ -239,7 +239,15 @@ def unknown_verbs(both):
 @case
 def reads_with_a_consistency(both):
     both.put("/v1/kv/rc", "x")
-    for query in ["?stale", "?consistent", "?stale&consistent", "?index=x", "?wait=x", "?index=1&wait=1ms", "?max_stale=x"]:
+    for query in [
+        "?stale",
+        "?consistent",
+        "?stale&consistent",
+        "?index=x",
+        "?wait=x",
+        "?index=1&wait=1ms",
+        "?max_stale=x",
+    ]:
         txn(both, kv("get", "rc"), query=query)
         txn(both, kv("set", "rc", "eQ=="), query=query)
     txn(both, kv("get", "rc"), kv("check-index", "rc", Index=0), query="?stale")
@@ -296,7 +304,10 @@ def nodes(both):
 @case
 def nodes_with_ids(both):
     identifier = "aaaaaaaa-1111-2222-3333-444444444444"
-    txn(both, node("set", "ti", ID=identifier, Address="10.9.9.9", TaggedAddresses={"lan": "10.9.9.9"}, Datacenter="dc1"))
+    txn(
+        both,
+        node("set", "ti", ID=identifier, Address="10.9.9.9", TaggedAddresses={"lan": "10.9.9.9"}, Datacenter="dc1"),
+    )
     txn(both, node("get", "", ID=identifier))
     txn(both, node("get", "wrong", ID=identifier))
     txn(both, node("get", "ti", ID="bbbbbbbb-1111-2222-3333-444444444444"))
@@ -384,10 +395,26 @@ def checks(both):
 @case
 def check_definitions(both):
     txn(both, node("set", "tn", Address="10.9.9.9"))
-    http = {"HTTP": "http://x", "Method": "POST", "Body": "b", "Header": {"a": ["1"]}, "Interval": "10s", "Timeout": "5s"}
+    http = {
+        "HTTP": "http://x",
+        "Method": "POST",
+        "Body": "b",
+        "Header": {"a": ["1"]},
+        "Interval": "10s",
+        "Timeout": "5s",
+    }
     txn(both, check("set", "tn", "http", Name="http", Definition={**http, "DeregisterCriticalServiceAfter": "90s"}))
     txn(both, check("set", "tn", "tcp", Name="tcp", Definition={"TCP": "x:80", "IntervalDuration": "10s"}))
-    txn(both, check("set", "tn", "tls", Name="tls", Definition={"HTTP": "https://x", "TLSSkipVerify": True, "TLSServerName": "s"}))
+    txn(
+        both,
+        check(
+            "set",
+            "tn",
+            "tls",
+            Name="tls",
+            Definition={"HTTP": "https://x", "TLSSkipVerify": True, "TLSServerName": "s"},
+        ),
+    )
     both.get("/v1/health/node/tn")
 
 
