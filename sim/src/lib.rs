@@ -9,6 +9,7 @@ pub mod disk;
 pub mod history;
 pub mod host;
 
+pub mod linearizability;
 pub mod nemesis;
 pub mod network;
 pub mod properties;

@@ -209,7 +209,7 @@ impl Run {
     fn judge(self) -> Result<Summary, Violation> {
         let calls = self.accounts.calls();
         if self.plan.only.as_deref().is_none_or(|only| only == "linearizability") {
-            history::check(&calls).map_err(|what| violation("linearizability", what))?;
+            history::check_calls(&calls).map_err(|what| violation("linearizability", what))?;
         }
         Ok(Summary {
             steps: self.steps,
