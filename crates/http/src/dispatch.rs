@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION, VARY};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION, VARY};
 use hyper::{Method, Request, StatusCode};
 use tokio::time::Instant;
 
@@ -25,12 +25,12 @@ pub(crate) async fn answer(server: Arc<Shared>, request: Request<Incoming>) -> O
     let (head, body) = request.into_parts();
     let (route, rest_at) = match find_route(&head) {
         Ok(found) => found,
-        Err(reply) => return Outcome::Ready(reply),
+        Err(reply) => return Outcome::Ready(*reply),
     };
     let dressing = Dressing { gzip: gzip::is_accepted(&head.headers) };
     let (place, action) = match find_action(route, &head) {
         Ok(found) => found,
-        Err(reply) => return Outcome::Ready(dressing.put_on(reply)),
+        Err(reply) => return Outcome::Ready(dressing.put_on(*reply)),
     };
     let started = Instant::now();
     let log = log_line(&head);
@@ -57,31 +57,34 @@ pub(crate) async fn answer(server: Arc<Shared>, request: Request<Incoming>) -> O
 }
 
 /// The route of a request, or the answer if it has none.
-fn find_route(head: &hyper::http::request::Parts) -> Result<(&'static Route, usize), Reply> {
+fn find_route(head: &hyper::http::request::Parts) -> Result<(&'static Route, usize), Box<Reply>> {
     let raw = head.uri.path();
     let Ok(decoded) = path::decode(raw.as_bytes()) else {
-        return Err(reply::text(StatusCode::BAD_REQUEST, "400 Bad Request"));
+        // Go's server does not go on behind a request that it can't read.
+        let mut reply = reply::text(StatusCode::BAD_REQUEST, "400 Bad Request");
+        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return Err(Box::new(reply));
     };
     if !path::is_printable(&decoded) {
-        return Err(reply::empty(StatusCode::BAD_REQUEST));
+        return Err(Box::new(reply::empty(StatusCode::BAD_REQUEST)));
     }
     if raw == "*" && head.method == Method::OPTIONS {
-        return Err(reply::empty(StatusCode::OK));
+        return Err(Box::new(reply::empty(StatusCode::OK)));
     }
     if let Some(clean) = path::cleaned(raw) {
-        return Err(redirect(head, &clean));
+        return Err(Box::new(redirect(head, &clean)));
     }
     match routes::find(raw) {
         Found::Route(route, rest_at) => Ok((route, rest_at)),
-        Found::SlashMissing => Err(redirect(head, &format!("{raw}/"))),
-        Found::Nothing => Err(no_route(raw)),
+        Found::SlashMissing => Err(Box::new(redirect(head, &format!("{raw}/")))),
+        Found::Nothing => Err(Box::new(no_route(raw))),
     }
 }
 
 /// What is done for the method, or the answer if that is nothing.
-fn find_action(route: &'static Route, head: &hyper::http::request::Parts) -> Result<(usize, Action), Reply> {
+fn find_action(route: &'static Route, head: &hyper::http::request::Parts) -> Result<(usize, Action), Box<Reply>> {
     if Parameters::parse(head.uri.query().unwrap_or("")).is_err() {
-        return Err(reply::empty(StatusCode::INTERNAL_SERVER_ERROR));
+        return Err(Box::new(reply::empty(StatusCode::INTERNAL_SERVER_ERROR)));
     }
     if let Some(found) = route.action(&head.method) {
         return Ok(found);
@@ -93,7 +96,7 @@ fn find_action(route: &'static Route, head: &hyper::http::request::Parts) -> Res
     if let Ok(allow) = HeaderValue::from_str(&route.allow()) {
         refusal.headers_mut().insert(ALLOW, allow);
     }
-    Err(refusal)
+    Err(Box::new(refusal))
 }
 
 fn no_route(path: &str) -> Reply {
@@ -163,13 +166,13 @@ struct Dressing {
 
 impl Dressing {
     fn put_on(self, mut reply: Reply) -> Reply {
-        if self.gzip && !reply.headers().contains_key(CONTENT_ENCODING) {
-            if let Body::Whole(bytes) = reply.body()
-                && bytes.len() >= gzip::BYTES_MIN
-            {
-                *reply.body_mut() = Body::Whole(gzip::compress(bytes));
-                reply.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            }
+        if self.gzip
+            && !reply.headers().contains_key(CONTENT_ENCODING)
+            && let Body::Whole(bytes) = reply.body()
+            && bytes.len() >= gzip::BYTES_MIN
+        {
+            *reply.body_mut() = Body::Whole(gzip::compress(bytes));
+            reply.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         reply.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
         reply.headers_mut().insert(reply::DEFAULT_ACL_POLICY, HeaderValue::from_static("allow"));

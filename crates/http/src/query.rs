@@ -61,7 +61,7 @@ impl<'a> Parameters<'a> {
 
     /// All parameters, sorted by name and encoded anew, as Go's `Values.Encode` writes them.
     pub(crate) fn encoded(self) -> String {
-        let mut pairs: Vec<(Cow<'_, [u8]>, Cow<'_, [u8]>)> =
+        let mut pairs: Vec<_> =
             self.raw_pairs().map(|(name, value)| (decoded_bytes(name), decoded_bytes(value))).collect();
         pairs.sort_by(|left, right| left.0.cmp(&right.0));
         let mut text = String::new();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use quorate_base::metrics::{Gauge, Registry};
+use quorate_base::metrics::{Gauge, INTERVAL, Registry};
 use quorate_node::Handle;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
@@ -73,7 +73,7 @@ impl Server {
         loop {
             tokio::select! {
                 biased;
-                _ = draining.wait_for(|draining| *draining) => return,
+                () = stopping(&mut draining) => return,
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => self.take(stream),
                     Err(error) => {
@@ -119,8 +119,7 @@ impl Server {
     pub async fn keep_metrics(&self) {
         let mut draining = self.shared.draining.subscribe();
         loop {
-            let stopped = draining.wait_for(|draining| *draining);
-            if tokio::time::timeout(quorate_base::metrics::INTERVAL, stopped).await.is_ok() {
+            if tokio::time::timeout(INTERVAL, stopping(&mut draining)).await.is_ok() {
                 return;
             }
             self.shared.refresh_gauges();
@@ -140,6 +139,12 @@ impl Shared {
         self.node.refresh_metrics();
         self.connections_gauge.set(self.connections.load(Ordering::Relaxed) as f64);
     }
+}
+
+/// Resolves when the server is stopping.
+pub(crate) async fn stopping(draining: &mut watch::Receiver<bool>) {
+    // An error means that the server is gone.
+    drop(draining.wait_for(|draining| *draining).await);
 }
 
 /// Counts a connection for as long as it lives.

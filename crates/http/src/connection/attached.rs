@@ -18,7 +18,7 @@ use super::wire::{Answer, Traffic, Waiting, Wire};
 use crate::dispatch;
 use crate::reply::{Body, Reply};
 use crate::routes::Outcome;
-use crate::server::Shared;
+use crate::server::{Shared, stopping};
 use crate::settings::Settings;
 
 /// A request that has left hyper.
@@ -48,14 +48,14 @@ pub(super) async fn run(server: &Arc<Shared>, wire: Wire) -> Option<Parked> {
     builder.title_case_headers(true).max_headers(HEADERS_MAX).max_buf_size(HEAD_BYTES_MAX).header_read_timeout(None);
     let mut connection = Box::new(builder.serve_connection(wire, service));
     let mut draining = server.draining.subscribe();
-    let mut stopping = false;
+    let mut is_stopping = false;
     let mut patience = Patience::new(traffic.waiting());
     let answer = loop {
         tokio::select! {
             biased;
             left = std::future::poll_fn(|cx| poll(&mut connection, &traffic, cx)) => break left?,
-            _ = draining.wait_for(|draining| *draining), if !stopping => {
-                stopping = true;
+            () = stopping(&mut draining), if !is_stopping => {
+                is_stopping = true;
                 Pin::new(&mut *connection).graceful_shutdown();
             }
             () = tokio::time::sleep(server.settings.head_timeout) => {
@@ -128,11 +128,11 @@ impl Patience {
             return false;
         }
         let limit = match waiting {
-            Waiting::ForRequest => settings.idle_timeout,
-            Waiting::ForHead => settings.head_timeout,
-            Waiting::ForClientToRead { .. } => settings.stall_timeout,
+            Waiting::Request => settings.idle_timeout,
+            Waiting::Head => settings.head_timeout,
+            Waiting::Client { .. } => settings.stall_timeout,
             // Handlers have limits of their own.
-            Waiting::ForHandler => return false,
+            Waiting::Handler => return false,
         };
         self.since.elapsed() >= limit
     }

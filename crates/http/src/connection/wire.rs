@@ -82,13 +82,13 @@ impl Traffic {
     /// What the connection waits for.
     pub(super) fn waiting(&self) -> Waiting {
         if self.unflushed.load(Ordering::Relaxed) {
-            Waiting::ForClientToRead { bytes_written: self.bytes_written.load(Ordering::Relaxed) }
+            Waiting::Client { bytes_written: self.bytes_written.load(Ordering::Relaxed) }
         } else if self.handling.load(Ordering::Relaxed) {
-            Waiting::ForHandler
+            Waiting::Handler
         } else if self.reads.load(Ordering::Relaxed) > self.reads_accounted.load(Ordering::Relaxed) {
-            Waiting::ForHead
+            Waiting::Head
         } else {
-            Waiting::ForRequest
+            Waiting::Request
         }
     }
 }
@@ -97,13 +97,13 @@ impl Traffic {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Waiting {
     /// A next request; nothing of it has arrived.
-    ForRequest,
+    Request,
     /// The rest of a request's head.
-    ForHead,
+    Head,
     /// The server itself.
-    ForHandler,
+    Handler,
     /// The client to take what was written; how much it has taken so far.
-    ForClientToRead { bytes_written: u64 },
+    Client { bytes_written: u64 },
 }
 
 impl Read for Wire {

@@ -13,6 +13,7 @@ use crate::filter;
 use crate::questions::{Place, deadline};
 use crate::reply::{self, Refused, Reply};
 use crate::request::Call;
+use crate::server::stopping;
 
 pub(super) const FIRE: Action = Action::Do(|call| Box::pin(fire(call)) as Doing);
 pub(super) const LIST: Action = Action::Do(|call| Box::pin(list(call)) as Doing);
@@ -105,7 +106,7 @@ async fn list(call: Call) -> Result<Outcome, Refused> {
             let ended = tokio::select! {
                 changed = seen.changed() => changed.is_err(),
                 () = tokio::time::sleep_until(deadline) => true,
-                _ = draining.wait_for(|draining| *draining) => true,
+                () = stopping(&mut draining) => true,
             };
             let listed = Listed::now(&call);
             if ended || listed.index != options.index {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use quorate_state::{
-    Key, KeyOperation, KeyValue, KeyVerb, Operation, Response, SessionReference, State, Topic, ValueShown,
+    Key, KeyOperation, KeyValue, KeyVerb, Operation, Refusal, Response, SessionReference, State, Topic, ValueShown,
 };
 
 use super::{Action, Doing, Outcome, views};
@@ -211,9 +211,17 @@ async fn apply(call: &Call, operation: KeyOperation) -> Result<bool, Refused> {
     let _timer = call.server.timers.kvs_apply.start();
     match call.server.node.propose(Operation::Key(operation)).await? {
         Response::Flag(held) => Ok(held),
-        Response::Refused(refusal) => Err(Refused::internal(refusal.to_string())),
+        Response::Refused(refusal) => Err(refuse(&refusal)),
         other => Err(super::unexpected(&other)),
     }
+}
+
+/// Consul's text without its `raft apply failed: ` where clients look at the beginning of what follows.
+fn refuse(refusal: &Refusal) -> Refused {
+    Refused::internal(match refusal {
+        Refusal::InvalidSession(_) => refusal.to_string(),
+        Refusal::Invalid(reason) => format!("raft apply failed: {reason}"),
+    })
 }
 
 /// The answer of a truth value.
