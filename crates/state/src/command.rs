@@ -81,8 +81,11 @@ pub enum KeyVerb {
 pub struct SessionReference(pub String);
 
 impl SessionReference {
-    /// The id, if the text is one.
+    /// The id, if the text is one in the form that sessions are given back in; the case does not matter.
     pub fn id(&self) -> Option<SessionId> {
+        if self.0.len() != uuid::fmt::Hyphenated::LENGTH {
+            return None;
+        }
         Uuid::try_parse(&self.0).ok().and_then(SessionId::new)
     }
 }

@@ -69,7 +69,7 @@ impl StateBuilder {
             Record::Key(key, entry) => self.push_key(key, entry),
             Record::Tombstone(key, index) => {
                 self.flush();
-                if self.state.keys.get(key.as_bytes()).is_none() {
+                if self.state.keys.get(&key).is_none() {
                     self.state.keys.put_tombstone(key, index);
                 }
             }
@@ -143,7 +143,7 @@ impl StateBuilder {
         let orphans: Vec<(SessionId, Key)> =
             state.keys.holds().filter(|(session, _)| state.sessions.get(*session).is_none()).cloned().collect();
         for (_, key) in orphans {
-            if let Some(entry) = state.keys.get(key.as_bytes()) {
+            if let Some(entry) = state.keys.get(&key) {
                 let entry = KeyEntry { session: None, ..KeyEntry::clone(entry) };
                 state.keys.put(key, Arc::new(entry));
             }

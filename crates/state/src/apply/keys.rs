@@ -62,30 +62,32 @@ impl State {
 
     /// Writes a key, whatever is there. The lock and its index stay as they are.
     pub(super) fn set(&mut self, key: Key, value: KeyValue, effects: &mut Effects<'_>) -> Arc<KeyEntry> {
-        let (session, lock_index) =
-            self.keys.get(key.as_bytes()).map_or((None, 0), |old| (old.session, old.lock_index));
-        self.write(key, value, session, lock_index, effects)
+        let old = self.keys.get(&key).cloned();
+        let (session, lock_index) = lock_of(old.as_deref());
+        self.write(key, value, old, session, lock_index, effects)
     }
 
     /// Writes a key if it was last changed at `index`, or if there is none and `index` is 0.
     pub(super) fn cas(&mut self, key: Key, value: KeyValue, index: Index, effects: &mut Effects<'_>) -> Written {
-        let modified = self.keys.get(key.as_bytes()).map_or(0, |old| old.stamp.modified);
-        if modified != index {
+        let old = self.keys.get(&key).cloned();
+        if old.as_ref().map_or(0, |old| old.stamp.modified) != index {
             return Written::No;
         }
-        Written::Entry(self.set(key, value, effects))
+        let (session, lock_index) = lock_of(old.as_deref());
+        Written::Entry(self.write(key, value, old, session, lock_index, effects))
     }
 
     /// Writes a key and takes its lock, if nobody else holds it. The lock's index grows each time it changes hands.
     pub(super) fn lock(&mut self, key: Key, value: KeyValue, session: SessionId, effects: &mut Effects<'_>) -> Written {
-        let (holder, lock_index) = self.keys.get(key.as_bytes()).map_or((None, 0), |old| (old.session, old.lock_index));
+        let old = self.keys.get(&key).cloned();
+        let (holder, lock_index) = lock_of(old.as_deref());
         let lock_index = match holder {
             Some(holder) if holder == session => lock_index,
             Some(_) => return Written::No,
             None => lock_index + 1,
         };
         self.keys.end_delay(&key);
-        Written::Entry(self.write(key, value, Some(session), lock_index, effects))
+        Written::Entry(self.write(key, value, old, Some(session), lock_index, effects))
     }
 
     /// Writes a key and gives its lock back, if the session holds it.
@@ -96,10 +98,10 @@ impl State {
         session: SessionId,
         effects: &mut Effects<'_>,
     ) -> Written {
-        match self.keys.get(key.as_bytes()) {
-            Some(old) if old.session == Some(session) => {
-                let lock_index = old.lock_index;
-                Written::Entry(self.write(key, value, None, lock_index, effects))
+        let old = self.keys.get(&key).cloned();
+        match lock_of(old.as_deref()) {
+            (Some(holder), lock_index) if holder == session => {
+                Written::Entry(self.write(key, value, old, None, lock_index, effects))
             }
             _ => Written::No,
         }
@@ -107,7 +109,7 @@ impl State {
 
     /// Deletes a key.
     pub(super) fn delete(&mut self, key: &Key, effects: &mut Effects<'_>) {
-        if self.keys.get(key.as_bytes()).is_some() {
+        if self.keys.get(key).is_some() {
             self.keys.delete(key, effects.index);
             effects.key(key.clone());
         }
@@ -115,7 +117,7 @@ impl State {
 
     /// Deletes a key if it was last changed at `index`. One that is not there counts as deleted.
     pub(super) fn delete_cas(&mut self, key: &Key, index: Index, effects: &mut Effects<'_>) -> bool {
-        match self.keys.get(key.as_bytes()) {
+        match self.keys.get(key) {
             Some(old) if old.stamp.modified != index => return false,
             Some(_) => self.delete(key, effects),
             None => {}
@@ -125,7 +127,7 @@ impl State {
 
     /// Deletes all keys that start so.
     pub(super) fn delete_tree(&mut self, prefix: &Key, effects: &mut Effects<'_>) {
-        let keys: Vec<Key> = self.keys.under(prefix.as_bytes()).map(|(key, _)| key.clone()).collect();
+        let keys: Vec<Key> = self.keys.under(prefix).map(|(key, _)| key.clone()).collect();
         for key in &keys {
             self.delete(key, effects);
         }
@@ -133,7 +135,7 @@ impl State {
 
     /// Takes the lock of a key from the session that held it.
     pub(super) fn release(&mut self, key: &Key, effects: &mut Effects<'_>) {
-        if let Some(old) = self.keys.get(key.as_bytes()) {
+        if let Some(old) = self.keys.get(key) {
             let mut entry = KeyEntry::clone(old);
             entry.session = None;
             entry.stamp.modified = effects.index;
@@ -144,7 +146,7 @@ impl State {
 
     /// Whether a key can't be acquired yet.
     pub(super) fn is_delayed(&self, key: &Key) -> bool {
-        self.keys.delayed_until(key.as_bytes()) > self.header.clock_ms
+        self.keys.delayed_until(key) > self.header.clock_ms
     }
 
     /// The session that a lock verb names.
@@ -156,21 +158,22 @@ impl State {
         known.ok_or_else(|| Refusal::InvalidSession(session.0.clone()))
     }
 
-    /// Puts an entry, unless it would be what is there already.
+    /// Puts an entry in the place of `old`, unless it would be the same.
     fn write(
         &mut self,
         key: Key,
         value: KeyValue,
+        old: Option<Arc<KeyEntry>>,
         session: Option<SessionId>,
         lock_index: Index,
         effects: &mut Effects<'_>,
     ) -> Arc<KeyEntry> {
         let KeyValue { value, flags } = value;
         let mut stamp = Stamp { created: effects.index, modified: effects.index };
-        if let Some(old) = self.keys.get(key.as_bytes()) {
+        if let Some(old) = old {
             let unchanged = old.flags == flags && old.session == session && old.lock_index == lock_index;
             if unchanged && old.value == value {
-                return old.clone();
+                return old;
             }
             stamp.created = old.stamp.created;
         }
@@ -179,6 +182,11 @@ impl State {
         effects.key(key);
         entry
     }
+}
+
+/// Who holds the lock of a key, and how often it was taken.
+fn lock_of(entry: Option<&KeyEntry>) -> (Option<SessionId>, Index) {
+    entry.map_or((None, 0), |entry| (entry.session, entry.lock_index))
 }
 
 /// What a verb without a key is answered.

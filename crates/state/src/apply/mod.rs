@@ -60,7 +60,7 @@ impl State {
     /// Whether what a topic stands for is there. The lists always are.
     pub(crate) fn exists(&self, topic: &Topic) -> bool {
         match topic {
-            Topic::Key(key) => self.keys.get(key.as_bytes()).is_some(),
+            Topic::Key(key) => self.keys.get(key).is_some(),
             Topic::Node(name) | Topic::NodeChecks(name) | Topic::NodeSessions(name) => {
                 self.catalog.node(name).is_some()
             }

@@ -44,6 +44,9 @@ impl State {
             node.stamp.created = old.stamp.created;
         }
         self.touch_node(&node.name, effects);
+        if self.catalog.node(&node.name).is_none() {
+            touch_all_asked_about(&node.name, effects);
+        }
         self.catalog.put_node(Arc::new(node));
         Ok(())
     }
@@ -66,6 +69,7 @@ impl State {
     pub(super) fn remove_node(&mut self, name: &str, effects: &mut Effects<'_>) {
         let Some(node) = self.catalog.node(name).cloned() else { return };
         self.touch_node(&node.name, effects);
+        touch_all_asked_about(&node.name, effects);
         let services: Vec<Arc<Service>> = self.catalog.services_on(name).cloned().collect();
         for service in services {
             self.remove_service(name, &service.id, effects);
@@ -78,19 +82,21 @@ impl State {
         self.end_sessions_on(name, effects);
     }
 
-    /// A node appears, changes or goes: so does all that is asked about it, and the services on it tell of it.
+    /// A node appears, changes or goes; the services on it tell of it.
     fn touch_node(&self, name: &str, effects: &mut Effects<'_>) {
         effects.touch(Topic::Nodes);
         effects.touch(Topic::node(name));
-        if self.catalog.node(name).is_none() {
-            effects.touch(Topic::node_checks(name));
-            effects.touch(Topic::node_sessions(name));
-        }
         for service in self.catalog.services_on(name) {
             effects.touch(Topic::service(&service.name));
             effects.touch(Topic::health(&service.name));
         }
     }
+}
+
+/// A node appears or goes: from then on, its topics have marks that are kept or may be forgotten, all alike.
+fn touch_all_asked_about(name: &str, effects: &mut Effects<'_>) {
+    effects.touch(Topic::node_checks(name));
+    effects.touch(Topic::node_sessions(name));
 }
 
 /// Whether a registration would change nothing.

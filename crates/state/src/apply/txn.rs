@@ -112,7 +112,7 @@ impl State {
 
     fn txn_key_read(&self, operation: &KeyOperation) -> Outcome<Vec<TxnResult>> {
         let KeyOperation { key, verb } = operation;
-        let found = self.keys.get(key.as_bytes());
+        let found = self.keys.get(key);
         let name = quote(key.as_bytes());
         let shown = |entry: &Arc<KeyEntry>, shown| Ok(vec![TxnResult::Key(key.clone(), entry.clone(), shown)]);
         match (verb, found) {
@@ -121,7 +121,7 @@ impl State {
             (KeyVerb::GetOrEmpty, None) => shown(&Arc::new(nothing()), ValueShown::Yes),
             (KeyVerb::GetTree, _) => Ok(self
                 .keys
-                .under(key.as_bytes())
+                .under(key)
                 .map(|(key, entry)| TxnResult::Key(key.clone(), entry.clone(), ValueShown::Yes))
                 .collect()),
             (KeyVerb::CheckIndex(_), None) => Err(format!("failed to check index, key {name} doesn't exist")),

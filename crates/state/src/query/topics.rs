@@ -8,13 +8,13 @@ impl State {
     pub fn last_change(&self, topic: &Topic) -> Index {
         let header = &self.header;
         let changed = match topic {
-            Topic::Key(key) => match self.keys.get(key.as_bytes()) {
+            Topic::Key(key) => match self.keys.get(key) {
                 Some(entry) => entry.stamp.modified,
-                None => self.keys.tombstone(key.as_bytes()).unwrap_or(header.floor),
+                None => self.keys.tombstone(key).unwrap_or(header.floor),
             },
             Topic::KeysUnder(prefix) => {
-                let entries = self.keys.under(prefix.as_bytes()).map(|(_, entry)| entry.stamp.modified);
-                let tombstones = self.keys.tombstones_under(prefix.as_bytes()).map(|(_, index)| *index);
+                let entries = self.keys.under(prefix).map(|(_, entry)| entry.stamp.modified);
+                let tombstones = self.keys.tombstones_under(prefix).map(|(_, index)| *index);
                 entries.chain(tombstones).fold(header.floor, Index::max)
             }
             // What is there and was never marked came with a restore.

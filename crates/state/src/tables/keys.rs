@@ -21,12 +21,12 @@ pub(crate) struct Keys {
 
 impl Keys {
     /// The entry of a key.
-    pub(crate) fn get(&self, key: &[u8]) -> Option<&Arc<KeyEntry>> {
+    pub(crate) fn get(&self, key: &Key) -> Option<&Arc<KeyEntry>> {
         self.entries.get(key)
     }
 
     /// All keys that start so, in order.
-    pub(crate) fn under<'a>(&'a self, prefix: &[u8]) -> impl Iterator<Item = (&'a Key, &'a Arc<KeyEntry>)> + use<'a> {
+    pub(crate) fn under<'a>(&'a self, prefix: &Key) -> impl Iterator<Item = (&'a Key, &'a Arc<KeyEntry>)> + use<'a> {
         starting_with(&self.entries, prefix)
     }
 
@@ -46,21 +46,18 @@ impl Keys {
     }
 
     /// When a key that is not there was deleted, unless that is forgotten.
-    pub(crate) fn tombstone(&self, key: &[u8]) -> Option<Index> {
+    pub(crate) fn tombstone(&self, key: &Key) -> Option<Index> {
         self.tombstones.get(key).copied()
     }
 
     /// The tombstones of keys that start so.
-    pub(crate) fn tombstones_under<'a>(
-        &'a self,
-        prefix: &[u8],
-    ) -> impl Iterator<Item = (&'a Key, &'a Index)> + use<'a> {
+    pub(crate) fn tombstones_under<'a>(&'a self, prefix: &Key) -> impl Iterator<Item = (&'a Key, &'a Index)> + use<'a> {
         starting_with(&self.tombstones, prefix)
     }
 
     /// The keys whose lock a session holds, in order.
     pub(crate) fn held_by(&self, session: SessionId) -> impl Iterator<Item = &Key> + use<'_> {
-        let from = (session, Key::from(&b""[..]));
+        let from = (session, Key::from(""));
         self.held_by.from(&from).take_while(move |((holder, _), ())| *holder == session).map(|((_, key), ())| key)
     }
 
@@ -120,7 +117,7 @@ impl Keys {
     }
 
     /// Until when a key can't be acquired; 0 if it can.
-    pub(crate) fn delayed_until(&self, key: &[u8]) -> u64 {
+    pub(crate) fn delayed_until(&self, key: &Key) -> u64 {
         self.delays.get(key).copied().unwrap_or(0)
     }
 
@@ -162,8 +159,8 @@ impl Keys {
 /// The part of a table whose keys start so.
 fn starting_with<'a, V: Clone>(
     table: &'a Table<Key, V>,
-    prefix: &[u8],
+    prefix: &Key,
 ) -> impl Iterator<Item = (&'a Key, &'a V)> + use<'a, V> {
-    let prefix = Key::from(prefix);
-    table.from(prefix.as_bytes()).take_while(move |(key, _)| key.as_bytes().starts_with(prefix.as_bytes()))
+    let prefix = prefix.clone();
+    table.from(&prefix).take_while(move |(key, _)| key.as_bytes().starts_with(prefix.as_bytes()))
 }
