@@ -146,6 +146,12 @@ pub enum RpcError {
     /// The log has no room for the entries.
     #[error("the disk is full")]
     DiskFull,
+    /// The receiver's disk failed it otherwise.
+    #[error("the receiver's disk failed: {reason}")]
+    Storage {
+        /// What it said.
+        reason: String,
+    },
     /// The request contradicts itself or its sender.
     #[error("the request makes no sense: {0}")]
     Malformed(&'static str),
@@ -229,6 +235,17 @@ pub enum LogError {
     Missing {
         /// The file.
         file: String,
+    },
+    /// The log begins after the snapshot ends, or the one is there without the other.
+    #[error(
+        "the log and the snapshot in {directory} do not belong together: {what}; restore the data directory from a \
+         backup, or remove it so that this server joins the others anew"
+    )]
+    Gap {
+        /// The directory.
+        directory: String,
+        /// What is missing.
+        what: String,
     },
     /// A version that this program does not know.
     #[error("log {file} has format version {version}, and this program reads up to {newest}; use a newer program")]

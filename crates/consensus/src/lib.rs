@@ -1,5 +1,6 @@
 //! Raft behind one narrow handle, the segmented log and the snapshot files.
 
+mod admission;
 mod application;
 mod codec;
 mod config;
@@ -7,6 +8,10 @@ mod error;
 mod handle;
 mod log;
 mod protocol;
+mod raft;
+mod serve;
+mod snapshot;
+mod start;
 mod status;
 #[cfg(test)]
 mod test_disk;
@@ -27,3 +32,17 @@ pub use protocol::{
 };
 pub use status::{Progress, Role, Status};
 pub use transport::{BoxFuture, Transport};
+
+/// The decoders of what is on disk, for the fuzzer and for tools that look into files. None of them panics, whatever it is
+/// given.
+pub mod format {
+    /// The log's files.
+    pub mod log {
+        pub use crate::log::record::{Decoded, Invalid, Place, Record, decode, encode};
+        pub use crate::log::segment::{BadHeader, Header, decode_header};
+    }
+    /// Snapshot files.
+    pub mod snapshot {
+        pub use crate::snapshot::format::{BadHeader, Frame, SnapshotMeta, decode_frame, decode_header};
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::log::segment::Segment;
-use crate::protocol::{Entry, LogId, Payload};
+use crate::protocol::{Entry, Payload};
 
 /// What an entry costs in memory beside its command.
 const ENTRY_OVERHEAD_BYTES: usize = size_of::<Entry>();
@@ -34,11 +34,6 @@ impl Tail {
         let first = self.first().unwrap_or(from);
         let position = |index: u64| (index.saturating_sub(first) as usize).min(self.entries.len());
         self.entries.range(position(from)..position(to).max(position(from)))
-    }
-
-    /// The id of the entry at `index`, if it is here.
-    pub(crate) fn id_at(&self, index: u64) -> Option<LogId> {
-        self.range(index, index.saturating_add(1)).next().filter(|entry| entry.id.index == index).map(|entry| entry.id)
     }
 
     /// Drops the entries from `index` on.
@@ -85,8 +80,8 @@ pub(crate) fn cost(entry: &Entry) -> usize {
 /// A stretch of entries that follow one another in one file, up to the next run's first.
 #[derive(Clone)]
 pub(crate) struct Run {
-    /// Its first entry.
-    pub(crate) first: LogId,
+    /// The index of its first entry.
+    pub(crate) first: u64,
     /// The file.
     pub(crate) segment: Arc<Segment>,
     /// Where in the file the first entry's record begins.
@@ -95,7 +90,7 @@ pub(crate) struct Run {
     pub(crate) stream: u64,
 }
 
-/// The table of runs, by index. A new one begins with each file, after each truncation, with each term, and every
+/// The table of runs, by index. A new one begins with each file, after each truncation, and every
 /// [`RUN_BYTES`].
 #[derive(Default)]
 pub(crate) struct Runs(VecDeque<Run>);
@@ -111,33 +106,23 @@ impl Runs {
 
     /// The run that holds the entry at `index`, and the index where the next run begins.
     pub(crate) fn locate(&self, index: u64) -> Option<(&Run, Option<u64>)> {
-        let after = self.0.partition_point(|run| run.first.index <= index);
+        let after = self.0.partition_point(|run| run.first <= index);
         let run = self.0.get(after.checked_sub(1)?)?;
-        Some((run, self.0.get(after).map(|next| next.first.index)))
-    }
-
-    /// The term of the entry at `index`.
-    pub(crate) fn term_of(&self, index: u64) -> Option<u64> {
-        self.locate(index).map(|(run, _)| run.first.term)
+        Some((run, self.0.get(after).map(|next| next.first)))
     }
 
     /// Forgets the entries from `index` on.
     pub(crate) fn cut_from(&mut self, index: u64) {
-        while self.0.back().is_some_and(|run| run.first.index >= index) {
+        while self.0.back().is_some_and(|run| run.first >= index) {
             self.0.pop_back();
         }
     }
 
     /// Forgets the entries up to `index`. A run is kept for as long as it holds a newer one.
     pub(crate) fn drop_to(&mut self, index: u64) {
-        while self.0.get(1).is_some_and(|second| second.first.index <= index.saturating_add(1)) {
+        while self.0.get(1).is_some_and(|second| second.first <= index.saturating_add(1)) {
             self.0.pop_front();
         }
-    }
-
-    /// Forgets all.
-    pub(crate) fn clear(&mut self) {
-        self.0.clear();
     }
 
     /// How many of `total` bytes of log were written after the entry at `index`, to within a run.
@@ -153,6 +138,7 @@ impl Runs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::LogId;
 
     fn entry(index: u64) -> Entry {
         Entry { id: LogId { term: 1, index }, payload: Payload::Command(vec![0; 100].into()) }
@@ -171,7 +157,6 @@ mod tests {
         assert_eq!(indexes(&tail, 8, 20), [8, 9]);
         assert_eq!(indexes(&tail, 10, 20), []);
         assert_eq!(indexes(&tail, 7, 3), []);
-        assert_eq!((tail.id_at(4), tail.id_at(9).map(|id| id.index), tail.id_at(10)), (None, Some(9), None));
         tail.cut_from(9);
         tail.drop_to(5);
         assert_eq!(indexes(&tail, 0, 20), [6, 7, 8]);

@@ -18,9 +18,9 @@
 
 mod index;
 mod queue;
-pub mod record;
+pub(crate) mod record;
 mod recover;
-pub mod segment;
+pub(crate) mod segment;
 mod space;
 #[cfg(test)]
 mod tests;
@@ -36,8 +36,9 @@ use crate::config::LogWriter;
 use crate::error::StartError;
 use crate::log::index::{Runs, Tail};
 use crate::log::queue::Queue;
+pub(crate) use crate::log::record::entry_bytes as record_bytes;
 use crate::log::segment::Segment;
-pub(crate) use crate::log::space::{BATCH_OVERHEAD_BYTES, Promise, Room, Space};
+pub(crate) use crate::log::space::{Promise, Room, Space};
 pub(crate) use crate::log::writer::Completion;
 use crate::log::writer::{Change, Job, Writer};
 use crate::protocol::{Entry, LogId, Vote};
@@ -165,8 +166,8 @@ impl Log {
         self.shared.state().summary.committed = committed;
     }
 
-    /// Voids the entries after `after`, all of them if none. Durable with whatever is written next, like in order.
-    pub(crate) fn truncate_after(&self, after: Option<LogId>) {
+    /// Voids the entries after `after`, all of them if none. `done` is told when that is durable.
+    pub(crate) fn truncate_after(&self, after: Option<LogId>, done: Completion) {
         let mut state = self.shared.state();
         let from = after.map_or(0, |id| id.index + 1);
         state.tail.cut_from(from);
@@ -177,7 +178,7 @@ impl Log {
             state.summary.purged = after;
         }
         drop(state);
-        self.shared.submit(Job::Truncate(after));
+        self.shared.submit(Job::Truncate(after, done));
     }
 
     /// Drops the entries up to `upto`, which a durable snapshot covers; also beyond the last entry, whose successor is then
@@ -214,19 +215,6 @@ impl Log {
     /// if there is one.
     pub(crate) fn read(&self, from: u64, to: u64, bytes_max: usize) -> io::Result<Vec<Entry>> {
         self.shared.read(from, to, bytes_max)
-    }
-
-    /// The id of the entry at `index`, or of the purged one.
-    pub(crate) fn id_at(&self, index: u64) -> Option<LogId> {
-        let state = self.shared.state();
-        let LogSummary { purged, last, .. } = state.summary;
-        if let Some(known) = [purged, last].into_iter().flatten().find(|id| id.index == index) {
-            return Some(known);
-        }
-        if purged.is_some_and(|purged| index < purged.index) || last.is_none_or(|last| index > last.index) {
-            return None;
-        }
-        state.tail.id_at(index).or_else(|| state.runs.term_of(index).map(|term| LogId { term, index }))
     }
 
     /// Does what the log needs done beside writing: removes old files, prepares the next one. `retry` also after a full

@@ -263,9 +263,8 @@ impl Replay {
 
     fn apply_entry(&mut self, segment: &Arc<Segment>, entry: Entry, offset: u64) {
         let State { summary, tail, runs, stream, .. } = &mut self.state;
-        let same_term = summary.last.is_some_and(|last| last.term == entry.id.term);
-        if !same_term || self.since_run.is_none_or(|since| since >= RUN_BYTES) {
-            runs.push(Run { first: entry.id, segment: segment.clone(), offset, stream: *stream });
+        if self.since_run.is_none_or(|since| since >= RUN_BYTES) {
+            runs.push(Run { first: entry.id.index, segment: segment.clone(), offset, stream: *stream });
             self.since_run = Some(0);
         }
         summary.last = Some(entry.id);
@@ -421,7 +420,7 @@ pub(crate) fn read_run(run: &Run, from: u64, to: u64, take: &mut dyn FnMut(Entry
     // Runs are short: what is wanted is near the beginning.
     window.read_bytes = 2 * RUN_BYTES as usize;
     let mut offset = run.offset;
-    let mut next = run.first.index;
+    let mut next = run.first;
     while next < to {
         let decoded = window.record(offset)?.map_err(|invalid| {
             let path = run.segment.path.display();

@@ -34,7 +34,7 @@ pub(crate) enum Job {
     /// The server's vote.
     Vote(Vote, Completion),
     /// The end of all entries after this one.
-    Truncate(Option<LogId>),
+    Truncate(Option<LogId>, Completion),
     /// The entries up to this one are no longer needed.
     Purge(LogId),
     /// The end of the log's use by this process.
@@ -49,14 +49,14 @@ impl Job {
 
     /// Tells the asker that it is done.
     pub(crate) fn complete(self) {
-        if let Self::Append { done, .. } | Self::Vote(_, done) | Self::Close(done) = self {
+        if let Self::Append { done, .. } | Self::Vote(_, done) | Self::Truncate(_, done) | Self::Close(done) = self {
             done(Ok(()));
         }
     }
 
     /// Tells the asker that it will not be done.
     pub(crate) fn refuse(self, failure: &str) {
-        if let Self::Append { done, .. } | Self::Vote(_, done) | Self::Close(done) = self {
+        if let Self::Append { done, .. } | Self::Vote(_, done) | Self::Truncate(_, done) | Self::Close(done) = self {
             done(Err(io::Error::other(failure.to_owned())));
         }
     }
@@ -66,7 +66,7 @@ impl Job {
         match self {
             Self::Append { entries, .. } => entries.iter().map(record::entry_bytes).sum(),
             Self::Vote(..) => record::padded(16),
-            Self::Truncate(_) | Self::Purge(_) | Self::Close(_) => record::padded(0),
+            Self::Truncate(..) | Self::Purge(_) | Self::Close(_) => record::padded(0),
         }
     }
 }
@@ -183,7 +183,7 @@ impl Writer {
                 self.put(&Record::Vote(*vote))?;
                 self.vote = Some(*vote);
             }
-            Job::Truncate(after) => {
+            Job::Truncate(after, _) => {
                 self.put(&Record::Truncate(*after))?;
                 self.last = *after;
                 self.since_run = None;
@@ -209,10 +209,13 @@ impl Writer {
     fn put_entry(&mut self, entry: &Entry) -> io::Result<()> {
         let bytes = record::entry_bytes(entry);
         self.make_room(bytes)?;
-        let same_term = self.last.is_some_and(|last| last.term == entry.id.term);
-        if !same_term || self.since_run.is_none_or(|since| since >= RUN_BYTES) {
-            let run =
-                Run { first: entry.id, segment: self.active.clone(), offset: self.position(), stream: self.stream };
+        if self.since_run.is_none_or(|since| since >= RUN_BYTES) {
+            let run = Run {
+                first: entry.id.index,
+                segment: self.active.clone(),
+                offset: self.position(),
+                stream: self.stream,
+            };
             self.changes.push(Change::Run(run));
             self.since_run = Some(0);
         }

@@ -1,0 +1,157 @@
+//! What goes on beside the requests: files prepared and removed, snapshots asked for, the status told.
+//!
+//! Each is a task of the host, which ends when the last handle is gone or the server is shut down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use openraft::ServerState;
+use openraft::async_runtime::WatchReceiver as _;
+use openraft::rt::Instant as _;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use crate::application::Application;
+use crate::log::WeakLog;
+use crate::raft::convert;
+use crate::raft::state_machine::{Machine, StateMachine, blocking};
+use crate::raft::type_config::TypeConfig;
+use crate::status::{Progress, Role, Status};
+
+/// How often a full disk is asked again for room.
+const DISK_FULL_RETRY: Duration = Duration::from_secs(1);
+
+/// openraft's handle, for an application.
+pub(crate) type Raft<A> = openraft::Raft<TypeConfig<<A as Application>::Response>, StateMachine<A>>;
+
+/// Ends the chores when it changes or its sender is gone.
+pub(crate) type Stop = watch::Receiver<bool>;
+
+/// Prepares and removes log files when the log asks for it, and asks a full disk again.
+pub(crate) async fn keep_log(
+    host: quorate_base::Host,
+    log: WeakLog,
+    wanted: Arc<Notify>,
+    poke: Arc<Notify>,
+    mut stop: Stop,
+) {
+    loop {
+        let waits = log.upgrade().is_some_and(|log| log.waits_for_disk());
+        let retry = tokio::select! {
+            _ = stop.changed() => return,
+            () = wanted.notified() => false,
+            () = tokio::time::sleep(DISK_FULL_RETRY), if waits => true,
+        };
+        let Some(log) = log.upgrade() else { return };
+        // An error is the log's own: it has failed then, or tries again.
+        let _ = blocking(&host, move || {
+            log.do_chores(retry);
+            Ok(())
+        })
+        .await;
+        poke.notify_one();
+    }
+}
+
+/// Has snapshots taken when the log has grown enough.
+pub(crate) async fn take_snapshots<A: Application>(raft: Raft<A>, machine: Arc<Machine<A>>, mut stop: Stop) {
+    loop {
+        tokio::select! {
+            _ = stop.changed() => return,
+            () = machine.snapshot_due.notified() => {}
+        }
+        if raft.trigger().snapshot().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Tells the status: what matters at once, positions after at most `interval`.
+pub(crate) async fn tell_status<A: Application>(
+    raft: Raft<A>,
+    view: impl Fn() -> (Option<Instant>, Option<String>, bool) + Send,
+    told: watch::Sender<Status>,
+    poke: Arc<Notify>,
+    interval: Duration,
+    mut stop: Stop,
+) {
+    let mut server = raft.server_metrics();
+    let mut data = raft.data_metrics();
+    let mut ended = false;
+    loop {
+        let (contact, failure, disk_full) = view();
+        let mut status = status(&raft, contact, failure, disk_full);
+        if ended && status.role != Role::Stopped {
+            status.role = Role::Stopped;
+            status.fatal = Some("the consensus task ended without saying why".to_owned());
+        }
+        let over = status.role == Role::Stopped;
+        told.send_if_modified(|before| std::mem::replace(before, status.clone()) != status);
+        if over {
+            return;
+        }
+        let changed = async {
+            // Positions change with each batch; a little later is soon enough for them.
+            if data.changed().await.is_ok() {
+                tokio::time::sleep(interval).await;
+            }
+        };
+        tokio::select! {
+            _ = stop.changed() => return,
+            changed = server.changed() => ended = changed.is_err(),
+            () = poke.notified() => {}
+            () = changed => {}
+        }
+    }
+}
+
+/// What the status is now.
+pub(crate) fn status<A: Application>(
+    raft: &Raft<A>,
+    contact: Option<Instant>,
+    failure: Option<String>,
+    disk_full: bool,
+) -> Status {
+    let metrics = raft.metrics();
+    let metrics = metrics.borrow_watched();
+    let fatal = match &metrics.running_state {
+        Ok(()) | Err(openraft::errors::Fatal::Stopped) => None,
+        Err(fatal) => Some(failure.unwrap_or_else(|| fatal.to_string())),
+    };
+    let acked = metrics.last_quorum_acked.map(|acked| Instant::now() - acked.elapsed());
+    let role = role(metrics.state);
+    Status {
+        id: metrics.id.0,
+        role,
+        term: metrics.current_term,
+        leader: metrics.current_leader.map(|id| id.0),
+        members: Arc::new(convert::membership(metrics.membership_config.membership())),
+        progress: progress(raft),
+        last_contact: if role == Role::Leader { acked } else { contact },
+        fatal,
+        disk_full,
+    }
+}
+
+/// The positions in the log now.
+pub(crate) fn progress<A: Application>(raft: &Raft<A>) -> Progress {
+    let data = raft.data_metrics();
+    let data = data.borrow_watched();
+    Progress {
+        last_log: data.last_log.as_ref().map(convert::log_id),
+        committed: data.local_committed.as_ref().map(convert::log_id),
+        applied: data.last_applied.as_ref().map(convert::log_id),
+        snapshot: data.snapshot.as_ref().map(convert::log_id),
+        purged: data.purged.as_ref().map(convert::log_id),
+    }
+}
+
+fn role(state: ServerState) -> Role {
+    match state {
+        ServerState::Learner => Role::Learner,
+        ServerState::Follower => Role::Follower,
+        ServerState::Candidate => Role::Candidate,
+        ServerState::Leader => Role::Leader,
+        ServerState::Shutdown => Role::Stopped,
+    }
+}

@@ -1,0 +1,160 @@
+//! The log, as openraft asks for it.
+
+use std::collections::VecDeque;
+use std::fmt::Debug;
+use std::io;
+use std::ops::{Bound, RangeBounds};
+
+use futures_util::Stream;
+use futures_util::stream;
+use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
+use openraft::{OptionalSend, RaftLogReader};
+use tokio::sync::oneshot;
+
+use crate::log::{Completion, Log};
+use crate::raft::convert;
+use crate::raft::type_config::{RaftEntry, RaftLogId, RaftVote, TypeConfig};
+
+/// How much is read from the log at a time to apply it.
+const APPLY_READ_BYTES: usize = 1 << 20;
+
+/// The log, for openraft.
+#[derive(Clone)]
+pub(crate) struct LogStorage {
+    log: Log,
+    /// See `Config::replication_bytes_max`.
+    replication_bytes_max: usize,
+}
+
+impl LogStorage {
+    pub(crate) fn new(log: Log, replication_bytes_max: usize) -> Self {
+        Self { log, replication_bytes_max }
+    }
+
+    fn read(&self, from: u64, to: u64, bytes_max: usize) -> io::Result<Vec<RaftEntry>> {
+        Ok(self.log.read(from, to, bytes_max)?.into_iter().map(convert::raft_entry).collect())
+    }
+}
+
+fn bounds(range: &impl RangeBounds<u64>) -> (u64, u64) {
+    let from = match range.start_bound() {
+        Bound::Included(index) => *index,
+        Bound::Excluded(index) => index + 1,
+        Bound::Unbounded => 0,
+    };
+    let to = match range.end_bound() {
+        Bound::Included(index) => index.saturating_add(1),
+        Bound::Excluded(index) => *index,
+        Bound::Unbounded => u64::MAX,
+    };
+    (from, to)
+}
+
+/// A completion that can be waited for.
+fn awaited() -> (Completion, oneshot::Receiver<io::Result<()>>) {
+    let (sender, receiver) = oneshot::channel();
+    let done = move |result| {
+        // Whoever waited may be gone with its host.
+        let _ = sender.send(result);
+    };
+    (Box::new(done), receiver)
+}
+
+async fn wait(receiver: oneshot::Receiver<io::Result<()>>) -> io::Result<()> {
+    receiver.await.unwrap_or_else(|_| Err(io::Error::other("the log was closed")))
+}
+
+impl<R: Send + Sync + 'static> RaftLogReader<TypeConfig<R>> for LogStorage {
+    async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
+        &mut self,
+        range: RB,
+    ) -> io::Result<Vec<RaftEntry>> {
+        let (from, to) = bounds(&range);
+        self.read(from, to, usize::MAX)
+    }
+
+    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<RaftEntry>> {
+        self.read(start, end, self.replication_bytes_max)
+    }
+
+    async fn entries_stream<RB>(&mut self, range: RB) -> impl Stream<Item = io::Result<RaftEntry>> + OptionalSend
+    where
+        RB: RangeBounds<u64> + Clone + Debug + OptionalSend,
+    {
+        let (from, to) = bounds(&range);
+        let storage = self.clone();
+        let mut next = from;
+        let mut at_hand = VecDeque::new();
+        // A stretch at a time, however long the range.
+        stream::iter(std::iter::from_fn(move || {
+            if at_hand.is_empty() && next < to {
+                match storage.read(next, to, APPLY_READ_BYTES) {
+                    Ok(entries) => at_hand.extend(entries),
+                    Err(error) => {
+                        next = to;
+                        return Some(Err(error));
+                    }
+                }
+            }
+            let entry: RaftEntry = at_hand.pop_front()?;
+            next = entry.log_id.index + 1;
+            Some(Ok(entry))
+        }))
+    }
+
+    async fn read_vote(&mut self) -> io::Result<Option<RaftVote>> {
+        Ok(self.log.summary().vote.map(convert::raft_vote))
+    }
+}
+
+impl<R: Send + Sync + 'static> RaftLogStorage<TypeConfig<R>> for LogStorage {
+    type LogReader = Self;
+
+    async fn get_log_state(&mut self) -> io::Result<LogState<TypeConfig<R>>> {
+        let summary = self.log.summary();
+        Ok(LogState {
+            last_purged_log_id: summary.purged.map(convert::raft_log_id),
+            last_log_id: summary.last.map(convert::raft_log_id),
+        })
+    }
+
+    async fn get_log_reader(&mut self) -> Self {
+        self.clone()
+    }
+
+    async fn save_vote(&mut self, vote: &RaftVote) -> io::Result<()> {
+        let (done, receiver) = awaited();
+        self.log.save_vote(convert::vote(vote), done);
+        wait(receiver).await
+    }
+
+    async fn save_committed(&mut self, committed: Option<RaftLogId>) -> io::Result<()> {
+        self.log.save_committed(committed.as_ref().map(convert::log_id));
+        Ok(())
+    }
+
+    async fn read_committed(&mut self) -> io::Result<Option<RaftLogId>> {
+        Ok(self.log.summary().committed.map(convert::raft_log_id))
+    }
+
+    async fn append<I>(&mut self, entries: I, callback: IOFlushed<TypeConfig<R>>) -> io::Result<()>
+    where
+        I: IntoIterator<Item = RaftEntry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let entries = entries.into_iter().map(convert::entry).collect();
+        self.log.append(entries, Box::new(move |result| callback.io_completed(result)))
+    }
+
+    /// Durable when it returns: an installed snapshot must not meet entries that contradict it at the next start.
+    async fn truncate_after(&mut self, last_log_id: Option<RaftLogId>) -> io::Result<()> {
+        let (done, receiver) = awaited();
+        self.log.truncate_after(last_log_id.as_ref().map(convert::log_id), done);
+        wait(receiver).await
+    }
+
+    async fn purge(&mut self, log_id: RaftLogId) -> io::Result<()> {
+        self.log.purge(convert::log_id(&log_id));
+        Ok(())
+    }
+}

@@ -1,0 +1,127 @@
+//! Snapshot files against damage and crashes.
+
+use super::*;
+use crate::application::{SnapshotRecords, SnapshotSink};
+use crate::protocol::Membership;
+use crate::test_disk::{Dice, TestDisk};
+
+struct Records(Vec<Vec<u8>>);
+
+impl SnapshotSource for Records {
+    fn write(self: Box<Self>, sink: &mut dyn SnapshotSink) -> io::Result<()> {
+        self.0.iter().try_for_each(|record| sink.record(record))
+    }
+}
+
+fn records() -> Vec<Vec<u8>> {
+    vec![b"one".to_vec(), Vec::new(), vec![7; 300_000], b"four".to_vec()]
+}
+
+fn meta(index: u64) -> SnapshotMeta {
+    SnapshotMeta { last: LogId { term: 2, index }, membership_at: None, membership: Membership::default() }
+}
+
+fn directory() -> &'static Path {
+    Path::new("/data")
+}
+
+fn write(store: &SnapshotStore, index: u64) -> io::Result<SnapshotFile> {
+    store.write(meta(index), Box::new(Records(records())))
+}
+
+fn read_all(mut reader: SnapshotReader) -> Result<Vec<Vec<u8>>, SnapshotError> {
+    let mut records = Vec::new();
+    while let Some(record) = reader.next()? {
+        records.push(record.to_vec());
+    }
+    Ok(records)
+}
+
+#[test]
+fn a_snapshot_comes_back_and_replaces_the_one_before() {
+    let disk = TestDisk::default();
+    let (store, none) = SnapshotStore::open(disk.host(), directory()).unwrap();
+    assert!(none.is_none());
+    write(&store, 5).unwrap();
+    let second = write(&store, 300).unwrap();
+    assert_eq!(disk.paths("").len(), 1);
+    disk.crash(&mut Dice(1));
+    let (store, reader) = SnapshotStore::open(disk.host(), directory()).unwrap();
+    let mut reader = reader.unwrap();
+    assert_eq!(*reader.meta(), meta(300));
+    while reader.next().unwrap().is_some() {}
+    store.set_current(reader).unwrap();
+    assert_eq!(store.current().unwrap().identity, second.identity);
+    let (_, reader) = SnapshotStore::open(disk.host(), directory()).unwrap();
+    assert_eq!(read_all(reader.unwrap()).unwrap(), records());
+}
+
+#[test]
+fn every_changed_or_missing_byte_is_noticed() {
+    let disk = TestDisk::default();
+    let (store, _) = SnapshotStore::open(disk.host(), directory()).unwrap();
+    store.write(meta(5), Box::new(Records(vec![b"one".to_vec(), b"two".to_vec()]))).unwrap();
+    let path = disk.paths(".snapshot").remove(0);
+    let whole = disk.bytes(&path);
+    let mut broken: Vec<Vec<u8>> = (0..whole.len()).map(|length| whole[..length].to_vec()).collect();
+    for byte in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[byte] ^= 0x10;
+        broken.push(changed);
+    }
+    broken.push([whole.clone(), vec![0]].concat());
+    for bytes in broken {
+        disk.set_bytes(&path, bytes);
+        let opened = SnapshotStore::open(disk.host(), directory());
+        let read = opened.map(|(_, reader)| read_all(reader.unwrap()));
+        let text = match read {
+            Err(error) => error.to_string(),
+            Ok(Err(error)) => error.to_string(),
+            Ok(Ok(_)) => panic!("not noticed"),
+        };
+        assert!(
+            text.contains("/data/0000000000000005-0000000000000002.snapshot") && text.contains("restore"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_crash_while_writing_leaves_the_old_snapshot_or_the_new_one() {
+    for dice in 0..300 {
+        let disk = TestDisk::default();
+        let (store, _) = SnapshotStore::open(disk.host(), directory()).unwrap();
+        write(&store, 5).unwrap();
+        disk.lose_power_after(dice % 12);
+        let written = write(&store, 300);
+        disk.crash(&mut Dice(dice));
+        let (_, reader) = SnapshotStore::open(disk.host(), directory()).unwrap();
+        let reader = reader.unwrap();
+        let last = reader.meta().last.index;
+        assert!(last == 300 || (last == 5 && written.is_err()), "{last}");
+        assert_eq!(read_all(reader).unwrap(), records());
+    }
+}
+
+#[test]
+fn a_full_disk_leaves_the_old_snapshot_and_nothing_else() {
+    let disk = TestDisk::default();
+    let (store, _) = SnapshotStore::open(disk.host(), directory()).unwrap();
+    write(&store, 5).unwrap();
+    disk.set_capacity(Some(disk.used() + 1000));
+    assert_eq!(write(&store, 300).err().unwrap().kind(), io::ErrorKind::StorageFull);
+    assert_eq!(store.begin_receiving(2000).err().unwrap().kind(), io::ErrorKind::StorageFull);
+    assert_eq!(disk.paths("").len(), 1);
+    assert_eq!(store.current().unwrap().meta.last.index, 5);
+}
+
+#[test]
+fn a_snapshot_from_another_directory_is_copied() {
+    let (from, to) = (TestDisk::default(), TestDisk::default());
+    let (store, _) = SnapshotStore::open(from.host(), Path::new("/elsewhere")).unwrap();
+    let theirs = write(&store, 5).unwrap();
+    let (store, _) = SnapshotStore::open(to.host(), directory()).unwrap();
+    let ours = store.install(theirs.clone()).unwrap();
+    assert_eq!(ours.identity, theirs.identity);
+    assert_eq!(to.bytes(&ours.path), from.bytes(&theirs.path));
+}

@@ -1,0 +1,211 @@
+//! Starting a server: what is on its disk is read, checked and brought together before it takes part.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use openraft::SnapshotPolicy;
+use quorate_base::{Host, task};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use crate::admission::Gate;
+use crate::application::{APPLY_BATCH_MAX, Application, RestoreError};
+use crate::config::Config;
+use crate::error::{LogError, StartError};
+use crate::handle::{Contact, Server};
+use crate::log::{Log, LogConfig, LogSummary};
+use crate::protocol::LogId;
+use crate::raft::chores::{self, Raft};
+use crate::raft::network::NetworkFactory;
+use crate::raft::state_machine::{Machine, StateMachine};
+use crate::raft::storage::LogStorage;
+use crate::raft::type_config::RaftId;
+use crate::snapshot::SnapshotStore;
+use crate::transport::Transport;
+
+/// The name of the lock file.
+const LOCK_NAME: &str = "lock";
+
+/// How much log is read at a time to bring the state up to what was committed.
+const REPLAY_READ_BYTES: usize = 4 << 20;
+
+/// Starts a server, as part of `host`.
+pub(crate) async fn start<A: Application>(
+    config: Config,
+    host: Host,
+    transport: Arc<dyn Transport>,
+    application: A,
+) -> Result<Server<A>, StartError> {
+    let parts = start_here(config, host.clone(), transport, application);
+    // openraft starts its tasks on the host of the task that calls it.
+    task::scoped(host, parts).await
+}
+
+async fn start_here<A: Application>(
+    config: Config,
+    host: Host,
+    transport: Arc<dyn Transport>,
+    application: A,
+) -> Result<Server<A>, StartError> {
+    config.check().map_err(StartError::Config)?;
+    let lock = lock(&host, &config.directory)?;
+    let snapshots = SnapshotStore::open(host.clone(), &config.directory)?;
+    let covered = snapshots.1.as_ref().map(|newest| newest.meta().last);
+    let log = Log::open(host.clone(), log_config(&config))?;
+    check_together(&config.directory, covered, log.summary())?;
+    let machine = Machine::start(host.clone(), log.clone(), snapshots, config.snapshot_after_log_bytes, application);
+    let machine = Arc::new(machine.map_err(restore_error)?);
+    replay(&log, &machine).await?;
+    let vote = log.summary().vote;
+
+    let network = NetworkFactory {
+        id: config.id,
+        transport,
+        rpc_timeout: Duration::from_millis(config.rpc_timeout_ms),
+        snapshot_chunk_bytes: config.snapshot_chunk_bytes,
+    };
+    let storage = LogStorage::new(log.clone(), config.replication_bytes_max);
+    let raft: Raft<A> = openraft::Raft::new(
+        RaftId(config.id),
+        Arc::new(raft_config(&config)?),
+        network,
+        storage,
+        StateMachine::new(machine.clone()),
+    )
+    .await
+    .map_err(|fatal| StartError::Raft(fatal.to_string()))?;
+
+    let started = Instant::now();
+    // What this server promised to a leader before it stopped, it has forgotten: see `crate::handle`.
+    let promised = vote.is_some_and(|vote| vote.committed && vote.node != config.id);
+    let no_votes_before = promised.then(|| started + Duration::from_millis(config.election_ms_min));
+    let contact = Arc::new(Contact::new(started));
+    let poke = Arc::new(Notify::new());
+    let (stop, stopped) = watch::channel(false);
+    let (told, status) = watch::channel(chores::status(&raft, None, None, false));
+    spawn_chores(&host, &config, &raft, &log, &machine, (told, contact.clone(), poke.clone()), stopped);
+    let metrics = raft.metrics();
+    Ok(Server {
+        gate: Arc::new(Gate::new(&config)),
+        config,
+        host,
+        raft,
+        log,
+        machine,
+        metrics,
+        status,
+        poke,
+        contact,
+        no_votes_before,
+        transferring: AtomicU64::new(0),
+        reception: tokio::sync::Mutex::default(),
+        stop,
+        lock: std::sync::Mutex::new(Some(lock)),
+    })
+}
+
+fn lock(host: &Host, directory: &Path) -> Result<Box<dyn Send + Sync>, StartError> {
+    let io = |source| StartError::Io { path: directory.display().to_string(), source };
+    host.disk.create_directory(directory).map_err(io)?;
+    host.disk.lock(&directory.join(LOCK_NAME)).map_err(|error| match error.kind() {
+        std::io::ErrorKind::WouldBlock => StartError::Locked { directory: directory.display().to_string() },
+        _ => io(error),
+    })
+}
+
+fn log_config(config: &Config) -> LogConfig {
+    LogConfig {
+        directory: config.directory.clone(),
+        segment_bytes: config.segment_bytes,
+        tail_bytes_max: config.tail_bytes_max,
+        writer: config.log_writer,
+    }
+}
+
+/// A damaged snapshot file is named as such, not as a failed restore.
+fn restore_error(error: RestoreError) -> StartError {
+    match error {
+        RestoreError::Snapshot(error) => StartError::Snapshot(error),
+        other => StartError::Restore(other),
+    }
+}
+
+/// The log must begin where the snapshot ends or before, and neither may have been lost alone: with the log went the vote,
+/// and this server could vote twice in one term.
+fn check_together(directory: &Path, covered: Option<LogId>, log: LogSummary) -> Result<(), LogError> {
+    let gap = |what: String| Err(LogError::Gap { directory: directory.display().to_string(), what });
+    match (covered, log.purged) {
+        (Some(covered), _) if log == LogSummary::default() => {
+            gap(format!("there is a snapshot up to entry {covered}, and no log"))
+        }
+        (Some(covered), Some(purged)) if purged.index > covered.index => {
+            gap(format!("the snapshot ends at entry {covered}, and the log begins after {purged}"))
+        }
+        (None, Some(purged)) => gap(format!("the log begins after entry {purged}, and there is no snapshot")),
+        _ => Ok(()),
+    }
+}
+
+/// Applies what is known to be committed, so that the state is not older than it was, but for the last moments.
+async fn replay<A: Application>(log: &Log, machine: &Machine<A>) -> Result<(), StartError> {
+    let error = |source| StartError::Io { path: "replaying the log".to_owned(), source };
+    let Some(committed) = log.summary().committed else { return Ok(()) };
+    let mut answers = Vec::new();
+    loop {
+        let next = machine.last_applied().map_or(0, |applied| applied.index + 1);
+        let mut read = log.read(next, committed.index + 1, REPLAY_READ_BYTES).map_err(error)?;
+        if read.is_empty() {
+            return Ok(());
+        }
+        while !read.is_empty() {
+            let mut batch: Vec<_> = read.drain(..read.len().min(APPLY_BATCH_MAX)).collect();
+            machine.apply(&mut batch, &mut answers).map_err(error)?;
+            answers.clear();
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn raft_config(config: &Config) -> Result<openraft::Config, StartError> {
+    let raft = openraft::Config {
+        cluster_name: "quorate".to_owned(),
+        heartbeat_interval: config.heartbeat_ms,
+        election_timeout_min: config.election_ms_min,
+        election_timeout_max: config.election_ms_max,
+        max_payload_entries: config.replication_entries_max,
+        // Snapshots are asked for by the log's size: see `Machine`.
+        snapshot_policy: SnapshotPolicy::Never,
+        max_in_snapshot_log_to_keep: config.log_kept_entries,
+        api_channel_size: Some(config.proposals_max as u64 + 1024),
+        backoff: format!("{}ms ..{}ms", config.heartbeat_ms, config.election_ms_max),
+        enable_pre_vote: Some(true),
+        // See `crate::handle`.
+        enable_leader_restore: Some(false),
+        ..openraft::Config::default()
+    };
+    raft.validate().map_err(|error| StartError::Config(error.to_string()))
+}
+
+fn spawn_chores<A: Application>(
+    host: &Host,
+    config: &Config,
+    raft: &Raft<A>,
+    log: &Log,
+    machine: &Arc<Machine<A>>,
+    (told, contact, poke): (watch::Sender<crate::status::Status>, Arc<Contact>, Arc<Notify>),
+    stopped: chores::Stop,
+) {
+    let wanted = log.space().wanted();
+    host.spawn(chores::keep_log(host.clone(), log.downgrade(), wanted, poke.clone(), stopped.clone()));
+    host.spawn(chores::take_snapshots(raft.clone(), machine.clone(), stopped.clone()));
+    let weak = log.downgrade();
+    let view = move || {
+        let log = weak.upgrade();
+        let failure = log.as_ref().and_then(Log::failure).map(|failure| failure.to_string());
+        (contact.last(), failure, log.is_some_and(|log| log.space().is_full()))
+    };
+    let interval = Duration::from_millis(config.heartbeat_ms / 2);
+    host.spawn(chores::tell_status(raft.clone(), view, told, poke, interval, stopped));
+}
