@@ -22,7 +22,8 @@ pub(crate) type Outcome<T = ()> = Result<T, String>;
 
 impl State {
     /// Does what a command says and gives its answer; what it touched is added to `changes`. `log_index` is the
-    /// command's position in the log, which grows from call to call.
+    /// command's position in the log, which grows from call to call and is at least 2: the first entries of a log are
+    /// the cluster's own, which lets 1 stand for what never was.
     pub fn apply(&mut self, log_index: u64, command: Command, changes: &mut Changes) -> Response {
         self.header.clock_ms = self.header.clock_ms.max(command.now_ms);
         let index = log_index.saturating_add(self.header.offset);

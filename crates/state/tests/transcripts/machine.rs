@@ -13,6 +13,8 @@ use crate::print;
 
 /// When the clock of every transcript starts.
 const START_MS: u64 = 1_000_000;
+/// The entries of the log before the first command, so that no index is taken for the 1 that nothing answers with.
+const START_LOG_INDEX: u64 = 10;
 
 /// A state, its log and what was saved of it.
 pub(crate) struct Machine {
@@ -24,7 +26,7 @@ pub(crate) struct Machine {
 
 impl Default for Machine {
     fn default() -> Self {
-        Self { state: State::new(), log_index: 0, now_ms: START_MS, saved: BTreeMap::new() }
+        Self { state: State::new(), log_index: START_LOG_INDEX, now_ms: START_MS, saved: BTreeMap::new() }
     }
 }
 
