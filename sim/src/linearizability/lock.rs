@@ -1,7 +1,7 @@
-//! A key with a lock: what sessions do to it as they come and go. Values are unique, so a value stands for the write that
-//! made it.
+//! A key with a lock: what sessions do to it as they come and go. Values are unique, so a value stands for the write
+//! that made it.
 
-use super::Model;
+use super::{Effect, Model};
 
 /// One key, absent at first.
 #[derive(Clone, Copy, Debug, Default)]
@@ -87,7 +87,9 @@ impl Model for Lock {
                 LockAnswer::Done(true)
             }
             // During a lock delay, and for an ended session, a refusal is right as well: nothing happens then.
-            LockCall::Acquire { .. } if state.delayed && answer == Some(&LockAnswer::Done(false)) => return Some(after),
+            LockCall::Acquire { .. } if state.delayed && answer == Some(&LockAnswer::Done(false)) => {
+                return Some(after);
+            }
             LockCall::Acquire { value, session } => LockAnswer::Done(after.acquire(value, session)),
             LockCall::Release { value, session } => LockAnswer::Done(after.release(value, session)),
             LockCall::SessionEnds(session) => {
@@ -96,6 +98,13 @@ impl Model for Lock {
             }
         };
         answer.is_none_or(|answer| *answer == right).then_some(after)
+    }
+
+    fn effect(&self, call: &LockCall) -> Effect {
+        match call {
+            LockCall::Get => Effect::Reads,
+            _ => Effect::Depends,
+        }
     }
 }
 
@@ -106,6 +115,12 @@ impl Entry {
 }
 
 impl LockState {
+    /// What a reader sees.
+    #[cfg(test)]
+    pub(super) fn entry(&self) -> Option<Entry> {
+        self.entry
+    }
+
     fn acquire(&mut self, value: u64, session: u64) -> bool {
         let entry = self.entry.unwrap_or(Entry::new(value));
         if self.ended.contains(&session) || entry.holder.is_some_and(|holder| holder != session) {

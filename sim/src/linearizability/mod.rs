@@ -5,8 +5,8 @@
 //! which keeps each search short. [`search`] looks for an order that explains the answers; when there is none,
 //! [`contradiction`] finds the few answers that are to blame.
 //!
-//! A call whose outcome is unknown may take effect at any time after it was made, or never: it has no answer to contradict
-//! and no end that others must wait for.
+//! A call whose outcome is unknown may take effect at any time after it was made, or never: it has no answer to
+//! contradict and no end that others must wait for.
 
 mod contradiction;
 mod lock;
@@ -36,6 +36,21 @@ pub trait Model {
     fn initial(&self) -> Self::State;
     /// What it is after a call, if the call may get this answer then; an unknown answer allows any.
     fn step(&self, state: &Self::State, call: &Self::Call, answer: Option<&Self::Answer>) -> Option<Self::State>;
+    /// What is certain of a call's effect. The search is the shorter the more is.
+    fn effect(&self, _call: &Self::Call) -> Effect {
+        Effect::Depends
+    }
+}
+
+/// What a call does to the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing, ever.
+    Reads,
+    /// It leads to one state and one answer, whatever was before.
+    Overwrites,
+    /// That depends.
+    Depends,
 }
 
 /// A call as its client saw it. Moments only need an order; what happens at one moment happens at once.
@@ -66,7 +81,10 @@ impl<C: Debug, A: Debug> fmt::Display for Operation<C, A> {
 pub enum Violation {
     /// No order of the calls explains these answers. Without any one of them there is an order (unless finding that out
     /// took too long), and what the other calls were answered makes no difference.
-    #[error("no order of the calls explains these answers, whatever the other {others} were answered:\n{}", answers.join("\n"))]
+    #[error(
+        "no order of the calls explains these answers, whatever the other {others} were answered:\n{}",
+        answers.join("\n")
+    )]
     NotLinearizable {
         /// The answers that contradict each other, a line each, in the order of their calls.
         answers: Vec<String>,

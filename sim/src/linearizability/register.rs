@@ -1,6 +1,6 @@
 //! A key that is read, written, compared and deleted. Values are unique, so a value stands for the write that made it.
 
-use super::Model;
+use super::{Effect, Model};
 
 /// One key, absent at first.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,5 +63,13 @@ impl Model for Register {
             }
         };
         answer.is_none_or(|answer| *answer == right).then_some(after)
+    }
+
+    fn effect(&self, call: &RegisterCall) -> Effect {
+        match call {
+            RegisterCall::Get => Effect::Reads,
+            RegisterCall::Put(_) | RegisterCall::Delete => Effect::Overwrites,
+            RegisterCall::Cas(..) => Effect::Depends,
+        }
     }
 }

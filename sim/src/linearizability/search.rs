@@ -1,18 +1,17 @@
 //! The search for an order: Wing and Gong's, with Lowe's memory.
 //!
-//! Take a call that no other call precedes, see whether the model allows its answer, go on from there, and come back when
-//! that leads nowhere. The same calls taken with the same state after them are never tried twice. The calls that may come
-//! next are those whose beginning comes before the first end in the list of beginnings and ends that are left; taking a
-//! call takes both of its own out of the list, and going back puts them in again.
+//! Take a call that no other call precedes, see whether the model allows its answer, go on from there, and come back
+//! when that leads nowhere. The same calls taken with the same state after them are never tried twice. The calls that
+//! may come next are those whose beginning comes before the first end in the list of beginnings and ends that are left;
+//! taking a call takes its own two out of the list, and going back puts them in again.
 //!
-//! **Calls without an answer** stay in the list to the end, and each could be tried everywhere. But an order that explains
-//! a history with the fewest of them has each followed by a call that comes out differently because of it: otherwise it
-//! would do without. So only such orders are tried, and an unanswered write costs no more than the reads that could have
-//! seen it.
+//! **Calls without an answer** are never left out of the candidates by an end, so each could be tried everywhere. But
+//! an order that explains a history with the fewest of them has each followed by a call that comes out differently
+//! because of it: otherwise it would do without. So only such orders are tried, and calls with an answer first.
 
 use std::collections::HashSet;
 
-use super::{Model, Operation};
+use super::{Effect, Model, Operation};
 
 /// A call as the search sees it.
 pub(super) struct Seen<'a, M: Model> {
@@ -42,25 +41,32 @@ pub(super) enum Outcome {
 /// Looks for an order; also tells how many steps that took.
 pub(super) fn search<M: Model>(model: &M, calls: &[Seen<'_, M>], steps_max: u64) -> (Outcome, u64) {
     let mut search = Search::new(model, calls);
+    let mut candidate = search.first_candidate();
     let mut steps = 0;
-    // The event to look at.
-    let mut at = search.events.first();
     while search.answers_left > 0 {
         steps += 1;
         if steps > steps_max {
             return (Outcome::TooLong, steps);
         }
-        at = match search.events.get(at) {
-            Some(Event::Call(call)) if search.take(call) => search.events.first(),
-            Some(Event::Call(_)) => search.events.after(at),
-            // Whatever begins behind an end cannot come before it.
-            Some(Event::Answer) | None => match search.go_back() {
-                Some(call) => search.events.after(search.places[call].0),
+        candidate = match search.call(&mut candidate) {
+            Some(call) if search.take(candidate, call) => search.first_candidate(),
+            Some(_) => search.next_candidate(candidate),
+            None => match search.go_back() {
+                Some(last) => search.next_candidate(last),
                 None => return (Outcome::Unexplained, steps),
             },
         };
     }
     (Outcome::Explained, steps)
+}
+
+/// A call that may come next, by where it is found.
+#[derive(Clone, Copy)]
+enum Candidate {
+    /// By its beginning in the list of events.
+    Answered(usize),
+    /// By its place among the calls without an answer.
+    Unanswered(usize),
 }
 
 /// Where the search is.
@@ -70,21 +76,32 @@ struct Position<S> {
     taken: Vec<u64>,
     /// What they lead to.
     state: S,
-    /// If the last call taken has no answer, the state before it: the next call must come out differently because of it.
+    /// If the last call taken has no answer, the state before it: the next call must come out differently because of
+    /// it.
     unused: Option<S>,
 }
 
 struct Search<'a, M: Model> {
     model: &'a M,
     calls: &'a [Seen<'a, M>],
+    /// The beginnings and ends of the calls with an answer that are not taken.
     events: Events,
-    /// Where the events of a call are: its beginning and, if it has one, its end.
-    places: Vec<(usize, Option<usize>)>,
+    /// Where the events of a call are.
+    places: Vec<Option<(usize, usize)>>,
+    /// The calls without an answer that could change something, by their moments.
+    unanswered: Vec<usize>,
     position: Position<M::State>,
     tried: HashSet<Position<M::State>>,
-    /// The calls taken, each with the states of the position before it.
-    path: Vec<(usize, M::State, Option<M::State>)>,
+    path: Vec<Choice<M::State>>,
     answers_left: usize,
+}
+
+/// A call taken, and what the position was before.
+struct Choice<S> {
+    candidate: Candidate,
+    call: usize,
+    state: S,
+    unused: Option<S>,
 }
 
 impl<'a, M: Model> Search<'a, M> {
@@ -92,24 +109,30 @@ impl<'a, M: Model> Search<'a, M> {
         // At one moment beginnings come before ends: calls that touch overlap.
         let mut timeline: Vec<(u64, bool, usize)> = Vec::new();
         for (number, call) in calls.iter().enumerate() {
-            timeline.push((call.called, false, number));
-            timeline.extend(call.answer.map(|(answered, _)| (answered, true, number)));
+            let Some((answered, _)) = call.answer else { continue };
+            timeline.extend([(call.called, false, number), (answered, true, number)]);
         }
         timeline.sort_unstable();
-        let mut places = vec![(0, None); calls.len()];
-        for (place, (_, is_answer, call)) in timeline.iter().enumerate() {
-            if *is_answer {
-                places[*call].1 = Some(place);
-            } else {
-                places[*call].0 = place;
+        let mut places = vec![None; calls.len()];
+        for (place, (_, is_end, call)) in timeline.iter().enumerate() {
+            match (&mut places[*call], *is_end) {
+                (Some((_, end)), true) => *end = place,
+                (beginning, _) => *beginning = Some((place, place)),
             }
         }
-        let events = timeline.into_iter().map(|(_, is_answer, call)| if is_answer { Event::Answer } else { Event::Call(call) });
+        let event = |(moment, is_end, call)| if is_end { Event::End(moment) } else { Event::Beginning(call) };
+        let could_matter = |call: &usize| {
+            let call = &calls[*call];
+            call.answer.is_none() && model.effect(call.call) != Effect::Reads
+        };
+        let mut unanswered: Vec<usize> = (0..calls.len()).filter(could_matter).collect();
+        unanswered.sort_by_key(|call| calls[*call].called);
         Self {
             model,
             calls,
-            events: Events::new(events.collect()),
+            events: Events::new(timeline.into_iter().map(event).collect()),
             places,
+            unanswered,
             position: Position { taken: vec![0; calls.len().div_ceil(64)], state: model.initial(), unused: None },
             tried: HashSet::new(),
             path: Vec::new(),
@@ -117,15 +140,58 @@ impl<'a, M: Model> Search<'a, M> {
         }
     }
 
+    fn first_candidate(&self) -> Candidate {
+        Candidate::Answered(self.events.first())
+    }
+
+    fn next_candidate(&self, candidate: Candidate) -> Candidate {
+        match candidate {
+            Candidate::Answered(place) => Candidate::Answered(self.events.after(place)),
+            Candidate::Unanswered(place) => Candidate::Unanswered(place + 1),
+        }
+    }
+
+    /// The call at a candidate's place or the next one behind it that may come next.
+    fn call(&self, candidate: &mut Candidate) -> Option<usize> {
+        if let Candidate::Answered(place) = *candidate {
+            // Whatever begins behind an end cannot come before it.
+            if let Some(Event::Beginning(call)) = self.events.get(place) {
+                return Some(call);
+            }
+            *candidate = Candidate::Unanswered(0);
+        }
+        let Candidate::Unanswered(first) = *candidate else { return None };
+        let horizon = self.horizon();
+        let begun = self.unanswered[first..].iter().take_while(|call| self.calls[**call].called <= horizon);
+        let (skipped, call) = begun.enumerate().find(|(_, call)| !self.is_taken(**call))?;
+        *candidate = Candidate::Unanswered(first + skipped);
+        Some(*call)
+    }
+
+    /// The first end that is left.
+    fn horizon(&self) -> u64 {
+        let mut place = self.events.first();
+        while let Some(Event::Beginning(_)) = self.events.get(place) {
+            place = self.events.after(place);
+        }
+        match self.events.get(place) {
+            Some(Event::End(moment)) => moment,
+            _ => u64::MAX,
+        }
+    }
+
     /// Takes a call, if it may get its answer now and the search has not been where that leads.
-    fn take(&mut self, number: usize) -> bool {
+    fn take(&mut self, candidate: Candidate, number: usize) -> bool {
         let call = &self.calls[number];
+        if self.position.unused.is_some() && self.model.effect(call.call) == Effect::Overwrites {
+            return false;
+        }
         let answer = call.answer.map(|(_, answer)| answer);
         let Some(after) = self.model.step(&self.position.state, call.call, answer) else {
             return false;
         };
-        let without_unused = |before: &M::State| self.model.step(before, call.call, answer).as_ref() == Some(&after);
-        if self.position.unused.as_ref().is_some_and(without_unused) {
+        let same_without = |before: &M::State| self.model.step(before, call.call, answer).as_ref() == Some(&after);
+        if self.position.unused.as_ref().is_some_and(same_without) {
             return false;
         }
         if answer.is_none() && after == self.position.state {
@@ -139,37 +205,43 @@ impl<'a, M: Model> Search<'a, M> {
             (self.position.state, self.position.unused) = (state, unused);
             return false;
         }
-        self.answers_left -= usize::from(answer.is_some());
-        let (beginning, end) = self.places[number];
-        self.events.take_out(beginning);
-        end.into_iter().for_each(|end| self.events.take_out(end));
-        self.path.push((number, state, unused));
+        if let Some((beginning, end)) = self.places[number] {
+            self.answers_left -= 1;
+            self.events.take_out(beginning);
+            self.events.take_out(end);
+        }
+        self.path.push(Choice { candidate, call: number, state, unused });
         true
     }
 
-    /// Undoes the last call taken and tells which it was.
-    fn go_back(&mut self) -> Option<usize> {
-        let (number, state, unused) = self.path.pop()?;
-        let (beginning, end) = self.places[number];
-        // In the reverse order of taking out.
-        end.into_iter().for_each(|end| self.events.put_in(end));
-        self.events.put_in(beginning);
-        self.answers_left += usize::from(self.calls[number].answer.is_some());
-        self.flip(number);
+    /// Undoes the last choice and tells which it was.
+    fn go_back(&mut self) -> Option<Candidate> {
+        let Choice { candidate, call, state, unused } = self.path.pop()?;
+        if let Some((beginning, end)) = self.places[call] {
+            // In the reverse order of taking out.
+            self.events.put_in(end);
+            self.events.put_in(beginning);
+            self.answers_left += 1;
+        }
+        self.flip(call);
         (self.position.state, self.position.unused) = (state, unused);
-        Some(number)
+        Some(candidate)
     }
 
-    fn flip(&mut self, number: usize) {
-        self.position.taken[number / 64] ^= 1 << (number % 64);
+    fn is_taken(&self, call: usize) -> bool {
+        self.position.taken[call / 64] >> (call % 64) & 1 == 1
+    }
+
+    fn flip(&mut self, call: usize) {
+        self.position.taken[call / 64] ^= 1 << (call % 64);
     }
 }
 
-/// The beginning of a call, or the end of one.
+/// The beginning of a call, or the moment at which one ends.
 #[derive(Clone, Copy)]
 enum Event {
-    Call(usize),
-    Answer,
+    Beginning(usize),
+    End(u64),
 }
 
 /// The events that are left, in the order of their moments: a list in which taking out and putting in again, last out
