@@ -108,7 +108,6 @@ wire_enum!(Topic {
     12 = NodeSessions(name),
     13 = Session(id),
     14 = Instances,
-    14 = Instances,
 });
 wire_struct!(Header { index, offset, floor, restored, clock_ms });
 

@@ -1,0 +1,199 @@
+//! The agent: a server from its settings, until a signal or its own disk stops it.
+//!
+//! One runtime thread runs consensus, the apply task and HTTP; the log has a thread of its own, and long encodings go to
+//! the runtime's blocking threads. On one or two processors that costs two thirds of what a pool of threads does.
+
+mod identity;
+mod registration;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use quorate_base::duration::GoDuration;
+use quorate_base::metrics::Registry;
+use quorate_base::{Host, MemoryDisk};
+use quorate_http::Server;
+use quorate_node::{
+    BoxFuture, Config, ConsensusConfig, Handle, Member, NodeId, Rpc, RpcReply, Transport, TransportError,
+};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+
+use crate::config::Settings;
+use crate::config::settings::Mode;
+use crate::version;
+
+/// How much a development server may keep: the log and snapshots of some hundred thousand keys.
+const DEV_DISK_BYTES: u64 = 2 << 30;
+
+/// Heartbeats for each step of `raft_multiplier`, in milliseconds.
+const HEARTBEAT_MS: u64 = 40;
+/// The shortest silence before an election for each step of `raft_multiplier`, in milliseconds.
+const ELECTION_MS: u64 = 200;
+
+/// How long a request waits for a leader to be found, as long as Consul's.
+const LEADER_WAIT_MS: u64 = 7_000;
+
+/// Runs the agent until it is told to stop.
+pub(crate) fn run(settings: Settings) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("runtime")?;
+    runtime.block_on(serve(settings))
+}
+
+async fn serve(settings: Settings) -> anyhow::Result<()> {
+    raise_file_limit();
+    let (host, directory) = storage(&settings.mode)?;
+    let id = identity::find(&host, &directory, settings.node.id).context("node id")?;
+    let metrics = Registry::new(host.wall.now_ms());
+    // The port is taken first: a second server on the same machine then touches no data.
+    let listeners = listen(&settings).await?;
+    let config = node_config(&settings, id, directory.join("raft"), metrics.clone());
+    let node = Handle::start(config, host.clone(), Arc::new(NoPeers)).await?;
+    let server = Server::new(node.clone(), http_settings(&settings, id), metrics);
+    for listener in listeners {
+        info!(address = %listener.local_addr()?, "serving HTTP");
+        let server = server.clone();
+        host.spawn(async move { server.serve(listener).await });
+    }
+    let keeper = server.clone();
+    host.spawn(async move { keeper.keep_metrics().await });
+    info!(node = settings.node.name, %id, version = version::QUORATE, "the agent is running");
+
+    let outcome = tokio::select! {
+        reason = node.stopped() => Err(anyhow::anyhow!("the server stopped: {reason}")),
+        signal = stop_signal() => signal.map(|name| info!(signal = name, "stopping")),
+    };
+    let open = server.drain().await;
+    if open > 0 {
+        warn!(open, "connections were still busy when the time for them was over");
+    }
+    node.shutdown().await;
+    info!("stopped");
+    outcome
+}
+
+/// The machine to run on, and where on it the data is.
+fn storage(mode: &Mode) -> anyhow::Result<(Host, PathBuf)> {
+    let mut host = Host::real();
+    let directory = match mode {
+        Mode::Dev => {
+            host.disk = Arc::new(MemoryDisk::new(DEV_DISK_BYTES));
+            PathBuf::from("/")
+        }
+        Mode::Disk(path) => path.clone(),
+    };
+    host.disk.create_directory(&directory).with_context(|| format!("data directory {}", directory.display()))?;
+    Ok((host, directory))
+}
+
+/// Lets this process have as many open files as it may ask for: each client takes one.
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        warn!(%error, "the limit on open files could not be raised; it bounds how many clients there may be");
+    }
+}
+
+async fn listen(settings: &Settings) -> anyhow::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::new();
+    for address in &settings.addresses.http {
+        let listener = TcpListener::bind(address).await;
+        listeners.push(listener.with_context(|| format!("HTTP address {address}"))?);
+    }
+    Ok(listeners)
+}
+
+fn node_config(settings: &Settings, id: NodeId, directory: PathBuf, metrics: Registry) -> Config {
+    let addresses = &settings.addresses;
+    let multiplier = u64::from(settings.raft_multiplier);
+    let defaults = ConsensusConfig::new(id, directory);
+    // Room for the largest value or transaction that HTTP lets in, as it is encoded.
+    let largest = settings.limits.kv_value_bytes_max.max(settings.limits.txn_body_bytes_max) + (64 << 10);
+    let proposal_bytes_max = defaults.proposal_bytes_max.max(largest);
+    let consensus = ConsensusConfig {
+        heartbeat_ms: HEARTBEAT_MS * multiplier,
+        election_ms_min: ELECTION_MS * multiplier,
+        election_ms_max: 2 * ELECTION_MS * multiplier,
+        proposal_bytes_max,
+        proposals_bytes_max: defaults.proposals_bytes_max.max(proposal_bytes_max),
+        segment_bytes: defaults.segment_bytes.max(8 * proposal_bytes_max as u64),
+        ..defaults
+    };
+    let member = Member {
+        name: settings.node.name.clone(),
+        address: std::net::SocketAddr::new(addresses.advertise, addresses.server_port).to_string(),
+    };
+    Config {
+        consensus,
+        name: settings.node.name.clone(),
+        first_members: if settings.bootstrap { [(id, member)].into() } else { Default::default() },
+        registration: registration::of_server(settings, id),
+        tombstone_ttl_ms: settings.limits.tombstone_ttl.as_millis() as u64,
+        watches_max: quorate_http::Settings::default().parked_queries_max,
+        leader_wait_ms: LEADER_WAIT_MS,
+        metrics,
+    }
+}
+
+fn http_settings(settings: &Settings, id: NodeId) -> quorate_http::Settings {
+    let limits = &settings.limits;
+    let addresses = &settings.addresses;
+    let defaults = quorate_http::Settings::default();
+    quorate_http::Settings {
+        datacenter: settings.datacenter.clone(),
+        node_name: settings.node.name.clone(),
+        node_id: id.to_string(),
+        consul_version: version::CONSUL_API.to_owned(),
+        quorate_version: version::QUORATE.to_owned(),
+        advertise_address: addresses.advertise.to_string(),
+        server_port: addresses.server_port,
+        gossip_port: addresses.gossip_port,
+        http_port: addresses.http.first().map_or(0, |address| address.port()),
+        data_directory: match &settings.mode {
+            Mode::Dev => String::new(),
+            Mode::Disk(path) => path.display().to_string(),
+        },
+        pretty_always: settings.mode == Mode::Dev,
+        kv_value_bytes_max: limits.kv_value_bytes_max,
+        txn_body_bytes_max: limits.txn_body_bytes_max,
+        txn_operations_max: limits.txn_operations_max,
+        session_ttl_min: GoDuration::from_ms(limits.session_ttl_min.as_millis() as u64),
+        wait_default: limits.wait_default,
+        wait_max: limits.wait_max,
+        drain_timeout: settings.drain,
+        ..defaults
+    }
+}
+
+/// Waits for the signal to stop and gives its name.
+async fn stop_signal() -> anyhow::Result<&'static str> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => return Ok("SIGINT"),
+            _ = terminate.recv() => return Ok("SIGTERM"),
+            _ = hangup.recv() => warn!("SIGHUP: the configuration is not read again yet; restart the agent for that"),
+        }
+    }
+}
+
+/// The way to other servers, of which there are none yet.
+struct NoPeers;
+
+impl Transport for NoPeers {
+    fn call(&self, _: NodeId, member: &Member, _: Rpc) -> BoxFuture<'static, Result<RpcReply, TransportError>> {
+        let error = TransportError::Unreachable(format!("{}: servers do not talk to each other yet", member.name));
+        Box::pin(std::future::ready(Err(error)))
+    }
+}
+
+/// The file in the data directory that keeps the node's id.
+pub(super) fn id_file(directory: &Path) -> PathBuf {
+    directory.join("node-id")
+}
