@@ -82,7 +82,8 @@ pub struct Config {
     /// The most entries in one request to a follower; at least 1.
     pub replication_entries_max: u64,
 
-    /// About the most bytes of entries in one request to a follower; a single larger entry still travels alone.
+    /// About the most bytes of entries in one request to a follower; at most a quarter of `segment_bytes`, because the
+    /// follower sets as much log space aside. A single larger entry still travels alone.
     pub replication_bytes_max: usize,
 
     /// The size of a piece of a snapshot on its way to a follower: what either side holds of it in memory. 4 KiB to
@@ -96,9 +97,19 @@ impl Config {
         Self { id, directory: directory.into(), ..Self::default() }
     }
 
+    /// The same with log files of this size, and what depends on it within bounds: for small disks and for simulations.
+    pub fn with_segment_bytes(mut self, segment_bytes: u64) -> Self {
+        self.segment_bytes = segment_bytes;
+        self.snapshot_after_log_bytes = self.snapshot_after_log_bytes.min(2 * segment_bytes);
+        self.proposal_bytes_max = self.proposal_bytes_max.min(segment_bytes as usize / 8);
+        self.proposals_bytes_max = self.proposals_bytes_max.min(segment_bytes as usize / 4);
+        self.replication_bytes_max = self.replication_bytes_max.min(segment_bytes as usize / 4);
+        self
+    }
+
     /// Says which setting is out of bounds, if any.
     pub fn check(&self) -> Result<(), String> {
-        let rules: [(bool, &str); 12] = [
+        let rules: [(bool, &str); 13] = [
             (!self.id.is_nil(), "id must be set"),
             (self.heartbeat_ms > 0, "heartbeat_ms must be above 0"),
             (self.heartbeat_ms < self.election_ms_min, "heartbeat_ms must be below election_ms_min"),
@@ -113,6 +124,10 @@ impl Config {
                 self.proposals_bytes_max as u64 <= self.segment_bytes / 4
                     && self.proposals_bytes_max >= self.proposal_bytes_max,
                 "proposals_bytes_max must be from proposal_bytes_max to a quarter of segment_bytes",
+            ),
+            (
+                self.replication_bytes_max as u64 <= self.segment_bytes / 4,
+                "replication_bytes_max must be at most a quarter of segment_bytes",
             ),
             (self.proposals_max > 0, "proposals_max must be above 0"),
             (self.proposal_timeout_ms > self.election_ms_max, "proposal_timeout_ms must be above election_ms_max"),
@@ -154,5 +169,21 @@ impl Default for Config {
             replication_bytes_max: 1 << 20,
             snapshot_chunk_bytes: 1 << 20,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_hold_at_every_size_of_files() {
+        let config = Config::new(NodeId::from_u128(1), "/data");
+        assert_eq!(config.check(), Ok(()));
+        for shift in 16..=31 {
+            assert_eq!(config.clone().with_segment_bytes(1 << shift).check(), Ok(()), "{shift}");
+        }
+        assert!(config.with_segment_bytes(1 << 15).check().unwrap_err().contains("segment_bytes"));
+        assert!(Config::default().check().unwrap_err().contains("id"));
     }
 }

@@ -11,8 +11,8 @@ use crate::error::RpcError;
 use crate::handle::Server;
 use crate::log::record_bytes;
 use crate::protocol::{
-    AppendEntries, AppendReply, NodeId, Rpc, RpcReply, SnapshotChunk, SnapshotReply, TransferReply, Vote, VoteReply,
-    VoteRequest,
+    AppendEntries, AppendReply, Entry, NodeId, Rpc, RpcReply, SnapshotChunk, SnapshotReply, TransferReply, Vote,
+    VoteReply, VoteRequest,
 };
 use crate::raft::convert;
 use crate::raft::receive::Received;
@@ -78,12 +78,15 @@ impl<A: Application> Server<A> {
         self.log.summary().vote.unwrap_or(nobody)
     }
 
-    async fn serve_append(self: &Arc<Self>, request: AppendEntries) -> Result<AppendReply, RpcError> {
+    async fn serve_append(self: &Arc<Self>, mut request: AppendEntries) -> Result<AppendReply, RpcError> {
         if request.entries.is_empty() {
             return self.append(request).await;
         }
         // Room first: entries that the log accepted must not meet a full disk.
-        let bytes = request.entries.iter().map(record_bytes).sum();
+        let (taken, bytes) = self.fitting(&request.entries);
+        let partial = taken < request.entries.len();
+        request.entries.truncate(taken);
+        let last = request.entries.last().map(|entry| entry.id);
         let deadline = Instant::now() + self.rpc_timeout();
         let Some(room) = room_for(&self.log, bytes, deadline).await else {
             self.poke.notify_one();
@@ -93,12 +96,30 @@ impl<A: Application> Server<A> {
         let (sender, receiver) = tokio::sync::oneshot::channel();
         let server = self.clone();
         self.host.spawn(async move {
-            let reply = server.append(request).await;
+            let reply = match server.append(request).await {
+                Ok(AppendReply::Success) if partial => Ok(AppendReply::PartialSuccess(last)),
+                other => other,
+            };
             drop(room);
             // Whoever asked may have given up.
             let _ = sender.send(reply);
         });
         receiver.await.unwrap_or_else(|_| Err(RpcError::Stopped { reason: "the server stopped".to_owned() }))
+    }
+
+    /// How many of the entries may be taken at once, at least one, and the room that they need. A leader with larger log
+    /// files than ours may send more than ours can promise room for.
+    fn fitting(&self, entries: &[Entry]) -> (usize, u64) {
+        let limit = self.config.segment_bytes / 4;
+        let mut room = 0;
+        let fits = |entry: &&Entry| {
+            let with_it = room + record_bytes(entry);
+            let fits = room == 0 || with_it <= limit;
+            room = if fits { with_it } else { room };
+            fits
+        };
+        let taken = entries.iter().take_while(fits).count();
+        (taken, room.min(limit))
     }
 
     async fn append(&self, request: AppendEntries) -> Result<AppendReply, RpcError> {

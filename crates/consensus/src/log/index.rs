@@ -104,6 +104,11 @@ impl Runs {
         self.0.push_back(run);
     }
 
+    /// The index of the first entry.
+    pub(crate) fn first(&self) -> Option<u64> {
+        self.0.front().map(|run| run.first)
+    }
+
     /// The run that holds the entry at `index`, and the index where the next run begins.
     pub(crate) fn locate(&self, index: u64) -> Option<(&Run, Option<u64>)> {
         let after = self.0.partition_point(|run| run.first <= index);

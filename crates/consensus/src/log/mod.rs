@@ -170,6 +170,11 @@ impl Log {
     pub(crate) fn truncate_after(&self, after: Option<LogId>, done: Completion) {
         let mut state = self.shared.state();
         let from = after.map_or(0, |id| id.index + 1);
+        if state.summary.last.is_none_or(|last| last.index < from) {
+            // There is nothing to void.
+            drop(state);
+            return done(Ok(()));
+        }
         state.tail.cut_from(from);
         state.generation += 1;
         state.durable = state.durable.min(after.map(|id| id.index));
@@ -371,7 +376,9 @@ impl Shared {
                     continue;
                 }
                 let LogSummary { purged, last, .. } = state.summary;
-                next = next.max(purged.map_or(0, |id| id.index + 1));
+                // A log that was never purged begins with its first entry, wherever that is.
+                let first = [state.runs.first(), state.tail.first()].into_iter().flatten().min();
+                next = next.max(purged.map(|id| id.index + 1).or(first).unwrap_or(0));
                 let end = to.min(last.map_or(0, |id| id.index + 1));
                 let in_tail = state.tail.first().is_some_and(|first| first <= next);
                 if next >= end || in_tail || (bytes >= bytes_max && !entries.is_empty()) {

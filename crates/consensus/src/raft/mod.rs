@@ -7,4 +7,6 @@ pub(crate) mod receive;
 pub(crate) mod runtime;
 pub(crate) mod state_machine;
 pub(crate) mod storage;
+#[cfg(test)]
+mod suite;
 pub(crate) mod type_config;

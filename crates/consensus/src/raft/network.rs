@@ -16,6 +16,7 @@ use openraft::raft::{
 use crate::error::TransportError;
 use crate::protocol::{Member, NodeId, Rpc, RpcReply, SnapshotChunk, SnapshotReply, TransferReply, Vote};
 use crate::raft::convert;
+use crate::raft::state_machine::SnapshotData;
 use crate::raft::type_config::{RaftId, RaftSnapshot, RaftVote, TypeConfig};
 use crate::snapshot::SnapshotFile;
 use crate::transport::Transport;
@@ -136,7 +137,7 @@ fn wrong_reply<R: Send + Sync + 'static>() -> CallError<R> {
 }
 
 impl<R: Send + Sync + 'static> RaftNetworkV2<TypeConfig<R>> for Network {
-    type SnapshotData = SnapshotFile;
+    type SnapshotData = SnapshotData;
 
     async fn append_entries(
         &mut self,
@@ -176,11 +177,13 @@ impl<R: Send + Sync + 'static> RaftNetworkV2<TypeConfig<R>> for Network {
     async fn full_snapshot(
         &mut self,
         vote: RaftVote,
-        snapshot: RaftSnapshot<SnapshotFile>,
+        snapshot: RaftSnapshot<SnapshotData>,
         cancel: impl Future<Output = ReplicationClosed> + Send + 'static,
         _option: RPCOption,
     ) -> Result<SnapshotResponse<TypeConfig<R>>, StreamingError<TypeConfig<R>>> {
-        let sending = self.send_snapshot::<R>(convert::vote(&vote), &snapshot.snapshot);
+        let no_file = || StreamingError::from(NetworkError::from_string("a snapshot without a file"));
+        let file = snapshot.snapshot.ok_or_else(no_file)?;
+        let sending = self.send_snapshot::<R>(convert::vote(&vote), &file);
         tokio::select! {
             biased;
             closed = cancel => Err(closed.into()),

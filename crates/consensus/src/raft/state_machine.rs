@@ -208,7 +208,7 @@ impl<A: Application> StateMachine<A> {
 }
 
 impl<A: Application> RaftStateMachine<TypeConfig<A::Response>> for StateMachine<A> {
-    type SnapshotData = SnapshotFile;
+    type SnapshotData = SnapshotData;
     type SnapshotBuilder = SnapshotBuilder<A>;
 
     async fn applied_state(&mut self) -> io::Result<(Option<RaftLogId>, StoredMembership)> {
@@ -246,7 +246,8 @@ impl<A: Application> RaftStateMachine<TypeConfig<A::Response>> for StateMachine<
         SnapshotBuilder { machine: self.machine.clone() }
     }
 
-    async fn install_snapshot(&mut self, meta: &RaftSnapshotMeta, snapshot: SnapshotFile) -> io::Result<()> {
+    async fn install_snapshot(&mut self, meta: &RaftSnapshotMeta, snapshot: SnapshotData) -> io::Result<()> {
+        let snapshot = snapshot.ok_or_else(|| io::Error::other("a snapshot without a file"))?;
         if *meta != convert::snapshot_meta(&snapshot.meta) {
             return Err(io::Error::other("a snapshot's file covers something else than announced"));
         }
@@ -254,14 +255,18 @@ impl<A: Application> RaftStateMachine<TypeConfig<A::Response>> for StateMachine<
         blocking(&self.machine.host, move || machine.install(snapshot)).await
     }
 
-    async fn get_current_snapshot(&mut self) -> io::Result<Option<RaftSnapshot<SnapshotFile>>> {
+    async fn get_current_snapshot(&mut self) -> io::Result<Option<RaftSnapshot<SnapshotData>>> {
         Ok(self.machine.store.current().map(raft_snapshot))
     }
 }
 
+/// What openraft hands around as a snapshot: the file. None for that of a state to which nothing was applied, which is
+/// never kept and never sent.
+pub(crate) type SnapshotData = Option<SnapshotFile>;
+
 /// A snapshot file, for openraft.
-pub(crate) fn raft_snapshot(file: SnapshotFile) -> RaftSnapshot<SnapshotFile> {
-    RaftSnapshot { meta: convert::snapshot_meta(&file.meta), snapshot: file }
+pub(crate) fn raft_snapshot(file: SnapshotFile) -> RaftSnapshot<SnapshotData> {
+    RaftSnapshot { meta: convert::snapshot_meta(&file.meta), snapshot: Some(file) }
 }
 
 /// Takes one snapshot.
@@ -277,10 +282,13 @@ impl<A: Application> Drop for SnapshotBuilder<A> {
 }
 
 impl<A: Application> RaftSnapshotBuilder<TypeConfig<A::Response>> for SnapshotBuilder<A> {
-    type SnapshotData = SnapshotFile;
+    type SnapshotData = SnapshotData;
 
     /// A full disk is waited out: to openraft any error here is the end, and the log does not need the snapshot.
-    async fn build_snapshot(&mut self) -> io::Result<RaftSnapshot<SnapshotFile>> {
+    async fn build_snapshot(&mut self) -> io::Result<RaftSnapshot<SnapshotData>> {
+        if self.machine.last_applied().is_none() {
+            return Ok(RaftSnapshot { meta: RaftSnapshotMeta::default(), snapshot: None });
+        }
         loop {
             let machine = self.machine.clone();
             match blocking(&self.machine.host, move || machine.write_snapshot()).await {
