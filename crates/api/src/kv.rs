@@ -82,7 +82,7 @@ impl<'de> Visitor<'de> for Bytes64Visitor {
     }
 
     fn visit_bytes<E: Error>(self, text: &[u8]) -> Result<Vec<u8>, E> {
-        decode(text).map_err(|offset| E::custom(format_args!("illegal base64 data at input byte {offset}")))
+        decode_base64(text).map_err(|offset| E::custom(format_args!("illegal base64 data at input byte {offset}")))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<u8>, A::Error> {
@@ -95,8 +95,8 @@ impl<'de> Visitor<'de> for Bytes64Visitor {
 }
 
 /// Decodes padded base64 as Go does: line breaks are passed over, and the bits behind the last byte may be any. The error
-/// is where Go sees it.
-fn decode(text: &[u8]) -> Result<Vec<u8>, usize> {
+/// is the byte where Go sees it.
+pub fn decode_base64(text: &[u8]) -> Result<Vec<u8>, usize> {
     let joined: Cow<'_, [u8]> = match text.iter().any(is_break) {
         true => text.iter().copied().filter(|byte| !is_break(byte)).collect::<Vec<_>>().into(),
         false => text.into(),
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn base64_is_read_as_go_reads_it() {
         for text in ["YWJ=", "YW==", "YW=\n=", "Y\nW==", "YR==", "YWK=", "YQ==\n", ""] {
-            assert!(decode(text.as_bytes()).is_ok(), "{text:?}");
+            assert!(decode_base64(text.as_bytes()).is_ok(), "{text:?}");
         }
         for (text, at) in [
             ("!!", 0),
@@ -188,7 +188,7 @@ mod tests {
             ("YQ==x", 4),
             ("ab=$", 2),
         ] {
-            assert_eq!(decode(text.as_bytes()), Err(at), "{text:?}");
+            assert_eq!(decode_base64(text.as_bytes()), Err(at), "{text:?}");
         }
     }
 }

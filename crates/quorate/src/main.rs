@@ -1,2 +1,87 @@
-//! The quorate binary.
-fn main() {}
+//! The quorate binary: flags, configuration files, wiring and the command line.
+//!
+//! It is called `quorate`, or `consul` by a symlink, and does the same under each name.
+
+mod agent;
+mod allocator;
+mod command;
+mod config;
+mod flags;
+mod logging;
+mod version;
+
+use std::process::ExitCode;
+
+use crate::config::network::Machine;
+use crate::flags::{AgentFlags, Command, Misuse};
+
+fn main() -> ExitCode {
+    allocator::decline_huge_pages();
+    match flags::parse(std::env::args_os().skip(1)) {
+        Ok(Command::Agent(flags)) => start_agent(flags),
+        Ok(command) => ask(command),
+        Err(misuse) => explain(misuse),
+    }
+}
+
+/// Settings, logging, then the agent until it is told to stop.
+fn start_agent(flags: AgentFlags) -> ExitCode {
+    let settings = match config::load(flags, &Machine::this()) {
+        Ok(settings) => settings,
+        Err(error) => return fail(&error),
+    };
+    logging::start(settings.log);
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    match agent::run(settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&format_args!("{error:#}")),
+    }
+}
+
+/// Asks a server.
+fn ask(command: Command) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    match runtime.block_on(command::run(command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What shells answer for a command that is not found, and Consul too.
+const NO_SUCH_COMMAND: u8 = 127;
+
+/// Says what is wrong with the command line, or prints the help that was asked for.
+fn explain(misuse: Misuse) -> ExitCode {
+    match misuse {
+        Misuse::Help(help) => {
+            println!("{help}");
+            ExitCode::SUCCESS
+        }
+        Misuse::NoCommand(help) => {
+            eprintln!("{help}");
+            ExitCode::from(NO_SUCH_COMMAND)
+        }
+        Misuse::NoSubcommand(help) => {
+            eprintln!("{help}");
+            ExitCode::FAILURE
+        }
+        Misuse::Mistake(line) => {
+            eprintln!("{line}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One line on why the agent does not run.
+fn fail(problem: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("==> {problem}");
+    ExitCode::FAILURE
+}

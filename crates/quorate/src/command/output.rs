@@ -1,0 +1,80 @@
+//! What commands print, and how they fail.
+
+use std::ffi::OsString;
+use std::io::Write;
+
+/// Why a command failed: what it prints to standard error. Its exit code is 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure(String);
+
+impl Failure {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// For `map_err`: what was done, and why it failed.
+    pub(super) fn of<E: std::fmt::Display>(what: &str) -> impl FnOnce(E) -> Self {
+        move |error| Self(format!("{what}: {error}"))
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Prints bytes and an end of line.
+pub(super) fn print(line: impl AsRef<[u8]>) -> Result<(), Failure> {
+    let mut output = std::io::stdout().lock();
+    let written = output.write_all(line.as_ref()).and_then(|()| output.write_all(b"\n"));
+    written.and_then(|()| output.flush()).map_err(Failure::of("Error writing the output"))
+}
+
+/// The one argument of a command, if there is one.
+pub(super) fn at_most_one(arguments: Vec<OsString>) -> Result<Option<OsString>, Failure> {
+    let count = arguments.len();
+    if count > 1 {
+        return Err(Failure(format!("Too many arguments (expected 1, got {count})")));
+    }
+    Ok(arguments.into_iter().next())
+}
+
+/// An argument that must be text.
+pub(super) fn text(argument: OsString) -> Result<String, Failure> {
+    argument.into_string().map_err(|argument| Failure(format!("Error! {argument:?} is not UTF-8")))
+}
+
+/// What an argument says: itself, the content of a file (`@FILE`), or standard input (`-`).
+pub(super) fn data(argument: OsString) -> Result<Vec<u8>, Failure> {
+    let bytes = argument.into_encoded_bytes();
+    match bytes.split_first() {
+        Some((b'@', path)) => {
+            let path = String::from_utf8_lossy(path).into_owned();
+            std::fs::read(&path).map_err(|error| Failure(format!("Error! Failed to read file: open {path}: {error}")))
+        }
+        Some((b'-', [])) => {
+            let mut data = Vec::new();
+            let read = std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut data);
+            read.map(|_| data).map_err(Failure::of("Error! Failed to read stdin"))
+        }
+        _ => Ok(bytes),
+    }
+}
+
+/// Rows as columns with spaces in between; the last column is not filled up.
+pub(super) fn columns(rows: &[Vec<String>], indent: &str, gap: usize) -> String {
+    let widths: Vec<usize> = (0..rows.iter().map(Vec::len).max().unwrap_or(0))
+        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .collect();
+    let lines = rows.iter().map(|row| {
+        let mut line = indent.to_owned();
+        for (column, cell) in row.iter().enumerate() {
+            let is_last = column + 1 == row.len();
+            let width = if is_last { 0 } else { widths[column] + gap };
+            line.push_str(&format!("{cell:width$}"));
+        }
+        line
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}

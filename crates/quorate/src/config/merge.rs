@@ -1,0 +1,35 @@
+//! What holds when a key is given more than once, by Consul's rules: files in the order given, then flags; the last single
+//! value wins; lists are joined, those of flags first; maps are laid over each other.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Entry, Kind};
+
+/// What holds, by key.
+pub(crate) type Merged = BTreeMap<&'static str, Entry>;
+
+/// Merges the files, each a layer, with the flags.
+pub(crate) fn merge(files: Vec<Vec<Entry>>, flags: Vec<Entry>) -> Merged {
+    let (lists, values): (Vec<_>, Vec<_>) = flags.into_iter().partition(|entry| entry.key.kind == Kind::List);
+    let mut merged = Merged::new();
+    for entry in lists.into_iter().chain(files.into_iter().flatten()).chain(values) {
+        match merged.get_mut(entry.key.path) {
+            Some(known) => add(known, entry),
+            None => {
+                merged.insert(entry.key.path, entry);
+            }
+        }
+    }
+    merged
+}
+
+fn add(known: &mut Entry, later: Entry) {
+    match (&mut known.value, later.value) {
+        (Value::Array(known), Value::Array(later)) => known.extend(later),
+        (Value::Object(known), Value::Object(later)) => known.extend(later),
+        (known, later) => *known = later,
+    }
+    known.origin = later.origin;
+}

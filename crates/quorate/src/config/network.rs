@@ -1,0 +1,83 @@
+//! The machine that an agent runs on, and the addresses that follow from it.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+
+/// What the settings need to know of the machine.
+#[derive(Clone, Debug)]
+pub(crate) struct Machine {
+    /// Its name.
+    pub(crate) hostname: String,
+    /// The address from which it reaches other networks over IPv4.
+    pub(crate) outbound_v4: Option<Ipv4Addr>,
+    /// The same over IPv6.
+    pub(crate) outbound_v6: Option<Ipv6Addr>,
+}
+
+impl Machine {
+    /// This machine.
+    pub(crate) fn this() -> Self {
+        let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let outbound_v4 = match outbound("0.0.0.0:0", "192.0.2.1:9") {
+            Some(IpAddr::V4(address)) => Some(address),
+            _ => None,
+        };
+        let outbound_v6 = match outbound("[::]:0", "[2001:db8::1]:9") {
+            Some(IpAddr::V6(address)) => Some(address),
+            _ => None,
+        };
+        Self { hostname, outbound_v4, outbound_v6 }
+    }
+}
+
+/// The own address on the way to `target`. Connecting a datagram socket sends nothing: the kernel only picks the route.
+/// The targets are addresses that are set aside for documentation.
+fn outbound(any: &str, target: &str) -> Option<IpAddr> {
+    let socket = UdpSocket::bind(any).ok()?;
+    socket.connect(target).ok()?;
+    let address = socket.local_addr().ok()?.ip();
+    (!address.is_loopback() && !address.is_unspecified()).then_some(address)
+}
+
+/// The one IP address that `text` is; an error is the end of a sentence about it.
+pub(super) fn parse_ip(text: &str) -> Result<IpAddr, String> {
+    match parse_ips(text)?[..] {
+        [address] => Ok(address),
+        [] => Err("it must be an IP address".to_owned()),
+        _ => Err("it must be one IP address".to_owned()),
+    }
+}
+
+/// The IP addresses in `text`, between spaces.
+pub(super) fn parse_ips(text: &str) -> Result<Vec<IpAddr>, String> {
+    if text.contains("{{") {
+        return Err("address templates are not served yet; write the address".to_owned());
+    }
+    let parse = |word: &str| {
+        if word.starts_with("unix://") {
+            return Err("Unix sockets are not served yet".to_owned());
+        }
+        let bare = word.strip_prefix('[').and_then(|word| word.strip_suffix(']')).unwrap_or(word);
+        bare.parse().map_err(|_| format!("{word:?} is no IP address"))
+    };
+    text.split_whitespace().map(parse).collect()
+}
+
+/// The address that others are told if none was said: that to which the agent binds, or, bound to all, the one that leads
+/// out. A machine without a way out has only its own; the second value then is a warning.
+pub(super) fn advertised(bind: IpAddr, machine: &Machine) -> (IpAddr, Option<String>) {
+    let outbound = match bind {
+        IpAddr::V4(any) if any.is_unspecified() => machine.outbound_v4.map(IpAddr::V4),
+        IpAddr::V6(any) if any.is_unspecified() => machine.outbound_v6.map(IpAddr::V6),
+        bound => return (bound, None),
+    };
+    match (outbound, bind) {
+        (Some(address), _) => (address, None),
+        (None, IpAddr::V4(_)) => (Ipv4Addr::LOCALHOST.into(), Some(no_way_out())),
+        (None, IpAddr::V6(_)) => (Ipv6Addr::LOCALHOST.into(), Some(no_way_out())),
+    }
+}
+
+fn no_way_out() -> String {
+    "no network leads out of this machine, so others are told its loopback address; say another with -advertise"
+        .to_owned()
+}

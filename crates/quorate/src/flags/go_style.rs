@@ -1,0 +1,206 @@
+//! From Go's grammar of flags to clap's: every flag becomes `--name=value`, and arguments stand behind `--`.
+
+use std::any::TypeId;
+use std::ffi::{OsStr, OsString};
+
+use clap::error::{ContextKind, ContextValue};
+
+/// Why a command line is not run: something to print, where, and the exit code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Misuse {
+    /// Help was asked for.
+    Help(String),
+    /// No command, or one that there is not: the help, and the code of shells for a command that is not found.
+    NoCommand(String),
+    /// A group of commands without one of its own: its help.
+    NoSubcommand(String),
+    /// One line on what is wrong.
+    Mistake(String),
+}
+
+/// Commands of Consul that are not served yet, by their words.
+const UNSERVED_COMMANDS: &[&str] = &[
+    "acl",
+    "catalog",
+    "config",
+    "connect",
+    "debug",
+    "event",
+    "exec",
+    "force-leave",
+    "info",
+    "intention",
+    "join",
+    "keygen",
+    "keyring",
+    "leave",
+    "lock",
+    "login",
+    "logout",
+    "maint",
+    "members",
+    "monitor",
+    "operator autopilot",
+    "operator raft remove-peer",
+    "peering",
+    "reload",
+    "rtt",
+    "services",
+    "tls",
+    "validate",
+    "watch",
+];
+
+/// Rewrites a command line, without the program's name, to what clap parses, with a program's name.
+pub(super) fn rewrite(
+    root: &clap::Command,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<Vec<OsString>, Misuse> {
+    let mut rewriter = Rewriter { command: root, words: Vec::new(), rewritten: vec![OsString::from("quorate")] };
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        if rewriter.command.has_subcommands() {
+            rewriter.subcommand(&argument)?;
+            continue;
+        }
+        match flag(&argument)? {
+            Some(flag) => rewriter.flag(flag, &mut arguments)?,
+            None => {
+                // The first argument ends the flags, as `--` does.
+                rewriter.rewritten.push("--".into());
+                rewriter.rewritten.extend((argument != "--").then_some(argument));
+                rewriter.rewritten.extend(arguments);
+                break;
+            }
+        }
+    }
+    if rewriter.command.has_subcommands() { Err(rewriter.no_command()) } else { Ok(rewriter.rewritten) }
+}
+
+struct Rewriter<'a> {
+    command: &'a clap::Command,
+    /// The words that led to `command`.
+    words: Vec<String>,
+    rewritten: Vec<OsString>,
+}
+
+/// A flag as it was typed.
+struct Flag {
+    name: String,
+    value: Option<OsString>,
+}
+
+/// The flag that an argument is; none if it is no flag.
+fn flag(argument: &OsStr) -> Result<Option<Flag>, Misuse> {
+    let text = argument.to_string_lossy();
+    let Some(rest) = text.strip_prefix('-').filter(|rest| !rest.is_empty() && *rest != "-") else { return Ok(None) };
+    let body = rest.strip_prefix('-').unwrap_or(rest);
+    if body.starts_with(['-', '=']) {
+        return Err(Misuse::Mistake(format!("bad flag syntax: {text}")));
+    }
+    let (name, value) = match body.split_once('=') {
+        Some((name, value)) => (name, Some(OsString::from(value))),
+        None => (body, None),
+    };
+    Ok(Some(Flag { name: name.to_owned(), value }))
+}
+
+impl Rewriter<'_> {
+    fn subcommand(&mut self, argument: &OsStr) -> Result<(), Misuse> {
+        let word = argument.to_string_lossy();
+        match word.as_ref() {
+            "-h" | "-help" | "--help" => return Err(Misuse::Help(help(self.command))),
+            "-v" | "-version" | "--version" if self.words.is_empty() => return self.subcommand(OsStr::new("version")),
+            _ => {}
+        }
+        let Some(command) = self.command.find_subcommand(word.as_ref()) else {
+            let line = [&self.words[..], &[word.to_string()]].concat().join(" ");
+            return Err(match UNSERVED_COMMANDS.contains(&line.as_str()) {
+                true => Misuse::Mistake(format!("the command {line:?} is not served yet")),
+                false => self.no_command(),
+            });
+        };
+        self.command = command;
+        self.words.push(word.into_owned());
+        self.rewritten.push(argument.to_owned());
+        Ok(())
+    }
+
+    fn no_command(&self) -> Misuse {
+        let help = help(self.command);
+        if self.words.is_empty() { Misuse::NoCommand(help) } else { Misuse::NoSubcommand(help) }
+    }
+
+    fn flag(&mut self, flag: Flag, rest: &mut impl Iterator<Item = OsString>) -> Result<(), Misuse> {
+        let Flag { name, value } = flag;
+        if matches!(name.as_str(), "h" | "help") {
+            return Err(Misuse::Help(help(self.command)));
+        }
+        let Some(known) = self.command.get_arguments().find(|known| names(known).any(|known| known == name)) else {
+            return Err(self.unknown(&name));
+        };
+        let is_switch = known.get_value_parser().type_id() == TypeId::of::<bool>();
+        let value = match value {
+            Some(value) => value,
+            None if is_switch => "true".into(),
+            None => rest.next().ok_or_else(|| Misuse::Mistake(format!("flag needs an argument: -{name}")))?,
+        };
+        if is_switch && go_bool(&value.to_string_lossy()).is_err() {
+            return Err(Misuse::Mistake(format!("invalid boolean value {value:?} for -{name}: parse error")));
+        }
+        let mut rewritten = OsString::from(format!("--{name}="));
+        rewritten.push(value);
+        self.rewritten.push(rewritten);
+        Ok(())
+    }
+
+    fn unknown(&self, name: &str) -> Misuse {
+        let near = self.command.get_arguments().flat_map(names);
+        let near = near.map(|known| (strsim::damerau_levenshtein(name, known), known)).min();
+        let suggestion = match near {
+            Some((distance, known)) if distance * 3 <= known.len() => format!("; did you mean -{known}?"),
+            _ => String::new(),
+        };
+        Misuse::Mistake(format!("flag provided but not defined: -{name}{suggestion}"))
+    }
+}
+
+/// The names by which a flag is known.
+fn names(flag: &clap::Arg) -> impl Iterator<Item = &str> {
+    flag.get_long().into_iter().chain(flag.get_all_aliases().into_iter().flatten())
+}
+
+/// A boolean as Go reads it.
+pub(crate) fn go_bool(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err("parse error"),
+    }
+}
+
+/// The help of a command, with flags in Go's form.
+fn help(command: &clap::Command) -> String {
+    let help = command.clone().term_width(100).render_help().to_string();
+    let lines = help.lines().map(|line| {
+        let flags = line.trim_start();
+        match flags.strip_prefix("-h, --").or_else(|| flags.strip_prefix("--")) {
+            // A switch may stand alone; the spaces keep the columns.
+            Some(flag) => format!("  -{}", flag.replacen(" <BOOL>", "       ", 1).replacen(" <", "=<", 1)),
+            None => line.to_owned(),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// What clap found wrong, in one line.
+pub(super) fn misuse(error: &clap::Error) -> Misuse {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.as_str(),
+        _ => "",
+    };
+    let flag = context(ContextKind::InvalidArg).split([' ', '=']).next().unwrap_or_default().trim_start_matches('-');
+    let value = context(ContextKind::InvalidValue);
+    let reason = std::error::Error::source(error).map_or_else(|| error.kind().to_string(), ToString::to_string);
+    Misuse::Mistake(format!("invalid value {value:?} for flag -{flag}: {reason}"))
+}

@@ -1,0 +1,315 @@
+//! What was typed. Nothing is opened, read or asked here; what it means is for `config` and `command`.
+//!
+//! The grammar is that of Go's flags, which scripts for Consul are written in: `-flag value`, `-flag=value`, `--flag`,
+//! `-switch`, `-switch=false`; flags stand before arguments; the last of a flag given twice counts. It is rewritten
+//! ([`go_style`]) to what clap parses, which has the definitions and prints the help.
+
+mod agent;
+mod go_style;
+
+use std::ffi::OsString;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub(crate) use self::agent::AgentFlags;
+pub(crate) use self::go_style::{Misuse, go_bool};
+
+/// Services find each other, agree on their state and lock what only one may do: a server of the Consul API.
+#[derive(Debug, Parser)]
+#[command(name = "quorate", disable_help_subcommand = true)]
+#[command(after_help = "Example: quorate agent -dev")]
+struct Root {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs an agent until it is interrupted.
+    #[command(after_help = "Example: quorate agent -server -bootstrap-expect=1 -data-dir=/var/lib/quorate")]
+    Agent(AgentFlags),
+    /// Reads and writes keys.
+    #[command(subcommand, after_help = "Example: quorate kv put config/limit 5")]
+    Kv(KvCommand),
+    /// Saves, restores and inspects the state of the servers.
+    #[command(subcommand, after_help = "Example: quorate snapshot save backup.snap")]
+    Snapshot(SnapshotCommand),
+    /// Tools for those who run servers.
+    #[command(subcommand, after_help = "Example: quorate operator raft list-peers")]
+    Operator(OperatorCommand),
+    /// Prints the version of the Consul API that is served, and Quorate's own.
+    #[command(after_help = "Example: quorate version -format=json")]
+    Version(VersionFlags),
+}
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KvCommand {
+    /// Prints a key's value, or what is under a prefix.
+    #[command(after_help = "Example: quorate kv get -recurse config/")]
+    #[command(override_usage = "quorate kv get [OPTIONS] [KEY_OR_PREFIX]")]
+    Get(KvGetFlags),
+    /// Writes a key.
+    #[command(after_help = "Examples: quorate kv put config/limit 5\n          quorate kv put -cas -modify-index=844 \
+        config/limit 6\n          quorate kv put config/license @license.lic")]
+    #[command(override_usage = "quorate kv put [OPTIONS] KEY [DATA]")]
+    Put(KvPutFlags),
+    /// Deletes a key, or all under a prefix.
+    #[command(after_help = "Example: quorate kv delete -recurse config/")]
+    #[command(override_usage = "quorate kv delete [OPTIONS] KEY_OR_PREFIX")]
+    Delete(KvDeleteFlags),
+    /// Prints all keys under a prefix as JSON, values in base64.
+    #[command(after_help = "Example: quorate kv export config/ >config.json")]
+    #[command(override_usage = "quorate kv export [OPTIONS] [PREFIX]")]
+    Export(KvExportFlags),
+    /// Writes keys from such JSON: given, from a file (@FILE) or from standard input (-).
+    #[command(after_help = "Example: quorate kv import @config.json")]
+    #[command(override_usage = "quorate kv import [OPTIONS] DATA")]
+    Import(KvImportFlags),
+}
+
+/// What to do with snapshots.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SnapshotCommand {
+    /// Saves the state of the servers to a file.
+    #[command(after_help = "Example: quorate snapshot save backup.snap")]
+    #[command(override_usage = "quorate snapshot save [OPTIONS] FILE")]
+    Save(SnapshotFlags),
+    /// Replaces the state of the servers by that of a file.
+    #[command(after_help = "Example: quorate snapshot restore backup.snap")]
+    #[command(override_usage = "quorate snapshot restore [OPTIONS] FILE")]
+    Restore(SnapshotFlags),
+    /// Prints what is in a file.
+    #[command(after_help = "Example: quorate snapshot inspect -kvdetails backup.snap")]
+    #[command(override_usage = "quorate snapshot inspect [OPTIONS] FILE")]
+    Inspect(SnapshotInspectFlags),
+}
+
+/// What to do with servers.
+#[derive(Debug, Subcommand)]
+pub(crate) enum OperatorCommand {
+    /// The consensus of the servers.
+    #[command(subcommand, after_help = "Example: quorate operator raft list-peers")]
+    Raft(RaftCommand),
+}
+
+/// What to do with the consensus.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RaftCommand {
+    /// Prints the servers that agree on the state.
+    #[command(after_help = "Example: quorate operator raft list-peers -stale")]
+    ListPeers(ListPeersFlags),
+}
+
+/// How to reach a server; all commands that ask one take these.
+#[derive(Debug, Args)]
+pub(crate) struct HttpFlags {
+    /// The address of the HTTP API: host:port or http://host:port. Also CONSUL_HTTP_ADDR; 127.0.0.1:8500 by default.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) http_addr: Option<String>,
+    /// The token to send. Also CONSUL_HTTP_TOKEN.
+    #[arg(long)]
+    pub(crate) token: Option<String>,
+    /// A file with the token. Also CONSUL_HTTP_TOKEN_FILE.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<String>,
+    /// The datacenter to ask; the server's by default.
+    #[arg(long)]
+    pub(crate) datacenter: Option<String>,
+    /// Lets any server answer a read, with a state of some age.
+    #[arg(long, value_parser = go_bool, value_name = "BOOL", hide_possible_values = true)]
+    pub(crate) stale: Option<bool>,
+    #[command(flatten)]
+    pub(crate) tls: TlsFlags,
+}
+
+/// How to speak TLS, once it is served.
+#[derive(Debug, Args)]
+pub(crate) struct TlsFlags {
+    /// A file with the certificate authority. Not served yet.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<String>,
+    /// A directory of certificate authorities. Not served yet.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) ca_path: Option<String>,
+    /// A file with the client's certificate. Not served yet.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client_cert: Option<String>,
+    /// A file with the client's key. Not served yet.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client_key: Option<String>,
+    /// The name to expect in the server's certificate. Not served yet.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tls_server_name: Option<String>,
+}
+
+/// Which tenant to ask; the servers have one.
+#[derive(Debug, Args)]
+pub(crate) struct TenantFlags {
+    /// The namespace to ask. Also CONSUL_NAMESPACE.
+    #[arg(long)]
+    pub(crate) namespace: Option<String>,
+    /// The partition to ask. Also CONSUL_PARTITION.
+    #[arg(long)]
+    pub(crate) partition: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KvGetFlags {
+    /// Prints values in base64.
+    #[arg(long, value_parser = go_bool, value_name = "BOOL")]
+    pub(crate) base64: Option<bool>,
+    /// Prints the key's numbers and its session beside the value.
+    #[arg(long, value_parser = go_bool, value_name = "BOOL")]
+    pub(crate) detailed: Option<bool>,
+    /// Prints the names of the keys under the prefix.
+    #[arg(long, value_parser = go_bool, value_name = "BOOL")]
+    pub(crate) keys: Option<bool>,
+    /// Prints all keys under the prefix with their values.
+    #[arg(long, value_parser = go_bool, value_name = "BOOL")]
+    pub(crate) recurse: Option<bool>,
+    /// With -keys: names end behind the first of these after the prefix.
+    #[arg(long, default_value = "/")]
+    pub(crate) separator: String,
+    #[command(flatten)]
+    pub(crate) http: HttpFlags,
+    #[command(flatten)]
+    pub(crate) tenant: TenantFlags,
+    /// The key or prefix.
+    #[arg(value_name = "KEY_OR_PREFIX")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KvPutFlags {
+    /// Takes the lock for the session.
+    #[arg(long, value_parser = go_bool, value_name = "BOOL")]
+    pub(crate) acquire: Option<bool>,
+    /// The data is in base64.
+    #[arg(long, value_parser = go_bool, value_name = "BOOL")]
+    pub(crate) base64: Option<bool>,
+    /// Writes only if the key was last changed at -modify-index; at 0, only if there is none.
+    #[arg(long, value_parser = go_bool, value_name = "BOOL")]
+    pub(crate) cas: Option<bool>,
+    /// A number for your own use.
+    #[arg(long, default_value = "0", value_name = "NUMBER")]
+    pub(crate) flags: u64,
+    /// The index for -cas.
+    #[arg(long, default_value = "0", value_name = "INDEX")]
+    pub(crate) modify_index: u64,
+    /// Gives the session's lock back.
+    #[arg(long, value_parser = go_bool, value_name = "BOOL")]
+    pub(crate) release: Option<bool>,
+    /// The session for -acquire and -release.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(crate) session: String,
+    #[command(flatten)]
+    pub(crate) http: HttpFlags,
+    #[command(flatten)]
+    pub(crate) tenant: TenantFlags,
+    /// The key, and the data: as it is, from a file (@FILE) or from standard input (-).
+    #[arg(value_name = "KEY [DATA]")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KvDeleteFlags {
+    /// Deletes only if the key was last changed at -modify-index.
+    #[arg(long, value_parser = go_bool, value_name = "BOOL")]
+    pub(crate) cas: Option<bool>,
+    /// The index for -cas.
+    #[arg(long, default_value = "0", value_name = "INDEX")]
+    pub(crate) modify_index: u64,
+    /// Deletes all keys under the prefix.
+    #[arg(long, value_parser = go_bool, value_name = "BOOL")]
+    pub(crate) recurse: Option<bool>,
+    #[command(flatten)]
+    pub(crate) http: HttpFlags,
+    #[command(flatten)]
+    pub(crate) tenant: TenantFlags,
+    /// The key or prefix.
+    #[arg(value_name = "KEY_OR_PREFIX")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KvExportFlags {
+    #[command(flatten)]
+    pub(crate) http: HttpFlags,
+    #[command(flatten)]
+    pub(crate) tenant: TenantFlags,
+    /// The prefix; all keys by default.
+    #[arg(value_name = "PREFIX")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KvImportFlags {
+    /// What to put before each key.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(crate) prefix: String,
+    #[command(flatten)]
+    pub(crate) http: HttpFlags,
+    #[command(flatten)]
+    pub(crate) tenant: TenantFlags,
+    /// The JSON, @FILE or -.
+    #[arg(value_name = "DATA")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SnapshotFlags {
+    #[command(flatten)]
+    pub(crate) http: HttpFlags,
+    /// The file.
+    #[arg(value_name = "FILE")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SnapshotInspectFlags {
+    /// pretty or json.
+    #[arg(long, default_value = "pretty")]
+    pub(crate) format: String,
+    /// Prints what keys take, by the beginnings of their names.
+    #[arg(long, value_parser = go_bool, value_name = "BOOL")]
+    pub(crate) kvdetails: Option<bool>,
+    /// With -kvdetails: how many parts of a name its beginning has.
+    #[arg(long, default_value = "2", value_name = "NUMBER")]
+    pub(crate) kvdepth: usize,
+    /// With -kvdetails: only keys that begin with this.
+    #[arg(long, default_value = "", value_name = "PREFIX", hide_default_value = true)]
+    pub(crate) kvfilter: String,
+    /// The file.
+    #[arg(value_name = "FILE")]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListPeersFlags {
+    #[command(flatten)]
+    pub(crate) http: HttpFlags,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VersionFlags {
+    /// pretty or json.
+    #[arg(long, default_value = "pretty")]
+    pub(crate) format: String,
+    /// Consul passes these over.
+    #[arg(hide = true)]
+    pub(crate) arguments: Vec<OsString>,
+}
+
+/// Reads a command line, without the program's name.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Misuse> {
+    let mut root = Root::command().args_override_self(true);
+    root.build();
+    let arguments = go_style::rewrite(&root, arguments)?;
+    let matches = root.try_get_matches_from(arguments).map_err(|error| go_style::misuse(&error))?;
+    Root::from_arg_matches(&matches).map(|root| root.command).map_err(|error| go_style::misuse(&error))
+}
+
+#[cfg(test)]
+mod tests;
