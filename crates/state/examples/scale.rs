@@ -1,6 +1,6 @@
-//! How the state fares with a million keys: CPU time to build, bytes per key, CPU time of a write. One line each; Linux.
+//! How the state fares with many keys: CPU time to build, bytes per key, CPU time of a write. One line each; Linux.
 //!
-//! `cargo run --release -p quorate-state --example scale`
+//! `cargo run --release -p quorate-state --example scale [KEYS]`
 
 use quorate_state::{
     Changes, Command, Key, KeyEntry, KeyOperation, KeyValue, KeyVerb, Operation, Record, RestoreStep, Stamp, State,
@@ -10,35 +10,36 @@ use quorate_state::{
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const KEYS: u64 = 1_000_000;
+const KEYS_DEFAULT: u64 = 1_000_000;
 const VALUE_BYTES: usize = 128;
 const WRITES: u64 = 200_000;
 /// Commands applied before a snapshot is published, as under load.
 const BATCHES: [u64; 3] = [1, 16, 64];
 
 fn main() {
-    println!("{KEYS} keys of {} bytes, values of {VALUE_BYTES} bytes", key(0).as_bytes().len());
+    let keys = std::env::args().nth(1).map_or(KEYS_DEFAULT, |keys| keys.parse().expect("a number of keys"));
+    println!("{keys} keys of {} bytes, values of {VALUE_BYTES} bytes", key(0).as_bytes().len());
     let before = resident_bytes();
-    let mut state = measured("built from sorted records", KEYS, build);
-    println!("{:>44}: {:.0} B", "resident per key", (resident_bytes() - before) as f64 / KEYS as f64);
-    let records = measured("walked as records", KEYS, || state.records().count());
-    assert!(records as u64 > KEYS);
+    let mut state = measured("built from sorted records", keys, || build(keys));
+    println!("{:>44}: {:.0} B", "resident per key", (resident_bytes() - before) as f64 / keys as f64);
+    let records = measured("walked as records", keys, || state.records().count());
+    assert!(records as u64 > keys);
 
-    let mut log_index = KEYS;
+    let mut log_index = keys;
     for batch in BATCHES {
         measured(&format!("set, random, snapshot every {batch}"), WRITES, || {
-            write(&mut state, &mut log_index, batch, |number| (number * 0x9E37_79B9_7F4A_7C15) % KEYS)
+            write(&mut state, &mut log_index, batch, |number| (number * 0x9E37_79B9_7F4A_7C15) % keys)
         });
     }
     measured("set, new keys at the end, snapshot every 16", WRITES, || {
-        write(&mut state, &mut log_index, 16, |number| KEYS + number)
+        write(&mut state, &mut log_index, 16, |number| keys + number)
     });
     println!("{:>44}: {:.0} B", "resident per key", (resident_bytes() - before) as f64 / state.key_count() as f64);
 
     measured("read", WRITES, || {
-        (0..WRITES).filter(|number| state.key(key(number * 7919 % KEYS).as_bytes()).is_some()).count()
+        (0..WRITES).filter(|number| state.key(key(number * 7919 % keys).as_bytes()).is_some()).count()
     });
-    measured("last change of all keys", KEYS, || state.last_change(&Topic::KeysUnder("".into())));
+    measured("last change of all keys", keys, || state.last_change(&Topic::KeysUnder("".into())));
     let count = state.key_count() as u64;
     measured("delete-tree of all", count, || {
         apply(&mut state, log_index + 1, key_operation("".into(), KeyVerb::DeleteTree), &mut Changes::default());
@@ -46,18 +47,18 @@ fn main() {
     measured("reaped", count, || {
         apply(&mut state, log_index + 2, Operation::Reap(u64::MAX), &mut Changes::default());
     });
-    restore(&mut state, log_index + 3);
+    restore(&mut state, log_index + 3, keys);
 }
 
-fn restore(state: &mut State, mut log_index: u64) {
+fn restore(state: &mut State, mut log_index: u64, keys: u64) {
     let id = uuid::Uuid::from_u128(1);
     let mut step = |state: &mut State, step| {
         apply(state, log_index, Operation::Restore(step), &mut Changes::default());
         log_index += 1;
     };
     let per_step = 5_000;
-    let steps = KEYS / per_step;
-    measured("restored in steps of 5000", KEYS, || {
+    let steps = keys / per_step;
+    measured("restored in steps of 5000", keys, || {
         step(state, RestoreStep::Begin(id));
         for number in 0..steps {
             let records = (0..per_step).map(|at| record(number * per_step + at)).collect();
@@ -65,12 +66,12 @@ fn restore(state: &mut State, mut log_index: u64) {
         }
     });
     measured("restore's last step", 1, || step(state, RestoreStep::Commit { id, steps }));
-    assert_eq!(state.key_count() as u64, KEYS);
+    assert_eq!(state.key_count() as u64, keys);
 }
 
-fn build() -> State {
+fn build(keys: u64) -> State {
     let mut builder = State::from_records();
-    for number in 0..KEYS {
+    for number in 0..keys {
         builder.push(record(number));
     }
     builder.finish()

@@ -3,6 +3,7 @@
 use crate::apply::Outcome;
 use crate::effects::Effects;
 use crate::quote::quote;
+use crate::tables::fold;
 use crate::{Check, Deregistration, Node, Registration, Service, State};
 
 impl State {
@@ -44,7 +45,7 @@ impl State {
                 check.node.clone_from(&node.name);
             }
             prepare_check(check);
-            if check.node.to_lowercase() != node.name.to_lowercase() {
+            if fold(&check.node) != fold(&node.name) {
                 return Err(format!(
                     "Node '{}' for check '{}' doesn't match register request node '{}'",
                     check.node, check.id, node.name

@@ -46,7 +46,7 @@ impl Catalog {
     pub(crate) fn nodes_by_id_prefix(&self, prefix: &str) -> impl Iterator<Item = &Arc<Node>> + use<'_> {
         let prefix = fold(prefix).into_owned();
         self.node_ids
-            .from(&*prefix.clone())
+            .starting_at(&*prefix.clone())
             .take_while(move |(id, _)| id.starts_with(&prefix))
             .filter_map(|(_, name)| self.nodes.get(name))
     }
@@ -65,7 +65,7 @@ impl Catalog {
     pub(crate) fn services_on(&self, node: &str) -> impl Iterator<Item = &Arc<Service>> + use<'_> {
         let node = fold(node).into_owned();
         self.services
-            .from(&Lookup([&node, ""]))
+            .starting_at(&Lookup([&node, ""]))
             .take_while(move |(key, _)| *key.0[0] == *node)
             .map(|(_, service)| service)
     }
@@ -78,7 +78,7 @@ impl Catalog {
     /// The instances of a service, by node and id.
     pub(crate) fn instances(&self, name: &str) -> impl Iterator<Item = (&Arc<Node>, &Arc<Service>)> + use<'_> {
         let name = fold(name).into_owned();
-        self.instances.from(&Lookup([&name, "", ""])).take_while(move |(key, ())| *key.0[0] == *name).filter_map(
+        self.instances.starting_at(&Lookup([&name, "", ""])).take_while(move |(key, ())| *key.0[0] == *name).filter_map(
             |(key, ())| {
                 let [_, node, id] = &key.0;
                 Some((self.nodes.get(node)?, self.services.get(&Lookup([node, id]))?))
@@ -99,14 +99,17 @@ impl Catalog {
     /// The checks of a node and of its services, by id.
     pub(crate) fn checks_on(&self, node: &str) -> impl Iterator<Item = &Arc<Check>> + use<'_> {
         let node = fold(node).into_owned();
-        self.checks.from(&Lookup([&node, ""])).take_while(move |(key, _)| *key.0[0] == *node).map(|(_, check)| check)
+        self.checks
+            .starting_at(&Lookup([&node, ""]))
+            .take_while(move |(key, _)| *key.0[0] == *node)
+            .map(|(_, check)| check)
     }
 
     /// The checks of an instance, or those of the node itself if the id is empty; by id.
     pub(crate) fn checks_of(&self, node: &str, service: &str) -> impl Iterator<Item = &Arc<Check>> + use<'_> {
         let (node, service) = (fold(node).into_owned(), fold(service).into_owned());
         self.checks_by_instance
-            .from(&Lookup([&node, &service, ""]))
+            .starting_at(&Lookup([&node, &service, ""]))
             .take_while(move |(key, ())| *key.0[0] == *node && *key.0[1] == *service)
             .filter_map(|(key, ())| self.checks.get(&Lookup([&key.0[0], &key.0[2]])))
     }
@@ -115,7 +118,7 @@ impl Catalog {
     pub(crate) fn checks_of_service(&self, name: &str) -> impl Iterator<Item = &Arc<Check>> + use<'_> {
         let name = fold(name).into_owned();
         self.checks_by_service
-            .from(&Lookup([&name, "", ""]))
+            .starting_at(&Lookup([&name, "", ""]))
             .take_while(move |(key, ())| *key.0[0] == *name)
             .filter_map(|(key, ())| self.checks.get(&Lookup([&key.0[1], &key.0[2]])))
     }
@@ -128,7 +131,7 @@ impl Catalog {
     /// The checks in a state, by node and id.
     pub(crate) fn checks_in(&self, status: CheckStatus) -> impl Iterator<Item = &Arc<Check>> + use<'_> {
         self.checks_by_status
-            .from(&(status, Names::new(["", ""])))
+            .starting_at(&(status, Names::new(["", ""])))
             .take_while(move |((other, _), ())| *other == status)
             .filter_map(|((_, key), ())| self.checks.get(key))
     }

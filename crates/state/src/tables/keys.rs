@@ -58,7 +58,10 @@ impl Keys {
     /// The keys whose lock a session holds, in order.
     pub(crate) fn held_by(&self, session: SessionId) -> impl Iterator<Item = &Key> + use<'_> {
         let from = (session, Key::from(""));
-        self.held_by.from(&from).take_while(move |((holder, _), ())| *holder == session).map(|((_, key), ())| key)
+        self.held_by
+            .starting_at(&from)
+            .take_while(move |((holder, _), ())| *holder == session)
+            .map(|((_, key), ())| key)
     }
 
     /// Puts an entry in the place of what was there, a tombstone included.
@@ -162,5 +165,5 @@ fn starting_with<'a, V: Clone>(
     prefix: &Key,
 ) -> impl Iterator<Item = (&'a Key, &'a V)> + use<'a, V> {
     let prefix = prefix.clone();
-    table.from(&prefix).take_while(move |(key, _)| key.as_bytes().starts_with(prefix.as_bytes()))
+    table.starting_at(&prefix).take_while(move |(key, _)| key.as_bytes().starts_with(prefix.as_bytes()))
 }

@@ -31,7 +31,7 @@ impl Sessions {
     pub(crate) fn on(&self, node: &str) -> impl Iterator<Item = &Arc<Session>> + use<'_> {
         let node: Name = fold(node).into();
         self.by_node
-            .from(&(node.clone(), Uuid::nil()))
+            .starting_at(&(node.clone(), Uuid::nil()))
             .take_while(move |((name, _), ())| *name == node)
             .filter_map(|((_, id), ())| self.by_uuid(*id))
     }
@@ -40,7 +40,7 @@ impl Sessions {
     pub(crate) fn living_by(&self, node: &str, check: &str) -> impl Iterator<Item = &Arc<Session>> + use<'_> {
         let (node, check): (Name, Name) = (fold(node).into(), fold(check).into());
         self.by_check
-            .from(&(node.clone(), check.clone(), Uuid::nil()))
+            .starting_at(&(node.clone(), check.clone(), Uuid::nil()))
             .take_while(move |((on, by, _), ())| *on == node && *by == check)
             .filter_map(|((_, _, id), ())| self.by_uuid(*id))
     }

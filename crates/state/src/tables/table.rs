@@ -91,7 +91,7 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
     }
 
     /// The entries from a key on.
-    pub(crate) fn from<Q: Comparable<K> + ?Sized>(&self, key: &Q) -> RangedIter<'_, K, V, DefaultSharedPtr> {
+    pub(crate) fn starting_at<Q: Comparable<K> + ?Sized>(&self, key: &Q) -> RangedIter<'_, K, V, DefaultSharedPtr> {
         self.0.range::<(Bound<&Q>, Bound<&Q>), Q>((Bound::Included(key), Bound::Unbounded))
     }
 

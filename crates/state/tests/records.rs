@@ -1,0 +1,120 @@
+//! Records that no sound state gives: building from them is total all the same.
+
+use std::sync::Arc;
+
+use quorate_state::{
+    Changes, Check, Command, Header, KeyEntry, Node, Operation, Record, Refusal, Response, RestoreStep, Service,
+    Session, SessionBehavior, SessionId, Stamp, State, Topic,
+};
+use uuid::Uuid;
+
+const STAMP: Stamp = Stamp { created: 3, modified: 7 };
+
+fn build(records: impl IntoIterator<Item = Record>) -> State {
+    let mut builder = State::from_records();
+    records.into_iter().for_each(|record| builder.push(record));
+    builder.finish()
+}
+
+fn key(name: &str, value: &str, session: Option<SessionId>) -> Record {
+    let entry = KeyEntry { value: value.as_bytes().into(), flags: 0, session, lock_index: 4, stamp: STAMP };
+    Record::Key(name.into(), Arc::new(entry))
+}
+
+fn node(name: &str) -> Record {
+    Record::Node(Arc::new(Node { name: name.into(), stamp: STAMP, ..Node::default() }))
+}
+
+fn session(id: SessionId, node: &str) -> Record {
+    Record::Session(Arc::new(Session {
+        id,
+        name: String::new(),
+        node: node.into(),
+        lock_delay_ns: 0,
+        behavior: SessionBehavior::Release,
+        ttl: String::new(),
+        ttl_ms: 0,
+        node_checks: Vec::new(),
+        service_checks: Vec::new(),
+        stamp: STAMP,
+    }))
+}
+
+fn session_id() -> SessionId {
+    SessionId::new(Uuid::from_u128(1)).expect("not zero")
+}
+
+fn restore(state: &mut State, log_index: u64, step: RestoreStep) -> Response {
+    let command = Command { now_ms: 0, operation: Operation::Restore(step) };
+    state.apply(log_index, command, &mut Changes::default())
+}
+
+#[test]
+fn what_has_no_parent_is_dropped() {
+    let service = Service { node: "none".into(), id: "a".into(), name: "a".into(), ..Service::default() };
+    let check = Check { node: "none".into(), id: "c".into(), ..Check::default() };
+    let of_a_missing_service = Check { node: "n".into(), id: "c".into(), service_id: "a".into(), ..Check::default() };
+    let state = build([
+        node("n"),
+        Record::Service(Arc::new(service)),
+        Record::Check(Arc::new(check)),
+        Record::Check(Arc::new(of_a_missing_service)),
+        session(session_id(), "none"),
+    ]);
+    assert_eq!(state.nodes().count(), 1);
+    assert_eq!(state.services().count() + state.checks().count() + state.sessions().count(), 0);
+}
+
+#[test]
+fn a_lock_whose_session_is_missing_is_released() {
+    let state = build([key("k", "v", Some(session_id()))]);
+    let entry = state.key(b"k").expect("the key");
+    assert_eq!((entry.session, entry.lock_index, entry.stamp), (None, 4, STAMP));
+    // The session may come after the key.
+    let state = build([key("k", "v", Some(session_id())), node("n"), session(session_id(), "n")]);
+    assert_eq!(state.key(b"k").expect("the key").session, Some(session_id()));
+}
+
+#[test]
+fn the_last_of_several_records_counts_and_a_key_needs_no_tombstone() {
+    let tombstone = |name: &str| Record::Tombstone(name.into(), 9);
+    let records = [tombstone("a"), key("b", "1", None), key("a", "1", None), key("b", "2", None), tombstone("b")];
+    let state = build(records);
+    assert_eq!(&*state.key(b"b").expect("the key").value, b"2");
+    assert!(!state.records().any(|record| matches!(record, Record::Tombstone(..))));
+}
+
+#[test]
+fn the_index_is_that_of_the_largest_record_even_if_the_header_says_less() {
+    let state = build([Record::Header(Header { index: 2, ..Header::default() }), node("n"), key("k", "v", None)]);
+    assert_eq!(state.index(), STAMP.modified);
+    let state = build([node("n"), Record::Mark(Topic::Nodes, 40), Record::Header(Header::default())]);
+    assert_eq!(state.index(), 40);
+}
+
+#[test]
+fn keys_in_any_number_and_order_are_all_there() {
+    let name = |number: usize| format!("{number:06}");
+    for count in [0, 1, 2, 15, 16, 17, 2047, 2048, 4095, 4096, 4097, 10_000] {
+        let sorted = build((0..count).map(|number| key(&name(number), "v", None)));
+        let backwards = build((0..count).rev().map(|number| key(&name(number), "v", None)));
+        let found = sorted.keys_under(b"").map(|(key, _)| String::from_utf8_lossy(key.as_bytes()).into_owned());
+        assert!(found.eq((0..count).map(name)), "{count} keys");
+        assert!(sorted == backwards, "{count} keys");
+    }
+}
+
+#[test]
+fn a_restore_that_would_exhaust_the_indices_is_refused() {
+    let id = Uuid::from_u128(5);
+    let mut state = build([key("k", "v", None)]);
+    let header = Record::Header(Header { index: u64::MAX, ..Header::default() });
+    assert_eq!(restore(&mut state, 10, RestoreStep::Begin(id)), Response::Done);
+    assert_eq!(restore(&mut state, 11, RestoreStep::Add { id, number: 0, records: vec![header] }), Response::Done);
+    let Response::Refused(Refusal::Invalid(reason)) = restore(&mut state, 12, RestoreStep::Commit { id, steps: 1 })
+    else {
+        panic!("it must be refused");
+    };
+    assert!(reason.contains("brings index 18446744073709551615"), "{reason}");
+    assert!(state.key(b"k").is_some());
+}
