@@ -1,6 +1,6 @@
 //! How the state fares with many keys: CPU time to build, bytes per key, CPU time of a write. One line each; Linux.
 //!
-//! `cargo run --release -p quorate-state --example scale [KEYS]`
+//! `cargo run --release -p quorate-state --example scale [KEYS [shuffled]]`
 
 use quorate_state::{
     Changes, Command, Key, KeyEntry, KeyOperation, KeyValue, KeyVerb, Operation, Record, RestoreStep, Stamp, State,
@@ -20,12 +20,15 @@ fn main() {
     let keys = std::env::args().nth(1).map_or(KEYS_DEFAULT, |keys| keys.parse().expect("a number of keys"));
     println!("{keys} keys of {} bytes, values of {VALUE_BYTES} bytes", key(0).as_bytes().len());
     let before = resident_bytes();
-    let mut state = measured("built from sorted records", keys, || build(keys));
+    let mut state = match std::env::args().nth(2).as_deref() {
+        Some("shuffled") => measured("set one by one in no order", keys, || fill(keys)),
+        _ => measured("built from sorted records", keys, || build(keys)),
+    };
     println!("{:>44}: {:.0} B", "resident per key", (resident_bytes() - before) as f64 / keys as f64);
     let records = measured("walked as records", keys, || state.records().count());
     assert!(records as u64 > keys);
 
-    let mut log_index = keys;
+    let mut log_index = keys + 2;
     for batch in BATCHES {
         measured(&format!("set, random, snapshot every {batch}"), WRITES, || {
             write(&mut state, &mut log_index, batch, |number| (number * 0x9E37_79B9_7F4A_7C15) % keys)
@@ -75,6 +78,27 @@ fn build(keys: u64) -> State {
         builder.push(record(number));
     }
     builder.finish()
+}
+
+/// The same keys, but by commands whose order has nothing to do with theirs.
+fn fill(keys: u64) -> State {
+    let mut order: Vec<u64> = (0..keys).collect();
+    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+    for last in (1..order.len()).rev() {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        order.swap(last, (random >> 33) as usize % (last + 1));
+    }
+    let mut state = State::new();
+    for (position, number) in order.into_iter().enumerate() {
+        let value = KeyValue { value: vec![b'v'; VALUE_BYTES].into(), flags: 0 };
+        apply(
+            &mut state,
+            position as u64 + 2,
+            key_operation(key(number), KeyVerb::Set(value)),
+            &mut Changes::default(),
+        );
+    }
+    state
 }
 
 fn record(number: u64) -> Record {

@@ -5,7 +5,7 @@ use crate::{Index, Topic};
 
 /// The last change of every topic but keys, whose entries and tombstones tell.
 ///
-/// `dead` holds those topics of `changed` that no longer exist, by index, so that forgetting the oldest takes no search.
+/// `dead` holds those topics of `changed` that no longer exist, by index, so that finding the oldest takes no search.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Marks {
     changed: Table<Topic, Index>,

@@ -1,8 +1,8 @@
 //! The state: what there is, and what it says of itself.
 //!
-//! Some numbers and three families of tables, which keep their own indices ([`crate::tables`]); the marks keep when each
-//! topic last changed. Nothing here is ever locked: a reader holds a clone, and the one writer publishes a new clone when
-//! it is done with a batch.
+//! Some numbers and three families of tables, which keep their own indices ([`crate::tables`]); the marks keep when
+//! each topic last changed. Nothing here is ever locked: a reader holds a clone, and the one writer publishes a new
+//! clone when it is done with a batch.
 
 use std::sync::Arc;
 
