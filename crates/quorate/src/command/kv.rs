@@ -48,8 +48,9 @@ pub(super) async fn get(flags: KvGetFlags) -> Result<(), Failure> {
 pub(super) async fn put(flags: KvPutFlags) -> Result<(), Failure> {
     let (key, value) = key_and_data(flags.arguments)?;
     let value = match flags.base64.unwrap_or(false) {
-        true => quorate_api::kv::decode_base64(&value)
-            .map_err(Failure::of("Error! Cannot base 64 decode data: illegal base64 data at input byte"))?,
+        true => quorate_api::kv::decode_base64(&value).map_err(|offset| {
+            Failure::new(format!("Error! Cannot base 64 decode data: illegal base64 data at input byte {offset}"))
+        })?,
         false => value,
     };
     let (acquire, release) = (flags.acquire.unwrap_or(false), flags.release.unwrap_or(false));

@@ -1,0 +1,149 @@
+//! The real binary: how it refuses, and a day in its life with its own command line.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+const QUORATE: &str = env!("CARGO_BIN_EXE_quorate");
+
+/// A directory of its own for a test, gone with it.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("quorate-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str, content: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, content).unwrap();
+        path.display().to_string()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn run(binary: impl AsRef<Path>, arguments: &[&str]) -> Output {
+    Command::new(binary.as_ref()).args(arguments).env_remove("CONSUL_HTTP_ADDR").output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn a_mistake_is_one_line_and_exit_code_1_and_nothing_starts() {
+    let scratch = Scratch::new("mistakes");
+    let data = scratch.0.join("data");
+    let file = scratch.file("agent.json", "{\n\"datcenter\": \"x\"\n}");
+    let (data_flag, file_flag) = (format!("-data-dir={}", data.display()), format!("-config-file={file}"));
+    for (flags, message) in [
+        (&["-bootstrap-expect=3"][..], "==> -bootstrap-expect: a cluster of several servers is not served yet"),
+        (&[file_flag.as_str()], &format!("==> {file}:2: unknown key \"datcenter\"; did you mean \"datacenter\"?")),
+        (&["-encrypt=x"], "==> -encrypt: gossip and its encryption are not served yet"),
+        (&["-http-prot=1"], "flag provided but not defined: -http-prot; did you mean -http-port?"),
+    ] {
+        let output = run(QUORATE, &[&["agent", "-server", &data_flag], flags].concat());
+        let said = text(&output.stderr);
+        assert!(said.starts_with(message), "{flags:?}: {said}");
+        assert_eq!((output.status.code(), said.lines().count(), output.stdout), (Some(1), 1, vec![]), "{flags:?}");
+    }
+    assert!(!data.exists());
+}
+
+#[test]
+fn under_the_name_of_consul_it_does_the_same() {
+    let scratch = Scratch::new("symlink");
+    let consul = scratch.0.join("consul");
+    std::os::unix::fs::symlink(QUORATE, &consul).unwrap();
+    for arguments in [&["version"][..], &["kv", "get", "-h"], &["kv", "get"], &["kv"], &[]] {
+        let (ours, theirs) = (run(QUORATE, arguments), run(&consul, arguments));
+        assert_eq!((ours.status, ours.stdout, ours.stderr), (theirs.status, theirs.stdout, theirs.stderr));
+    }
+    let version = text(&run(&consul, &["version"]).stdout);
+    assert!(version.starts_with("Consul v1.13.9\nQuorate v"), "{version}");
+}
+
+/// An agent in memory, on a port of its own.
+struct Agent {
+    process: Child,
+    address: String,
+}
+
+impl Agent {
+    fn start() -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut process = Command::new(QUORATE)
+            .args(["agent", "-dev", "-log-level=INFO", &format!("-http-port={port}")])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(process.stdout.take().unwrap()).lines();
+        let ready = log.by_ref().map_while(Result::ok).any(|line| line.contains("registered this server"));
+        assert!(ready, "the agent ended before it was ready");
+        // Whoever logs to a closed pipe fails: the rest is read, and thrown away.
+        std::thread::spawn(move || log.count());
+        Self { process, address: format!("127.0.0.1:{port}") }
+    }
+
+    /// Runs a command against it; gives its output.
+    fn tell(&self, arguments: &[&str], input: &[u8]) -> String {
+        let mut command = Command::new(QUORATE);
+        command.args(arguments).env("CONSUL_HTTP_ADDR", &self.address);
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        process.stdin.take().unwrap().write_all(input).unwrap();
+        let output = process.wait_with_output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        text(&output.stdout)
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn keys_move_from_one_server_to_another() {
+    let scratch = Scratch::new("move");
+    let (from, to) = (Agent::start(), Agent::start());
+    assert_eq!(
+        from.tell(&["kv", "put", "-flags=7", "config/limit", "5"], b""),
+        "Success! Data written to: config/limit\n"
+    );
+    from.tell(&["kv", "put", "config/motd", "-"], "<h\u{e9}llo>\n".as_bytes());
+
+    let exported = from.tell(&["kv", "export", "config/"], b"");
+    assert_eq!(to.tell(&["kv", "import", "-"], exported.as_bytes()), "Imported: config/limit\nImported: config/motd\n");
+    assert_eq!(to.tell(&["kv", "export", "config/"], b""), exported);
+    assert_eq!(to.tell(&["kv", "get", "config/motd"], b""), "<h\u{e9}llo>\n\n");
+
+    let archive = scratch.0.join("state.snap").display().to_string();
+    assert!(from.tell(&["snapshot", "save", &archive], b"").starts_with("Saved and verified snapshot to index "));
+    assert!(!Path::new(&format!("{archive}.unverified")).exists());
+    let inspected = from.tell(&["snapshot", "inspect", "-kvdetails", &archive], b"");
+    assert!(inspected.contains("\n config/limit      1 ") && inspected.contains("\n KVS "), "{inspected}");
+    to.tell(&["kv", "delete", "-recurse", "config/"], b"");
+    assert_eq!(to.tell(&["snapshot", "restore", &archive], b""), "Restored snapshot\n");
+    assert_eq!(to.tell(&["kv", "get", "-keys", "config/"], b""), "config/limit\nconfig/motd\n");
+
+    let peers = to.tell(&["operator", "raft", "list-peers"], b"");
+    assert_eq!(peers.lines().next().unwrap().split_whitespace().last(), Some("RaftProtocol"));
+    assert!(peers.contains("leader"), "{peers}");
+}
+
+#[test]
+fn a_signal_ends_it_in_good_order() {
+    let mut agent = Agent::start();
+    let stopped = Command::new("kill").args(["-TERM", &agent.process.id().to_string()]).status().unwrap();
+    assert!(stopped.success());
+    assert!(agent.process.wait().unwrap().success());
+}
