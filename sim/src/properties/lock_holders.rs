@@ -1,5 +1,5 @@
 //! A lock is never held twice: from the answer that it was acquired to the request to give it back, no other client is
-//! told that it has it. And of all holders of a key, no two had the same lock index.
+//! told that it has it. And of all holders of a key in one of its lives, no two had the same lock index.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,8 @@ use super::{Property, View};
 
 #[derive(Default)]
 pub(super) struct LockHolders {
-    by_lock_index: BTreeMap<(Key, u64), SessionId>,
+    /// By the key, when it was created, and its lock index.
+    by_lock_index: BTreeMap<(Key, u64, u64), SessionId>,
     holds_checked: usize,
 }
 
@@ -18,7 +19,8 @@ impl Property for LockHolders {
         for server in view.servers {
             for (key, entry) in server.state.keys_under(b"lock/") {
                 let Some(session) = entry.session else { continue };
-                let holder = *self.by_lock_index.entry((key.clone(), entry.lock_index)).or_insert(session);
+                let term = (key.clone(), entry.stamp.created, entry.lock_index);
+                let holder = *self.by_lock_index.entry(term).or_insert(session);
                 if holder != session {
                     return Err(format!("{key:?} was held by {holder} and by {session} at {}", entry.lock_index));
                 }
