@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use quorate_state::{
-    Changes, Check, Command, Header, KeyEntry, Node, Operation, Record, Refusal, Response, RestoreStep, Service,
-    Session, SessionBehavior, SessionId, Stamp, State, Topic,
+    Changes, Check, Command, Deregistration, Header, KeyEntry, Node, Operation, Record, Refusal, Response, RestoreStep,
+    Service, Session, SessionBehavior, SessionId, Stamp, State, Topic,
 };
 use uuid::Uuid;
 
@@ -82,6 +82,16 @@ fn the_last_of_several_records_counts_and_a_key_needs_no_tombstone() {
     let state = build(records);
     assert_eq!(&*state.key(b"b").expect("the key").value, b"2");
     assert!(!state.records().any(|record| matches!(record, Record::Tombstone(..))));
+}
+
+#[test]
+fn an_id_that_two_nodes_claim_is_the_last_ones() {
+    let claims = |name: &str| Node { name: name.into(), id: Uuid::from_u128(7).to_string(), ..Node::default() };
+    let mut state = build(["first", "last"].map(|name| Record::Node(Arc::new(claims(name)))));
+    let leave = Deregistration { node: "first".into(), ..Deregistration::default() };
+    let command = Command { now_ms: 0, operation: Operation::Deregister(leave) };
+    state.apply(10, command, &mut Changes::default());
+    assert_eq!(state.node_by_id(&Uuid::from_u128(7).to_string()).map(|node| &*node.name), Some("last"));
 }
 
 #[test]

@@ -29,9 +29,49 @@ pub(crate) fn any() -> impl Strategy<Value = Command> {
     at_times(prop_oneof![6 => lively_operation(), 1 => restore().prop_map(Operation::Restore)])
 }
 
-/// Any command but restores.
-pub(crate) fn lively() -> impl Strategy<Value = Command> {
-    at_times(lively_operation())
+/// Commands without restores, after two nodes and two sessions with a lock each are there.
+pub(crate) fn lively() -> impl Strategy<Value = Vec<Command>> {
+    prop::collection::vec(at_times(lively_operation()), 1..crate::COMMANDS_MAX)
+        .prop_map(|commands| prologue().into_iter().chain(commands).collect())
+}
+
+/// Two nodes with a service and a check each, and on each a session that lives by the check and holds a lock.
+fn prologue() -> Vec<Command> {
+    let mut operations = Vec::new();
+    for (number, node, key) in [(1, "n1", "a"), (2, "n2", "a/b")] {
+        let check = Check {
+            node: node.into(),
+            id: "c1".into(),
+            status: CheckStatus::Passing,
+            service_id: "web".into(),
+            ..Check::default()
+        };
+        let service = Service { node: node.into(), id: "web".into(), name: "web".into(), ..Service::default() };
+        let registration = Registration {
+            node: Node { name: node.into(), address: "10.0.0.1".into(), ..Node::default() },
+            service: Some(service),
+            checks: vec![check],
+            ..Registration::default()
+        };
+        let session = Session {
+            id: session(number),
+            name: String::new(),
+            node: node.into(),
+            lock_delay_ns: 5_000_000_000,
+            behavior: SessionBehavior::Release,
+            ttl: String::new(),
+            ttl_ms: 0,
+            node_checks: vec!["c1".into()],
+            service_checks: Vec::new(),
+            stamp: Stamp::default(),
+        };
+        let value = KeyValue { value: Box::default(), flags: 0 };
+        let verb = KeyVerb::Lock(value, SessionReference(session.id.to_string()));
+        operations.push(Operation::Register(Box::new(registration)));
+        operations.push(Operation::SessionCreate(session));
+        operations.push(Operation::Key(KeyOperation { key: key.into(), verb }));
+    }
+    operations.into_iter().map(|operation| Command { now_ms: 0, operation }).collect()
 }
 
 /// Commands on keys, and on sessions without checks.

@@ -32,9 +32,9 @@ proptest! {
         laws::check(commands)?;
     }
 
-    /// The same, where restores don't keep the sequences short of life.
+    /// The same, where there is something to change from the first command on.
     #[test]
-    fn lively_commands_keep_the_laws(commands in prop::collection::vec(commands::lively(), 1..COMMANDS_MAX)) {
+    fn lively_commands_keep_the_laws(commands in commands::lively()) {
         laws::check(commands)?;
     }
 
@@ -47,7 +47,7 @@ proptest! {
     /// Records build the same state in any order that has parents first.
     #[test]
     fn records_build_the_same_state_in_any_order(
-        commands in prop::collection::vec(commands::lively(), 1..COMMANDS_MAX),
+        commands in commands::lively(),
         seed in any::<u64>(),
     ) {
         records::check(commands, seed)?;
