@@ -155,9 +155,9 @@ pub struct Upstream {
     pub centrally_configured: bool,
 }
 
-/// How a service takes part in the mesh.
+/// How a service takes part in the mesh. Unknown fields are passed over; Consul does so here.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename = "struct { *structs.Alias }", rename_all = "PascalCase", default)]
+#[serde(rename = "struct { *structs.Alias } loose", rename_all = "PascalCase", default)]
 pub struct ServiceConnect {
     /// Whether it speaks the mesh's protocol itself.
     #[serde(skip_serializing_if = "is_false")]

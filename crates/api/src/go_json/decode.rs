@@ -272,6 +272,8 @@ impl Decoder<'_> {
     /// The fields that the object here gives, each once, with the positions of their values; steps over the object.
     fn members(&mut self, fields: &'static [&'static str]) -> Result<Vec<Member>, Error> {
         let mut members: Vec<Member> = Vec::new();
+        // The first ends the reading, so there is no need to note more: a body can have very many.
+        let mut has_unknown = false;
         self.at += 1;
         while self.skip_spaces() != b'}' {
             if self.peek() == b',' {
@@ -290,8 +292,11 @@ impl Decoder<'_> {
                     Some(member) => member.at = value_at,
                     None => members.push(Member { field, at: value_at }),
                 },
-                None if self.is_loose => {}
-                None => members.push(Member { field: UNKNOWN, at: key_at }),
+                None if self.is_loose || has_unknown => {}
+                None => {
+                    has_unknown = true;
+                    members.push(Member { field: UNKNOWN, at: key_at });
+                }
             }
             self.take_value()?;
         }

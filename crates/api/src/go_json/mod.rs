@@ -13,7 +13,8 @@
 //! there (`struct { *structs.Alias }`), with ` loose` behind it if that passes unknown keys over. The names of types that
 //! are not containers are found by asking the visitor what it would have liked (`probe`), but for the few in `names`.
 //!
-//! **Left out:** matching of keys by Unicode's folds beyond ASCII, and nesting deeper than `scan::DEPTH_MAX`.
+//! **Left out:** matching of keys by Unicode's folds beyond ASCII; nesting deeper than `scan::DEPTH_MAX`; Go's names for types
+//! inside the proxy part of a service; and, of several errors in one body, Go's choice where it is not the first.
 
 mod decode;
 mod names;

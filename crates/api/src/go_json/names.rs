@@ -33,7 +33,8 @@ fn type_of_checked_field(container: &str, field: &str) -> Option<&'static str> {
 /// The path of a field below its container: Go names the types that are embedded on the way.
 pub(super) fn path_of_field(container: &str, field: &str) -> String {
     let embedded = match field {
-        // The older spellings stand beside the embedded type.
+        // These and the older spellings stand beside the embedded type.
+        "Address" if container == "struct { Address string; *structs.Alias }" => None,
         _ if container.starts_with("struct {") => (!field.contains('_')).then_some("Alias"),
         "CreateIndex" | "ModifyIndex" if container.starts_with("structs.") => Some("RaftIndex"),
         "Token" => Some("WriteRequest"),

@@ -1,5 +1,7 @@
 //! What is read, and the words for what is not. The messages are those of Consul 1.13.9 for the same bodies.
 
+use proptest::prelude::*;
+
 use super::{Error, from_slice};
 use crate::catalog::{Deregistration, Registration, TextMap};
 use crate::session::{LockDelay, SessionCreate};
@@ -165,6 +167,8 @@ fn types_are_refused_in_gos_words() {
 fn other_bodies_are_refused_in_gos_words() {
     let in_alias = "json: cannot unmarshal number into Go struct field .Alias.Node of type string";
     assert_eq!(refusal::<Deregistration>(r#"{"Node":5}"#), in_alias);
+    let beside_alias = "json: cannot unmarshal number into Go struct field .Address of type string";
+    assert_eq!(refusal::<Deregistration>(r#"{"Address":5}"#), beside_alias);
     assert_eq!(refusal::<SessionCreate>(r#"{"Node":5,"LockDelay":"abc"}"#), in_alias);
     assert_eq!(refusal::<SessionCreate>(r#"{"LockDelay":"abc"}"#), "time: invalid duration \"abc\"");
     for (body, message) in [
@@ -197,6 +201,7 @@ fn an_unknown_key_is_named() {
     let error: Error = from_slice::<Registration>(br#"{"Node":"a","Namespace":"x","Address":5}"#).unwrap_err();
     assert_eq!(error.to_string(), "json: unknown field \"Namespace\"");
     assert_eq!(error.unknown_field(), Some("Namespace"));
+    assert!(from_slice::<Registration>(br#"{"Service":{"Connect":{"Foo":1}}}"#).is_ok());
     for body in [r#"{"Service":{"Foo":1}}"#, r#"{"Service":{"Proxy":{"Upstreams":[{"Foo":1}]}}}"#] {
         assert_eq!(refusal::<Registration>(body), "json: unknown field \"Foo\"", "{body}");
     }
@@ -218,4 +223,60 @@ fn operations_of_transactions_are_read() {
     let check = operations[4].check.clone().unwrap().check.into_check().unwrap();
     assert_eq!(check.definition.text(), r#"{"Interval":"3s","Timeout":"2s"}"#);
     assert_eq!(from_slice::<TxnOperations>(b"null").unwrap(), TxnOperations::default());
+}
+
+#[test]
+fn very_many_keys_take_no_longer_than_others() {
+    // Quadratic in the keys, this would take minutes.
+    let unknown = "\"x\":1,".repeat(200_000);
+    let known = "\"Node\":\"n\",".repeat(200_000);
+    let body = format!("{{{unknown}{known}\"Address\":\"a\"}}");
+    assert_eq!(refusal::<Registration>(&body), "json: unknown field \"x\"");
+    let body = format!("{{{known}\"Address\":\"a\"}}");
+    assert_eq!(from_slice::<Registration>(body.as_bytes()).unwrap().address, "a");
+}
+
+/// Any JSON value, some levels deep.
+fn any_json() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        any::<f64>().prop_filter("JSON has no others", |number| number.is_finite()).prop_map(Into::into),
+        ".*".prop_map(Into::into),
+    ];
+    leaf.prop_recursive(6, 64, 8, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..8).prop_map(Into::into),
+            prop::collection::btree_map(".*", inner, 0..8).prop_map(|map| map.into_iter().collect()),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_json_is_read_as_others_read_it(value in any_json(), pretty: bool) {
+        let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
+        prop_assert_eq!(from_slice::<serde_json::Value>(text.as_bytes()).unwrap(), value);
+    }
+
+    #[test]
+    fn others_read_the_same_first_value(text in r#"[\[\]{}:,"0-9a-e.+\- tfn\n]{0,24}"#) {
+        let ours = from_slice::<serde_json::Value>(text.as_bytes());
+        match serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>().next() {
+            Some(Ok(value)) => prop_assert_eq!(ours.unwrap(), value),
+            // Others look one byte further: Go takes the value in front of what is no JSON.
+            Some(Err(_)) if ours.is_ok() => prop_assert!(text.trim_start().len() > 1),
+            Some(Err(_)) | None => prop_assert!(ours.is_err()),
+        }
+    }
+
+    #[test]
+    fn no_bytes_are_too_strange(bytes in prop::collection::vec(any::<u8>(), 0..64), cut: usize) {
+        let whole = br#"[{"KV":{"Verb":"set","Key":"\u00e9\ud83d","Value":"AA==","Flags":1e3}},{"Check":{"Check":{"Definition":{"Interval":"5s"}}}}]"#;
+        let _ = from_slice::<TxnOperations>(&bytes);
+        let cut = cut % whole.len();
+        let _ = from_slice::<TxnOperations>(&[&whole[..cut], &bytes].concat());
+        let _ = from_slice::<TxnOperations>(&[&whole[..cut], &bytes, &whole[cut..]].concat());
+    }
 }

@@ -116,6 +116,7 @@ static KEYS: &[Key] = &[
     key("acl_default_policy", Text, Warned),
     key("acl_down_policy", Text, Warned),
     key("acl_enable_key_list_policy", Bool, MootIf("false")),
+    key("acl_enforce_version_8", Any, Warned),
     key("acl_master_token", Text, Warned),
     key("acl_replication_token", Text, Warned),
     key("acl_token", Text, Warned),

@@ -1,7 +1,7 @@
 //! The configuration of an agent: from what was typed and what files say to what it means.
 //!
 //! - [`keys`]: every key that Consul 1.13 knows, and what becomes of it here;
-//! - [`file`]: JSON files and directories of them, as [`Entry`]s with their place;
+//! - [`mod@file`]: JSON files and directories of them, as [`Entry`]s with their place;
 //! - [`merge`]: Consul's rules for values that are given more than once;
 //! - [`settings`]: what all of it means, checked, with nothing started yet.
 //!
