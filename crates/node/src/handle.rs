@@ -200,6 +200,8 @@ impl Handle {
         // A leader that waits for its majority's word changes no status; so look again now and then.
         const LOOK_AGAIN: Duration = Duration::from_millis(50);
         let mut status = self.0.consensus.status();
+        // What is there already is no news.
+        status.mark_unchanged();
         let look_again = deadline.min(Instant::now() + LOOK_AGAIN);
         let _ = tokio::time::timeout_at(look_again, status.changed()).await;
     }
