@@ -142,6 +142,7 @@ fn config(id: NodeId, first_members: BTreeMap<NodeId, Member>) -> Config {
             proposal_bytes_max: (SEGMENT_BYTES / 8) as usize,
             snapshot_chunk_bytes: 16 << 10,
             tail_bytes_max: 16 << 10,
+            replication_bytes_max: 32 << 10,
             rpc_timeout_ms: 400,
             ..ConsensusConfig::new(id, "/data")
         },
