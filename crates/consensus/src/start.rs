@@ -180,6 +180,8 @@ fn raft_config(config: &Config) -> Result<openraft::Config, StartError> {
         max_in_snapshot_log_to_keep: config.log_kept_entries,
         api_channel_size: Some(config.proposals_max as u64 + 1024),
         backoff: format!("{}ms ..{}ms", config.heartbeat_ms, config.election_ms_max),
+        // Only its feature `runtime-stats`, which is off, would fill this.
+        log_stage_capacity: Some(1),
         enable_pre_vote: Some(true),
         // See `crate::handle`.
         enable_leader_restore: Some(false),

@@ -345,8 +345,10 @@ impl File for TestFile {
             return Err(io::Error::other("the disk said no"));
         }
         let content = &mut inner.files[self.index];
-        content.durable = content.now.clone();
-        content.writes.clear();
+        content.durable.resize(content.now.len(), 0);
+        for (offset, bytes) in std::mem::take(&mut content.writes) {
+            put(&mut content.durable, offset, &bytes);
+        }
         Ok(())
     }
 }

@@ -23,9 +23,9 @@ use tokio::sync::oneshot;
 /// A sleep shorter than this yields once instead. tokio's timer rounds up to a millisecond.
 const YIELD_BELOW: Duration = Duration::from_micros(100);
 
-/// See the module.
+/// See the module. A value of it is a runtime of its own, which only openraft's tests make.
 #[derive(Debug)]
-pub(crate) struct HostRuntime(TokioRuntime);
+pub(crate) struct HostRuntime(tokio::runtime::Runtime);
 
 impl AsyncRuntime for HostRuntime {
     type JoinError = Ended;
@@ -87,8 +87,12 @@ impl AsyncRuntime for HostRuntime {
         HostRng
     }
 
-    fn new(threads: usize) -> Self {
-        Self(TokioRuntime::new(threads))
+    fn new(_threads: usize) -> Self {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        // openraft's tests measure their sleeps: only a clock of their own keeps them from failing on a busy machine.
+        #[cfg(test)]
+        builder.start_paused(true);
+        Self(builder.enable_all().build().expect("the operating system has a runtime to give"))
     }
 
     fn block_on<F, T>(&mut self, future: F) -> T
