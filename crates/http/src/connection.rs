@@ -26,7 +26,8 @@ use wire::Wire;
 /// Serves a connection to its end.
 pub(crate) async fn run(server: Arc<Shared>, stream: TcpStream) {
     let mut wire = Wire::new(stream, Bytes::new());
-    while let Some(parked) = attached::run(&server, wire).await {
+    // Boxed, so that nothing of it is kept while a request is parked.
+    while let Some(parked) = Box::pin(attached::run(&server, wire)).await {
         match detached(&server, parked).await {
             Some(next) => wire = next,
             None => return,

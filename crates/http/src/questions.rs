@@ -75,8 +75,8 @@ impl Question {
         match self {
             Self::Kv(question) => question.topics(),
             Self::Catalog(question) => question.topics(state),
-            Self::Health(question) => question.topics(),
-            Self::Session(question) => question.topics(),
+            Self::Health(question) => question.topics(state),
+            Self::Session(question) => question.topics(state),
         }
     }
 

@@ -66,7 +66,9 @@ pub(super) async fn run(server: &Arc<Shared>, wire: Wire) -> Option<Parked> {
         }
     };
     let parts = connection.into_parts();
-    Some(Parked { stream: parts.io.into_stream(), rest: parts.read_buf, answer })
+    // Also an empty rest of hyper's buffer would hold all of it.
+    let rest = Bytes::copy_from_slice(&parts.read_buf);
+    Some(Parked { stream: parts.io.into_stream(), rest, answer })
 }
 
 /// Drives hyper. Ready with nothing when the connection has ended, or with the answer that a request left hyper for.

@@ -332,18 +332,8 @@ impl Waiter {
     async fn wait(self, asker: Asker) -> Reply {
         let news = self.news(&asker.server).await;
         drop(self);
-        let Some(answer) = news else {
-            return asker.answer_now().await;
-        };
-        asker.server.questions.wakes.increment();
-        if asker.options.consistency == Consistency::Consistent {
-            // The answer was made before a majority was asked, so it is made again behind that.
-            return asker.answer_now().await;
-        }
-        match asker.freshness().await {
-            Ok(freshness) => asker.reply(freshness, Found { answer, kept: false }),
-            Err(refused) => asker.refusal(refused),
-        }
+        // Boxed, so that the long wait before it takes no room for it.
+        Box::pin(answer(asker, news)).await
     }
 
     async fn news(&self, server: &Shared) -> Option<Arc<Answer>> {
@@ -364,6 +354,22 @@ impl Waiter {
         let answer = content.answer.as_ref()?;
         let is_news = content.generation != self.generation && (content.replaced || answer.index > self.seen);
         is_news.then(|| answer.clone())
+    }
+}
+
+/// The reply to one who has waited: with the news that woke it, or with what there is when its time is over.
+async fn answer(asker: Asker, news: Option<Arc<Answer>>) -> Reply {
+    let Some(answer) = news else {
+        return asker.answer_now().await;
+    };
+    asker.server.questions.wakes.increment();
+    if asker.options.consistency == Consistency::Consistent {
+        // The answer was made before a majority was asked, so it is made again behind that.
+        return asker.answer_now().await;
+    }
+    match asker.freshness().await {
+        Ok(freshness) => asker.reply(freshness, Found { answer, kept: false }),
+        Err(refused) => asker.refusal(refused),
     }
 }
 

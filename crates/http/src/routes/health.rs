@@ -80,9 +80,13 @@ impl HealthQuestion {
         }
     }
 
-    pub(crate) fn topics(&self) -> Vec<Topic> {
+    pub(crate) fn topics(&self, state: &State) -> Vec<Topic> {
         match self {
-            Self::Node { node, .. } => vec![Topic::node_checks(node)],
+            Self::Node { node, .. } if state.node(node).is_some() => vec![Topic::node_checks(node)],
+            // A node of this name may come, or one of this id.
+            Self::Node { node, .. } => {
+                vec![Topic::node_checks(views::node_named(state, node)), Topic::node_checks(node), Topic::Nodes]
+            }
             Self::Checks { service, .. } => vec![Topic::health(service)],
             Self::Service(instances) => vec![Topic::health(&instances.service)],
             Self::State { state, meta, .. } => {
@@ -97,7 +101,7 @@ impl HealthQuestion {
 
     pub(crate) fn is_large(&self, state: &State) -> bool {
         match self {
-            Self::Node { node, .. } => state.checks_on(node).nth(LARGE_ENTRIES).is_some(),
+            Self::Node { node, .. } => state.checks_on(views::node_named(state, node)).nth(LARGE_ENTRIES).is_some(),
             Self::Checks { service, .. } => state.checks_of_service(service).nth(LARGE_ENTRIES).is_some(),
             Self::State { state: Wanted::Any, .. } => state.checks().nth(LARGE_ENTRIES).is_some(),
             Self::State { state: Wanted::In(status), .. } => state.checks_in(*status).nth(LARGE_ENTRIES).is_some(),
@@ -113,7 +117,7 @@ impl HealthQuestion {
         };
         Encoded::json(match self {
             Self::Node { node, filter } => {
-                let checks = state.checks_on(node).map(|check| views::check(check));
+                let checks = state.checks_on(views::node_named(state, node)).map(|check| views::check(check));
                 encode::list(checks.filter(|check| filter.passes(check)), pretty)
             }
             Self::Checks { service, meta, filter } => {

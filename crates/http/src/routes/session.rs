@@ -45,11 +45,15 @@ impl SessionQuestion {
     pub(crate) const MANNER: Manner =
         Manner { tells_consistency: false, tells_on_error: true, tells_cache: false, is_kept: false };
 
-    pub(crate) fn topics(&self) -> Vec<Topic> {
+    pub(crate) fn topics(&self, state: &State) -> Vec<Topic> {
         match self {
             Self::One(Some(id)) => vec![Topic::Session(*id)],
             Self::One(None) => Vec::new(),
-            Self::OnNode(node) => vec![Topic::node_sessions(node)],
+            Self::OnNode(node) if state.node(node).is_some() => vec![Topic::node_sessions(node)],
+            // A node of this name may come, or one of this id.
+            Self::OnNode(node) => {
+                vec![Topic::node_sessions(views::node_named(state, node)), Topic::node_sessions(node), Topic::Nodes]
+            }
             Self::All => vec![Topic::Sessions],
         }
     }
@@ -57,7 +61,7 @@ impl SessionQuestion {
     pub(crate) fn is_large(&self, state: &State) -> bool {
         match self {
             Self::One(_) => false,
-            Self::OnNode(node) => state.sessions_on(node).nth(LARGE_ENTRIES).is_some(),
+            Self::OnNode(node) => state.sessions_on(views::node_named(state, node)).nth(LARGE_ENTRIES).is_some(),
             Self::All => state.sessions().nth(LARGE_ENTRIES).is_some(),
         }
     }
@@ -68,7 +72,10 @@ impl SessionQuestion {
                 let session = id.and_then(|id| state.session(id));
                 encode::list(session.into_iter().map(|session| views::session(session)), pretty)
             }
-            Self::OnNode(node) => encode::list(state.sessions_on(node).map(|session| views::session(session)), pretty),
+            Self::OnNode(node) => {
+                let sessions = state.sessions_on(views::node_named(state, node));
+                encode::list(sessions.map(|session| views::session(session)), pretty)
+            }
             Self::All => encode::list(state.sessions().map(|session| views::session(session)), pretty),
         })
     }

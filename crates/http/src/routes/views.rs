@@ -8,6 +8,14 @@ use quorate_state as state;
 
 use crate::encode;
 
+/// The name of the node that a client means, who may have given its id.
+pub(crate) fn node_named<'a>(state: &'a state::State, text: &'a str) -> &'a str {
+    match state.node(text) {
+        Some(_) => text,
+        None => state.node_by_id(text).map_or(text, |node| &node.name),
+    }
+}
+
 /// A map that Consul shows as `null` if nothing is in it.
 fn or_null(map: &BTreeMap<String, String>) -> Option<Cow<'_, BTreeMap<String, String>>> {
     (!map.is_empty()).then_some(Cow::Borrowed(map))
