@@ -31,3 +31,9 @@ mod settings;
 
 pub use server::Server;
 pub use settings::Settings;
+
+/// The decoders of a request's target, for the fuzzer. None of them panics, whatever it is given.
+pub mod target {
+    pub use crate::path::{BrokenEscape, cleaned, decode};
+    pub use crate::query::{MalformedQuery, Parameters};
+}

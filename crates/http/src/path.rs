@@ -7,10 +7,10 @@ use std::borrow::Cow;
 
 /// A percent escape that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct BrokenEscape;
+pub struct BrokenEscape;
 
 /// Decodes the percent escapes of a path. A `+` stays a `+`.
-pub(crate) fn decode(raw: &[u8]) -> Result<Cow<'_, [u8]>, BrokenEscape> {
+pub fn decode(raw: &[u8]) -> Result<Cow<'_, [u8]>, BrokenEscape> {
     if !raw.contains(&b'%') {
         return Ok(Cow::Borrowed(raw));
     }
@@ -59,7 +59,7 @@ pub(crate) fn is_printable_char(c: char) -> bool {
 }
 
 /// The clean form of a raw path if it is not clean: without empty, `.` and `..` parts, with its trailing slash kept.
-pub(crate) fn cleaned(path: &str) -> Option<String> {
+pub fn cleaned(path: &str) -> Option<String> {
     if path.starts_with('/') && !has_unclean_part(path) {
         return None;
     }

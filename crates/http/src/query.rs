@@ -8,17 +8,17 @@ use crate::path::escaped_byte;
 
 /// The parameters of a request. The text is known to be well-formed.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Parameters<'a> {
+pub struct Parameters<'a> {
     raw: &'a str,
 }
 
 /// A query with a broken percent escape, or with a `;`, which Go refuses because proxies disagree on its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct MalformedQuery;
+pub struct MalformedQuery;
 
 impl<'a> Parameters<'a> {
     /// Checks a raw query.
-    pub(crate) fn parse(raw: &'a str) -> Result<Self, MalformedQuery> {
+    pub fn parse(raw: &'a str) -> Result<Self, MalformedQuery> {
         let bytes = raw.as_bytes();
         let broken = |at: usize| match bytes[at] {
             b'%' => escaped_byte(&bytes[at..]).is_none(),
@@ -28,7 +28,7 @@ impl<'a> Parameters<'a> {
     }
 
     /// Names and values in their order, decoded. A name without a value has an empty one.
-    pub(crate) fn iter(self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> {
+    pub fn iter(self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> {
         self.raw_pairs().map(|(name, value)| (decoded(name), decoded(value)))
     }
 
@@ -38,29 +38,29 @@ impl<'a> Parameters<'a> {
     }
 
     /// The values of a parameter, in their order.
-    pub(crate) fn all(self, name: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
+    pub fn all(self, name: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
         self.raw_pairs().filter(move |(other, _)| decoded(other) == name).map(|(_, value)| decoded(value))
     }
 
     /// The first value of a parameter; empty if it has none or is absent.
-    pub(crate) fn first(self, name: &str) -> Cow<'a, str> {
+    pub fn first(self, name: &str) -> Cow<'a, str> {
         let mut values = self.raw_pairs().filter(|(other, _)| decoded(other) == name);
         values.next().map_or(Cow::Borrowed(""), |(_, value)| decoded(value))
     }
 
     /// As [`Self::first`], as bytes.
-    pub(crate) fn first_bytes(self, name: &str) -> Cow<'a, [u8]> {
+    pub fn first_bytes(self, name: &str) -> Cow<'a, [u8]> {
         let mut values = self.raw_pairs().filter(|(other, _)| decoded(other) == name);
         values.next().map_or(Cow::Borrowed(&[]), |(_, value)| decoded_bytes(value))
     }
 
     /// Whether a parameter is there, with a value or without.
-    pub(crate) fn has(self, name: &str) -> bool {
+    pub fn has(self, name: &str) -> bool {
         !self.raw.is_empty() && self.raw_pairs().any(|(other, _)| decoded(other) == name)
     }
 
     /// All parameters, sorted by name and encoded anew, as Go's `Values.Encode` writes them.
-    pub(crate) fn encoded(self) -> String {
+    pub fn encoded(self) -> String {
         let mut pairs: Vec<_> =
             self.raw_pairs().map(|(name, value)| (decoded_bytes(name), decoded_bytes(value))).collect();
         pairs.sort_by(|left, right| left.0.cmp(&right.0));
