@@ -22,7 +22,7 @@ struct Arguments {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=9))]
     servers: u64,
     /// For how many simulated seconds things go wrong.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 10)]
     seconds: u64,
     /// Breaks the cluster on purpose.
     #[arg(long)]

@@ -14,6 +14,9 @@ use tokio::time::sleep;
 #[derive(Clone)]
 pub struct SimNetwork(Arc<Mutex<Inner>>);
 
+/// Is shown each message that is delivered: from, to, message.
+type Observer = Box<dyn FnMut(NodeId, NodeId, &Rpc) + Send>;
+
 struct Inner {
     random: fastrand::Rng,
     /// The servers that run, and how to start a task on each.
@@ -21,7 +24,7 @@ struct Inner {
     /// Directions that carry nothing.
     cut: BTreeSet<(NodeId, NodeId)>,
     weather: Weather,
-    observer: Box<dyn FnMut(NodeId, NodeId, &Rpc) + Send>,
+    observer: Observer,
     tamper: Box<dyn Tamper>,
 }
 

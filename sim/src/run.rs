@@ -137,7 +137,7 @@ impl Run {
             writers.spawn(clients::take_locks(client, self.router(100 + client), self.accounts.clone()));
             writers.spawn(clients::use_registers(client, self.router(200 + client), self.accounts.clone()));
         }
-        for (client, prefix) in ["", "register/", "register/1", "lock/", "journal/0/", "nothing/"].iter().enumerate() {
+        for (client, prefix) in ["register/", "register/1", "lock/", "journal/0/1", "nothing/"].iter().enumerate() {
             let (client, prefix) = (client as u64, (*prefix).to_owned());
             let router = self.router(300 + client);
             tokio::spawn(clients::watch(client, prefix, self.directory.clone(), router, self.accounts.clone()));

@@ -21,6 +21,6 @@ pub async fn write_journal(client: u64, mut router: Router, accounts: Accounts) 
         if router.write(operation).await == Write::Answered(Response::Flag(true)) {
             accounts.lock().journal.insert(key, value);
         }
-        router.rest(20).await;
+        router.rest(80).await;
     }
 }
