@@ -123,7 +123,7 @@ impl SimDisk {
         let mut inner = lock(&self.0);
         let inner = &mut *inner;
         for change in std::mem::take(&mut inner.pending) {
-            if inner.random.bool() {
+            if !inner.lies && inner.random.bool() {
                 change.apply(&mut inner.durable);
             }
         }
@@ -132,7 +132,7 @@ impl SimDisk {
         inner.life += 1;
         for inode in inner.visible.values() {
             let mut inode = lock(inode);
-            for change in std::mem::take(&mut inode.pending) {
+            for change in std::mem::take(&mut inode.pending).into_iter().filter(|_| !inner.lies) {
                 change.tear(&mut inode.durable, &mut inner.random);
             }
             inode.visible = inode.durable.clone();
@@ -166,7 +166,7 @@ impl SimDisk {
         lock(&self.0).used_bytes()
     }
 
-    /// From now on it says that it synced and does not: a broken disk, to see that it is noticed.
+    /// From now on it says that it synced, and a crash takes all: a broken disk, to see that it is noticed.
     pub fn lie(&self) {
         lock(&self.0).lies = true;
     }
