@@ -129,6 +129,21 @@ impl Disk for RealDisk {
 
 struct RealFile(std::fs::File);
 
+/// Zeroes are written in pieces of this size.
+const ZERO_BYTES: usize = 1 << 20;
+
+/// Writes zeroes over `[start, end)`.
+pub fn write_zeroes(file: &dyn File, start: u64, end: u64) -> io::Result<()> {
+    let zeroes = vec![0; ZERO_BYTES.min(end.saturating_sub(start) as usize)];
+    let mut at = start;
+    while at < end {
+        let length = zeroes.len().min((end - at) as usize);
+        file.write_at(&zeroes[..length], at)?;
+        at += length as u64;
+    }
+    Ok(())
+}
+
 impl File for RealFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         std::os::unix::fs::FileExt::read_at(&self.0, buffer, offset)
@@ -147,8 +162,11 @@ impl File for RealFile {
         if length <= present {
             return Ok(());
         }
-        rustix::fs::fallocate(&self.0, rustix::fs::FallocateFlags::empty(), present, length - present)?;
-        Ok(())
+        match rustix::fs::fallocate(&self.0, rustix::fs::FallocateFlags::empty(), present, length - present) {
+            // Some file systems (NFS, ZFS) reserve only what is written.
+            Err(rustix::io::Errno::OPNOTSUPP) => write_zeroes(self, present, length),
+            reserved => Ok(reserved?),
+        }
     }
 
     fn length(&self) -> io::Result<u64> {

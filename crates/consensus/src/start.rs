@@ -59,23 +59,7 @@ async fn start_here<A: Application>(
     let machine = Arc::new(machine.map_err(restore_error)?);
     replay(&log, &machine).await?;
     let vote = log.summary().vote;
-
-    let network = NetworkFactory {
-        id: config.id,
-        transport,
-        rpc_timeout: Duration::from_millis(config.rpc_timeout_ms),
-        snapshot_chunk_bytes: config.snapshot_chunk_bytes,
-    };
-    let storage = LogStorage::new(log.clone(), config.replication_bytes_max);
-    let raft: Raft<A> = openraft::Raft::new(
-        RaftId(config.id),
-        Arc::new(raft_config(&config)?),
-        network,
-        storage,
-        StateMachine::new(machine.clone()),
-    )
-    .await
-    .map_err(|fatal| StartError::Raft(fatal.to_string()))?;
+    let raft = start_raft(&config, transport, &log, &machine).await?;
 
     let started = Instant::now();
     // What this server promised to a leader before it stopped, it has forgotten: see `crate::handle`.
@@ -104,6 +88,26 @@ async fn start_here<A: Application>(
         stop,
         lock: std::sync::Mutex::new(Some(lock)),
     })
+}
+
+/// Starts openraft on what was read.
+async fn start_raft<A: Application>(
+    config: &Config,
+    transport: Arc<dyn Transport>,
+    log: &Log,
+    machine: &Arc<Machine<A>>,
+) -> Result<Raft<A>, StartError> {
+    let network = NetworkFactory {
+        id: config.id,
+        transport,
+        rpc_timeout: Duration::from_millis(config.rpc_timeout_ms),
+        snapshot_chunk_bytes: config.snapshot_chunk_bytes,
+    };
+    let storage = LogStorage::new(log.clone(), config.replication_bytes_max);
+    let state_machine = StateMachine::new(machine.clone());
+    let raft_config = Arc::new(raft_config(config)?);
+    let started = openraft::Raft::new(RaftId(config.id), raft_config, network, storage, state_machine);
+    started.await.map_err(|fatal| StartError::Raft(fatal.to_string()))
 }
 
 fn lock(host: &Host, directory: &Path) -> Result<Box<dyn Send + Sync>, StartError> {

@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
+use quorate_base::disk::write_zeroes;
 use quorate_base::{Disk, File, Host, OpenMode};
 
 use crate::error::{LogError, StartError};
@@ -187,7 +188,7 @@ impl Replay {
             return Err(damaged(segment, at, "a record that makes no sense".to_owned()).into());
         }
         let clean = match invalid {
-            Invalid::Empty | Invalid::Short => is_zero(segment, at, segment.capacity).map_err(in_file)?,
+            Invalid::Empty | Invalid::Short => written_end(segment, at).map_err(in_file)? == at,
             Invalid::Checksum | Invalid::Content => false,
         };
         if clean {
@@ -202,9 +203,7 @@ impl Replay {
             return Err(damaged(segment, at, what).into());
         }
         // The bytes must go: a later record of just the right length would join what is behind them to the log again.
-        segment::write_zeroes(&*segment.file, at, search.written_end)
-            .and_then(|()| segment.file.sync())
-            .map_err(in_file)?;
+        write_zeroes(&*segment.file, at, search.written_end).and_then(|()| segment.file.sync()).map_err(in_file)?;
         tracing::warn!(
             file = %segment.path.display(),
             offset = at,
@@ -304,24 +303,20 @@ struct Search {
 
 /// Looks for proof that the bytes at `at` had been durable.
 fn search(segment: &Segment, at: u64) -> io::Result<Search> {
-    let mut bytes = vec![0; (segment.capacity - at) as usize];
-    let read = read_available(&*segment.file, &mut bytes, at)?;
-    let written = bytes[..read].iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-    let mut proof = None;
-    for start in (0..written).step_by(record::ALIGNMENT) {
-        let Some(header) = bytes[start..].first_chunk::<RECORD_HEADER_BYTES>() else { break };
-        let offset = at + start as u64;
-        if !record::may_prove(header, at) {
-            continue;
-        }
-        if let Ok(decoded) = record::decode(&bytes[start..], segment.place(offset))
+    let written_end = written_end(segment, at)?;
+    let mut window = Window::new(segment);
+    let mut offset = at;
+    while offset < written_end {
+        let header = window.get(offset, RECORD_HEADER_BYTES as u64)?;
+        if header.first_chunk().is_some_and(|header| record::may_prove(header, at))
+            && let Ok(decoded) = window.record(offset)?
             && decoded.batch_start > at
         {
-            proof = Some(offset);
-            break;
+            return Ok(Search { proof: Some(offset), written_end });
         }
+        offset += record::ALIGNMENT as u64;
     }
-    Ok(Search { proof, written_end: at + written as u64 })
+    Ok(Search { proof: None, written_end })
 }
 
 fn damaged(segment: &Segment, offset: u64, what: String) -> LogError {
@@ -335,26 +330,33 @@ fn io_error(segment: &Segment, source: io::Error) -> StartError {
 /// Takes the last file off if nothing was ever written to it.
 fn pop_unused(segments: &mut Vec<Segment>) -> Result<Option<Segment>, StartError> {
     let Some(last) = segments.last() else { return Ok(None) };
-    let unused = is_zero(last, HEADER_BYTES, last.capacity).map_err(|error| io_error(last, error))?;
+    let unused = written_end(last, HEADER_BYTES).map_err(|error| io_error(last, error))? == HEADER_BYTES;
     Ok(if unused { segments.pop() } else { None })
 }
 
-/// Whether `[start, end)` of a file is all zeroes; what is behind its end counts as zeroes.
-fn is_zero(segment: &Segment, start: u64, end: u64) -> io::Result<bool> {
-    let mut buffer = vec![0; READ_BYTES.min((end - start) as usize)];
-    let mut at = start;
-    while at < end {
-        let length = buffer.len().min((end - at) as usize);
+/// The end of a file's last byte from `start` on that is not zero; `start` if there is none.
+fn written_end(segment: &Segment, start: u64) -> io::Result<u64> {
+    let mut buffer = vec![0; READ_BYTES];
+    let (mut at, mut written) = (start, start);
+    while at < segment.capacity {
+        let length = buffer.len().min((segment.capacity - at) as usize);
         let read = read_available(&*segment.file, &mut buffer[..length], at)?;
-        if buffer[..read].iter().any(|byte| *byte != 0) {
-            return Ok(false);
+        if let Some(end) = nonzero_end(&buffer[..read]) {
+            written = at + end as u64;
         }
         if read < length {
-            return Ok(true);
+            break;
         }
         at += length as u64;
     }
-    Ok(true)
+    Ok(written)
+}
+
+/// The end of the last byte that is not zero. Looks at 64 bytes at a time, which the compiler makes a few instructions.
+fn nonzero_end(bytes: &[u8]) -> Option<usize> {
+    let chunk = bytes.chunks(64).rposition(|chunk| chunk.iter().fold(0, |any, byte| any | byte) != 0)?;
+    let within = bytes[chunk * 64..].iter().take(64).rposition(|byte| *byte != 0)?;
+    Some(chunk * 64 + within + 1)
 }
 
 /// Reads until `buffer` is full or the file ends.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use quorate_base::disk::write_zeroes;
 use quorate_base::{Disk, File, OpenMode};
 
 use crate::codec::{Reader, put_u32, put_u64};
@@ -16,9 +17,6 @@ pub(crate) const HEADER_BYTES: u64 = 64;
 pub(crate) const VERSION: u32 = 1;
 
 const MAGIC: [u8; 8] = *b"QRLOG\r\n\0";
-
-/// Zeroes are written in pieces of this size.
-const ZERO_BYTES: usize = 1 << 20;
 
 /// An open log file.
 pub(crate) struct Segment {
@@ -133,18 +131,6 @@ impl Segment {
     pub(crate) fn place(&self, offset: u64) -> Place {
         Place { salt: self.salt, offset }
     }
-}
-
-/// Writes zeroes over `[start, end)`.
-pub(crate) fn write_zeroes(file: &dyn File, start: u64, end: u64) -> io::Result<()> {
-    let zeroes = vec![0; ZERO_BYTES.min((end - start) as usize)];
-    let mut at = start;
-    while at < end {
-        let length = zeroes.len().min((end - at) as usize);
-        file.write_at(&zeroes[..length], at)?;
-        at += length as u64;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
