@@ -15,7 +15,7 @@ use quorate_base::metrics::{Counter, Gauge, Registry};
 use quorate_state::Index;
 
 use crate::gzip;
-use crate::questions::Asked;
+use crate::questions::{Asked, LARGE_BYTES};
 use crate::reply::{self, Reply};
 
 /// What the body of an answer is.
@@ -73,12 +73,22 @@ impl Answer {
         hasher.finish()
     }
 
+    /// Whether to compress it takes long and has not been done.
+    pub(crate) fn is_long_to_compress(&self) -> bool {
+        self.encoded.body.len() >= LARGE_BYTES && self.compressed.get().is_none()
+    }
+
+    /// Compresses it, once for all who ask.
+    pub(crate) fn compress(&self) -> &Bytes {
+        self.compressed.get_or_init(|| gzip::compress(&self.encoded.body))
+    }
+
     /// The answer for a client.
     pub(crate) fn to_reply(&self, accepts_gzip: bool) -> Reply {
         let Encoded { status, content, body } = &self.encoded;
         let compress = accepts_gzip && body.len() >= gzip::BYTES_MIN;
         let body = match compress {
-            true => self.compressed.get_or_init(|| gzip::compress(body)).clone(),
+            true => self.compress().clone(),
             false => body.clone(),
         };
         let mut reply = reply::whole(*status, body);

@@ -1,9 +1,10 @@
-//! What the HTTP server measures of itself: the time of each request by method and route, under Consul's name.
+//! What the HTTP server measures: the times of requests and writes, and what there is of everything, under Consul's names.
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use quorate_base::metrics::{MetricName, Registry, Sample};
+use quorate_base::metrics::{Gauge, MetricName, Registry, Sample};
+use quorate_node::{Handle, Role};
 use tokio::time::Instant;
 
 use crate::routes::{self, Route};
@@ -80,4 +81,62 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.sample.record_duration(self.started.elapsed());
     }
+}
+
+/// How much there is of everything; brought up to date when somebody looks.
+pub(crate) struct Gauges {
+    kv_entries: Gauge,
+    nodes: Gauge,
+    services: Gauge,
+    service_instances: Gauge,
+    servers: Gauge,
+    is_leader: Gauge,
+    applied_index: Gauge,
+    last_index: Gauge,
+    resident_bytes: Gauge,
+    system_bytes: Gauge,
+}
+
+impl Gauges {
+    pub(crate) fn new(registry: &Registry, datacenter: &str) -> Self {
+        // The prefix is there twice in Consul's names of these, too.
+        let of_datacenter = |name| registry.gauge(MetricName::with_labels(name, &[("datacenter", datacenter)]));
+        Self {
+            kv_entries: of_datacenter("consul.consul.state.kv_entries"),
+            nodes: of_datacenter("consul.consul.state.nodes"),
+            services: of_datacenter("consul.consul.state.services"),
+            service_instances: of_datacenter("consul.consul.state.service_instances"),
+            servers: of_datacenter("consul.consul.members.servers"),
+            is_leader: registry.gauge("consul.server.isLeader"),
+            applied_index: registry.gauge("consul.raft.applied_index"),
+            last_index: registry.gauge("consul.raft.last_index"),
+            resident_bytes: registry.gauge("consul.runtime.alloc_bytes"),
+            system_bytes: registry.gauge("consul.runtime.sys_bytes"),
+        }
+    }
+
+    pub(crate) fn refresh(&self, node: &Handle) {
+        let state = node.snapshot();
+        self.kv_entries.set(state.key_count() as f64);
+        self.nodes.set(state.nodes().count() as f64);
+        self.services.set(state.service_names().count() as f64);
+        self.service_instances.set(state.services().count() as f64);
+        let status = node.status();
+        self.servers.set(status.servers.len() as f64);
+        self.is_leader.set(if status.role == Role::Leader { 1.0 } else { 0.0 });
+        self.applied_index.set(status.progress.applied.map_or(0.0, |at| at.index as f64));
+        self.last_index.set(status.progress.last_log.map_or(0.0, |at| at.index as f64));
+        if let Some(resident) = resident_bytes() {
+            // There is no heap of a runtime to tell apart from the process.
+            self.resident_bytes.set(resident as f64);
+            self.system_bytes.set(resident as f64);
+        }
+    }
+}
+
+/// The memory of this process, where the system tells.
+fn resident_bytes() -> Option<u64> {
+    const PAGE_BYTES: u64 = 4096;
+    let text = std::fs::read_to_string("/proc/self/statm").ok()?;
+    Some(text.split_whitespace().nth(1)?.parse::<u64>().ok()? * PAGE_BYTES)
 }

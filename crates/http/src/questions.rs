@@ -64,7 +64,7 @@ pub(crate) struct Manner {
     pub(crate) is_kept: bool,
 }
 
-/// Answers that are this large are made away from the thread that everything else needs: some 2 ms of encoding.
+/// Answers that are this large are made and compressed away from the thread that everything else needs: some 2 ms of encoding.
 pub(crate) const LARGE_BYTES: usize = 256 << 10;
 /// So are answers made of this many entries.
 pub(crate) const LARGE_ENTRIES: usize = 1_000;
@@ -145,18 +145,13 @@ async fn evaluate(server: &Arc<Shared>, asked: &Asked) -> Found {
             return Found { answer, kept: false };
         }
     }
-    let (sender, receiver) = tokio::sync::oneshot::channel();
     let (server_there, asked_there) = (server.clone(), asked.clone());
-    server.node.host().tasks.spawn_blocking(Box::new(move || {
-        let answer = asked_there.answer(&server_there.node.snapshot(), &server_there.settings);
-        // If nobody waits for it any more, the client has gone.
-        let _ = sender.send(Arc::new(answer));
-    }));
-    match receiver.await {
-        Ok(answer) => Found { answer, kept: false },
-        // The other thread is gone only when the process stops.
-        Err(_) => Found { answer: Arc::new(asked.answer(&server.node.snapshot(), &server.settings)), kept: false },
-    }
+    let answer = server.elsewhere(move || asked_there.answer(&server_there.node.snapshot(), &server_there.settings));
+    let answer = match answer.await {
+        Some(answer) => answer,
+        None => asked.answer(&server.node.snapshot(), &server.settings),
+    };
+    Found { answer: Arc::new(answer), kept: false }
 }
 
 /// Answers a request that asks a question, or parks it.
@@ -165,6 +160,7 @@ pub(crate) async fn answer(call: Call, parse: fn(&Call) -> Result<Ask, Refused>,
         Ok(ask) => ask,
         Err(refused) => return Outcome::Ready(refused.into_reply()),
     };
+    call.server.questions.queries.increment();
     let asked = Asked { question, pretty: call.pretty() };
     let refused = if options.other_datacenter { Some(request::no_path()) } else { refused };
     let asker = Asker { server: call.server, asked, options, accepts_gzip };
@@ -206,13 +202,20 @@ impl Asker {
     /// The answer as it is now.
     async fn answer_now(&self) -> Reply {
         match self.freshness().await {
-            Ok(freshness) => self.reply(freshness, evaluate(&self.server, &self.asked).await),
+            Ok(freshness) => {
+                let found = evaluate(&self.server, &self.asked).await;
+                self.reply(freshness, found).await
+            }
             Err(refused) => self.refusal(refused),
         }
     }
 
     /// The reply that carries an answer.
-    fn reply(&self, freshness: Freshness, found: Found) -> Reply {
+    async fn reply(&self, freshness: Freshness, found: Found) -> Reply {
+        if self.accepts_gzip && found.answer.is_long_to_compress() {
+            let answer = found.answer.clone();
+            self.server.elsewhere(move || drop(answer.compress().clone())).await;
+        }
         let mut reply = found.answer.to_reply(self.accepts_gzip);
         self.tell(&mut reply, found.answer.index, freshness);
         let manner = self.asked.question.manner();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH};
+use hyper::header::{CACHE_CONTROL, CONTENT_LENGTH, EXPECT};
 use quorate_base::duration::GoDuration;
 use quorate_node::Consistency;
 
@@ -202,12 +202,14 @@ impl Call {
     ) -> Result<Bytes, Refused> {
         let announced = self.content_length();
         if announced.is_some_and(|length| length > bytes_max as u64) {
+            self.discard_body().await;
             return Err(too_large(announced));
         }
         let stall_timeout = self.server.settings.stall_timeout;
         let mut whole = Vec::new();
         while let Some(piece) = next_piece(&mut self.body, stall_timeout).await? {
             if whole.len() + piece.len() > bytes_max {
+                self.discard_body().await;
                 return Err(too_large(None));
             }
             if whole.is_empty() && self.body.is_end_stream() {
@@ -217,6 +219,23 @@ impl Call {
             whole.extend_from_slice(&piece);
         }
         Ok(whole.into())
+    }
+
+    /// Reads what is left of a body and forgets it. Clients that send all of a body before they look at the answer would
+    /// otherwise find their connection broken, and no answer.
+    pub(crate) async fn discard_body(&mut self) {
+        const BYTES_MAX: usize = 64 << 20;
+        if self.head.headers.contains_key(EXPECT) {
+            // This one waits to be asked for its body.
+            return;
+        }
+        let stall_timeout = self.server.settings.stall_timeout;
+        let mut bytes = 0;
+        while bytes < BYTES_MAX
+            && let Ok(Some(piece)) = next_piece(&mut self.body, stall_timeout).await
+        {
+            bytes += piece.len();
+        }
     }
 
     /// Reads a body of JSON, in the limit for such bodies.

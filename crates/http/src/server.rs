@@ -11,11 +11,11 @@ use quorate_base::metrics::{Gauge, INTERVAL, Registry};
 use quorate_node::Handle;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::answers::AnswerCache;
 use crate::connection;
-use crate::measure::{RouteMetrics, Timers};
+use crate::measure::{Gauges, RouteMetrics, Timers};
 use crate::questions::Questions;
 use crate::settings::Settings;
 
@@ -36,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) answers: AnswerCache,
     /// Whether the server is stopping.
     pub(crate) draining: watch::Sender<bool>,
+    gauges: Gauges,
     connections: AtomicUsize,
     connections_gauge: Gauge,
 }
@@ -58,6 +59,7 @@ impl Server {
             questions: Questions::new(settings.parked_queries_max, &metrics),
             answers: AnswerCache::new(settings.answer_cache_bytes_max, &metrics),
             draining: watch::Sender::new(false),
+            gauges: Gauges::new(&metrics, &settings.datacenter),
             connections: AtomicUsize::new(0),
             connections_gauge: metrics.gauge("quorate.http.connections"),
             node,
@@ -134,9 +136,20 @@ impl Shared {
         *self.draining.borrow()
     }
 
+    /// Does work that would hold up everything else on another thread. `None` if the process is ending.
+    pub(crate) async fn elsewhere<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let (sender, receiver) = oneshot::channel();
+        self.node.host().tasks.spawn_blocking(Box::new(move || {
+            // If nobody waits for it any more, the client has gone.
+            let _ = sender.send(work());
+        }));
+        receiver.await.ok()
+    }
+
     /// Brings up to date the gauges that nobody sets by himself.
     pub(crate) fn refresh_gauges(&self) {
         self.node.refresh_metrics();
+        self.gauges.refresh(&self.node);
         self.connections_gauge.set(self.connections.load(Ordering::Relaxed) as f64);
     }
 }

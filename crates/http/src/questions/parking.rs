@@ -36,6 +36,8 @@ pub(crate) struct Questions {
     waiters: AtomicUsize,
     entries: Mutex<HashMap<Arc<Asked>, Arc<Entry>>>,
     waiters_gauge: Gauge,
+    /// Questions asked, waiting or not.
+    pub(super) queries: Counter,
     evaluations: Counter,
     wakes: Counter,
 }
@@ -71,6 +73,7 @@ impl Questions {
             waiters: AtomicUsize::new(0),
             entries: Mutex::default(),
             waiters_gauge: registry.gauge("consul.rpc.queries_blocking"),
+            queries: registry.counter("consul.rpc.query"),
             evaluations: registry.counter("quorate.http.parked.evaluated"),
             wakes: registry.counter("quorate.http.parked.woken"),
         }
@@ -150,7 +153,7 @@ pub(super) async fn ask(asker: Asker) -> Outcome {
     };
     match joined {
         Ok(Ok(waiter)) => Outcome::Parked(Box::pin(waiter.wait(asker))),
-        Ok(Err(Some(answer))) => Outcome::Ready(asker.reply(freshness, Found { answer, kept: false })),
+        Ok(Err(Some(answer))) => Outcome::Ready(asker.reply(freshness, Found { answer, kept: false }).await),
         Ok(Err(None)) => Outcome::Ready(asker.answer_now().await),
         Err(refused) => Outcome::Ready(asker.refusal(refused)),
     }
@@ -368,7 +371,7 @@ async fn answer(asker: Asker, news: Option<Arc<Answer>>) -> Reply {
         return asker.answer_now().await;
     }
     match asker.freshness().await {
-        Ok(freshness) => asker.reply(freshness, Found { answer, kept: false }),
+        Ok(freshness) => asker.reply(freshness, Found { answer, kept: false }).await,
         Err(refused) => asker.refusal(refused),
     }
 }

@@ -2,7 +2,7 @@
 
 use hyper::Method;
 
-use super::acl::{DISABLED, LEGACY};
+use super::acl::DISABLED;
 use super::not_yet::NOT_YET;
 use super::{Action, agent, agent_metrics, catalog, event, health, kv, session, snapshot, status, txn};
 
@@ -48,6 +48,7 @@ const SERVED: &[Entry] = &[
 
 const ACL_ITEM: &[(Method, Action)] = &[(Method::GET, DISABLED), (Method::PUT, DISABLED), (Method::DELETE, DISABLED)];
 
+/// Those of the system before Consul 1.4 among them: 1.11 took them away and says so, which is no news of ours.
 const ACL: &[Entry] = &[
     ("/v1/acl/auth-method", &[(Method::PUT, DISABLED)]),
     ("/v1/acl/auth-method/", ACL_ITEM),
@@ -56,11 +57,11 @@ const ACL: &[Entry] = &[
     ("/v1/acl/binding-rule/", ACL_ITEM),
     ("/v1/acl/binding-rules", &[(Method::GET, DISABLED)]),
     ("/v1/acl/bootstrap", &[(Method::PUT, DISABLED)]),
-    ("/v1/acl/clone/", &[(Method::PUT, LEGACY)]),
-    ("/v1/acl/create", &[(Method::PUT, LEGACY)]),
-    ("/v1/acl/destroy/", &[(Method::PUT, LEGACY)]),
-    ("/v1/acl/info/", &[(Method::GET, LEGACY)]),
-    ("/v1/acl/list", &[(Method::GET, LEGACY)]),
+    ("/v1/acl/clone/", &[(Method::PUT, DISABLED)]),
+    ("/v1/acl/create", &[(Method::PUT, DISABLED)]),
+    ("/v1/acl/destroy/", &[(Method::PUT, DISABLED)]),
+    ("/v1/acl/info/", &[(Method::GET, DISABLED)]),
+    ("/v1/acl/list", &[(Method::GET, DISABLED)]),
     ("/v1/acl/login", &[(Method::POST, DISABLED)]),
     ("/v1/acl/logout", &[(Method::POST, DISABLED)]),
     ("/v1/acl/policies", &[(Method::GET, DISABLED)]),
@@ -72,8 +73,8 @@ const ACL: &[Entry] = &[
     ("/v1/acl/role/", ACL_ITEM),
     ("/v1/acl/role/name/", &[(Method::GET, DISABLED)]),
     ("/v1/acl/roles", &[(Method::GET, DISABLED)]),
-    ("/v1/acl/rules/translate", &[(Method::POST, LEGACY)]),
-    ("/v1/acl/rules/translate/", &[(Method::GET, LEGACY)]),
+    ("/v1/acl/rules/translate", &[(Method::POST, DISABLED)]),
+    ("/v1/acl/rules/translate/", &[(Method::GET, DISABLED)]),
     // The two of templated policies are newer than 1.13.
     ("/v1/acl/templated-policies", &[(Method::GET, DISABLED)]),
     ("/v1/acl/templated-policy/", &[(Method::GET, DISABLED), (Method::POST, DISABLED)]),
@@ -81,7 +82,7 @@ const ACL: &[Entry] = &[
     ("/v1/acl/token/", ACL_ITEM),
     ("/v1/acl/token/self", &[(Method::GET, DISABLED)]),
     ("/v1/acl/tokens", &[(Method::GET, DISABLED)]),
-    ("/v1/acl/update", &[(Method::PUT, LEGACY)]),
+    ("/v1/acl/update", &[(Method::PUT, DISABLED)]),
 ];
 
 const GET_NOT_YET: &[(Method, Action)] = &[(Method::GET, NOT_YET)];

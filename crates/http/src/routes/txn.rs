@@ -5,13 +5,15 @@ use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use quorate_api as api;
 use quorate_api::go_json;
-use quorate_node::{Consistency, Freshness};
+use quorate_node::Consistency;
 use quorate_state::{
-    CatalogVerb, KeyOperation, KeyValue, KeyVerb, Operation, Response, SessionReference, TxnError, TxnOperation,
+    CatalogVerb, KeyOperation, KeyValue, KeyVerb, Operation, Response, SessionReference, State, TxnError, TxnOperation,
     TxnResult,
 };
 
+use super::kv::KvQuestion;
 use super::{Action, Doing, Outcome, registration, views};
+use crate::encode;
 use crate::reply::{self, Refused, Reply};
 use crate::request::{self, Call, go_quoted};
 use crate::settings::Settings;
@@ -33,7 +35,7 @@ async fn put(mut call: Call) -> Result<Outcome, Refused> {
     let Converted { operations, errors, writes } = convert(wanted, &call.server.settings)?;
     let unknown_verbs = (!errors.is_empty()).then_some(errors);
     if !writes {
-        return read(&call, &operations, unknown_verbs).await;
+        return read(&call, operations, unknown_verbs).await;
     }
     call.refuse_other_datacenter()?;
     let outcome = match unknown_verbs {
@@ -47,13 +49,14 @@ async fn put(mut call: Call) -> Result<Outcome, Refused> {
             }
         }
     };
-    Ok(Outcome::Ready(reply(&call, &response(&outcome, &call.server.settings.datacenter), outcome.is_err())))
+    let body = encode::json(&response(&outcome, &call.server.settings.datacenter), call.pretty());
+    Ok(Outcome::Ready(reply(body, outcome.is_err())))
 }
 
 /// Answers a transaction that changes nothing, as fresh as was asked for.
 async fn read(
     call: &Call,
-    operations: &[TxnOperation],
+    operations: Vec<TxnOperation>,
     unknown_verbs: Option<Vec<TxnError>>,
 ) -> Result<Outcome, Refused> {
     let options = call.options()?;
@@ -67,24 +70,42 @@ async fn read(
     if options.stale_max.is_some_and(|limit| age_ms > limit.as_millis()) {
         freshness = node.ready(Consistency::Default).await?;
     }
-    let Freshness { known_leader, last_contact_ms } = freshness;
-    let outcome = unknown_verbs.map_or_else(|| node.state().read_txn(operations), Err);
-    let body = api::TxnReadResponse {
-        response: response(&outcome, &call.server.settings.datacenter),
-        index: 1,
-        last_contact: last_contact_ms.saturating_mul(1_000_000),
-        known_leader,
-        ..Default::default()
+    let state = node.snapshot();
+    let is_large = operations.iter().any(|operation| reads_much(operation, &state));
+    let (server, pretty) = (call.server.clone(), call.pretty());
+    let work = move || {
+        let outcome = unknown_verbs.map_or_else(|| state.read_txn(&operations), Err);
+        let body = api::TxnReadResponse {
+            response: response(&outcome, &server.settings.datacenter),
+            index: 1,
+            last_contact: freshness.last_contact_ms.saturating_mul(1_000_000),
+            known_leader: freshness.known_leader,
+            ..Default::default()
+        };
+        reply(encode::json(&body, pretty), outcome.is_err())
     };
-    let mut reply = reply(call, &body, outcome.is_err());
-    let known = HeaderValue::from_static(if known_leader { "true" } else { "false" });
+    let mut reply = match is_large {
+        true => call.server.elsewhere(work).await.ok_or_else(|| Refused::internal("the server is stopping"))?,
+        false => work(),
+    };
+    let known = HeaderValue::from_static(if freshness.known_leader { "true" } else { "false" });
     reply.headers_mut().insert(reply::KNOWN_LEADER, known);
-    reply.headers_mut().insert(reply::LAST_CONTACT, HeaderValue::from(last_contact_ms));
+    reply.headers_mut().insert(reply::LAST_CONTACT, HeaderValue::from(freshness.last_contact_ms));
     Ok(Outcome::Ready(reply))
 }
 
-fn reply<T: serde::Serialize>(call: &Call, body: &T, failed: bool) -> Reply {
-    let mut reply = call.json(body);
+/// Whether an operation reads so much that it is to be done away from the thread that everything else needs.
+fn reads_much(operation: &TxnOperation, state: &State) -> bool {
+    match operation {
+        TxnOperation::Key(KeyOperation { key, verb: KeyVerb::GetTree }) => {
+            KvQuestion::Under { prefix: key.clone() }.is_large(state)
+        }
+        _ => false,
+    }
+}
+
+fn reply(body: Vec<u8>, failed: bool) -> Reply {
+    let mut reply = reply::json(body);
     if failed {
         *reply.status_mut() = StatusCode::CONFLICT;
     }
