@@ -250,6 +250,24 @@ impl WeakLog {
     }
 }
 
+/// A batch that was written, or not, and whose askers wait to be told.
+#[must_use]
+struct Finished {
+    jobs: Vec<Job>,
+    failure: Option<Arc<str>>,
+}
+
+impl Finished {
+    fn tell(self) {
+        for job in self.jobs {
+            match &self.failure {
+                None => job.complete(),
+                Some(failure) => job.refuse(failure),
+            }
+        }
+    }
+}
+
 impl Drop for Shared {
     fn drop(&mut self) {
         self.queue.stop();
@@ -271,12 +289,12 @@ impl Shared {
         self.queue.push(self, job);
     }
 
-    /// Writes a batch and tells the askers. Called with the writer's lock held, by whoever does the writing.
-    fn write(&self, writer: &mut Writer, jobs: Vec<Job>) {
+    /// Writes a batch. Called with the writer's lock held, by whoever does the writing, who then tells the askers.
+    fn write(&self, writer: &mut Writer, jobs: Vec<Job>) -> Finished {
         let committed = {
             let state = self.state();
             if let Some(failure) = &state.failed {
-                return jobs.into_iter().for_each(|job| job.refuse(failure));
+                return Finished { jobs, failure: Some(failure.clone()) };
             }
             state.summary.committed.min(state.summary.last)
         };
@@ -288,13 +306,12 @@ impl Shared {
                 if !writer.garbage.is_empty() {
                     self.space.wanted().notify_one();
                 }
-                jobs.into_iter().for_each(Job::complete);
+                Finished { jobs, failure: None }
             }
             Err(error) => {
                 let reason = format!("writing the log {} failed: {error}", writer.active.path.display());
                 tracing::error!("{reason}; nothing is written any more");
-                let failure = self.fail(reason);
-                jobs.into_iter().for_each(|job| job.refuse(&failure));
+                Finished { jobs, failure: Some(self.fail(reason)) }
             }
         }
     }

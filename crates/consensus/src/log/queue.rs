@@ -35,7 +35,7 @@ pub(crate) struct Queue {
 #[derive(Default)]
 struct Waiting {
     jobs: Vec<Job>,
-    /// The thread is writing, or is about to.
+    /// The thread has taken jobs and not yet written them all.
     busy: bool,
     /// No more jobs come.
     stopped: bool,
@@ -83,14 +83,21 @@ impl Queue {
             return;
         }
         drop(waiting);
-        let slow = timed(|| shared.write(&mut self.writer(), vec![job]));
+        let (finished, slow) = timed(|| shared.write(&mut self.writer(), vec![job]));
         self.waiting().slow = slow;
+        finished.tell();
+    }
+
+    /// The thread has written what it took.
+    fn rest(&self, slow: bool) {
+        let mut waiting = self.waiting();
+        waiting.busy = false;
+        waiting.slow = slow;
     }
 
     /// Waits for jobs and takes as many as make a batch; `None` once there are none and no more come.
     fn take(&self) -> Option<Vec<Job>> {
         let mut waiting = self.waiting();
-        waiting.busy = false;
         while waiting.jobs.is_empty() {
             if waiting.stopped {
                 return None;
@@ -109,10 +116,10 @@ impl Queue {
 }
 
 /// Does the work and tells whether it took longer than [`QUICK`].
-fn timed(work: impl FnOnce()) -> bool {
+fn timed<T>(work: impl FnOnce() -> T) -> (T, bool) {
     let start = Instant::now();
-    work();
-    start.elapsed() > QUICK
+    let result = work();
+    (result, start.elapsed() > QUICK)
 }
 
 /// Starts the thread that writes. It holds the log only while it writes, and ends when the log is gone.
@@ -122,8 +129,10 @@ pub(crate) fn start_thread(shared: &Arc<Shared>) -> Result<(), StartError> {
     let run = move || {
         while let Some(jobs) = queue.take() {
             let Some(shared) = shared.upgrade() else { return };
-            let slow = timed(|| shared.write(&mut queue.writer(), jobs));
-            queue.waiting().slow = slow;
+            let (finished, slow) = timed(|| shared.write(&mut queue.writer(), jobs));
+            queue.rest(slow);
+            // Told last: an asker may come back with more at once, and finds the writer free.
+            finished.tell();
         }
     };
     let spawned = std::thread::Builder::new().name("log".to_owned()).spawn(run);
