@@ -85,13 +85,15 @@ fn the_last_of_several_records_counts_and_a_key_needs_no_tombstone() {
 }
 
 #[test]
-fn an_id_that_two_nodes_claim_is_the_last_ones() {
+fn of_two_nodes_that_claim_an_id_the_first_name_counts_while_it_is_there() {
     let claims = |name: &str| Node { name: name.into(), id: Uuid::from_u128(7).to_string(), ..Node::default() };
-    let mut state = build(["first", "last"].map(|name| Record::Node(Arc::new(claims(name)))));
+    let owner = |state: &State| state.node_by_id(&claims("").id).map(|node| node.name.clone());
+    let mut state = build(["last", "first"].map(|name| Record::Node(Arc::new(claims(name)))));
+    assert_eq!(owner(&state).as_deref(), Some("first"));
     let leave = Deregistration { node: "first".into(), ..Deregistration::default() };
     let command = Command { now_ms: 0, operation: Operation::Deregister(leave) };
     state.apply(10, command, &mut Changes::default());
-    assert_eq!(state.node_by_id(&Uuid::from_u128(7).to_string()).map(|node| &*node.name), Some("last"));
+    assert_eq!(owner(&state).as_deref(), Some("last"));
 }
 
 #[test]

@@ -12,7 +12,7 @@ impl State {
     /// end.
     pub(super) fn put_check(&mut self, mut check: Check, effects: &mut Effects<'_>) -> Outcome {
         if check.node.is_empty() || check.id.is_empty() {
-            return Err("failed health check lookup: object is missing a value for this index".to_owned());
+            return Err("failed health check lookup: index error: object is missing a value for this index".to_owned());
         }
         if self.catalog.node(&check.node).is_none() {
             return Err("Missing node registration".to_owned());

@@ -13,8 +13,8 @@ use crate::{Check, CheckStatus, Node, Service};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Catalog {
     nodes: Table<Name, Arc<Node>>,
-    /// Names by id.
-    node_ids: Table<Name, Name>,
+    /// By id and name. Only records that no sound state gives let two nodes have one id; the first name counts then.
+    node_ids: Set<Names<2>>,
     /// By node and id.
     services: Table<Names<2>, Arc<Service>>,
     /// By name, node and id.
@@ -39,16 +39,19 @@ impl Catalog {
 
     /// The node of that id.
     pub(crate) fn node_by_id(&self, id: &str) -> Option<&Arc<Node>> {
-        self.nodes.get(self.node_ids.get(&*fold(id))?)
+        let id = fold(id);
+        let (key, ()) = self.node_ids.starting_at(&Lookup([&id, ""])).next()?;
+        let [found, name] = &key.0;
+        if **found == *id { self.nodes.get(name) } else { None }
     }
 
     /// The nodes whose id starts so, in the order of their ids.
     pub(crate) fn nodes_by_id_prefix(&self, prefix: &str) -> impl Iterator<Item = &Arc<Node>> + use<'_> {
         let prefix = fold(prefix).into_owned();
         self.node_ids
-            .starting_at(&*prefix.clone())
-            .take_while(move |(id, _)| id.starts_with(&prefix))
-            .filter_map(|(_, name)| self.nodes.get(name))
+            .starting_at(&Lookup([&prefix, ""]))
+            .take_while(move |(key, ())| key.0[0].starts_with(&prefix))
+            .filter_map(|(key, ())| self.nodes.get(&key.0[1]))
     }
 
     /// All nodes, by name.
@@ -141,10 +144,10 @@ impl Catalog {
         let name: Name = fold(&node.name).into();
         let id: Name = fold(&node.id).into();
         if let Some(old) = self.nodes.insert(name.clone(), node) {
-            self.forget_node_id(&name, &old.id);
+            self.node_ids.remove(&Lookup([&fold(&old.id), &name]));
         }
         if !id.is_empty() {
-            self.node_ids.insert(id, name);
+            self.node_ids.insert(Names([id, name]), ());
         }
     }
 
@@ -152,7 +155,7 @@ impl Catalog {
     pub(crate) fn remove_node(&mut self, name: &str) {
         let name = fold(name);
         if let Some(old) = self.nodes.remove(&*name) {
-            self.forget_node_id(&name, &old.id);
+            self.node_ids.remove(&Lookup([&fold(&old.id), &name]));
         }
     }
 
@@ -206,13 +209,6 @@ impl Catalog {
         self.checks_by_instance.remove(&Lookup([node, &fold(&old.service_id), id]));
         self.checks_by_service.remove(&Lookup([&fold(&old.service_name), node, id]));
         self.checks_by_status.remove(&(old.status, key.clone()));
-    }
-
-    fn forget_node_id(&mut self, name: &str, id: &str) {
-        let id = fold(id);
-        if self.node_ids.get(&*id).is_some_and(|owner| **owner == *name) {
-            self.node_ids.remove(&*id);
-        }
     }
 
     /// Counts an instance's name and tags; tells whether one of them is new.
