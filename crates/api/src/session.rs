@@ -79,15 +79,20 @@ pub struct SessionCreate {
     /// The time-to-live in Go's form; none by default.
     #[serde(rename = "TTL", skip_serializing_if = "String::is_empty")]
     pub ttl: String,
-    /// The checks of its node that end it; `["serfHealth"]` by default.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The checks of its node that end it; `["serfHealth"]` by default. `null` is none, as `[]` is.
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub node_checks: Option<Vec<String>>,
     /// The checks of services that end it; none by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_checks: Option<Vec<ServiceCheck>>,
     /// The older name of `NodeChecks`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub checks: Option<Vec<String>>,
+}
+
+/// A list that was given; `null` is the empty one. What was not given keeps its default.
+fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    Vec::deserialize(deserializer).map(Some)
 }
 
 /// A lock delay as clients write it: Go's form, or a number that means seconds if it is small.

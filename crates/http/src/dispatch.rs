@@ -71,7 +71,10 @@ fn find_route(head: &hyper::http::request::Parts) -> Result<(&'static Route, usi
     if raw == "*" && head.method == Method::OPTIONS {
         return Err(Box::new(reply::empty(StatusCode::OK)));
     }
-    if let Some(clean) = path::cleaned(raw) {
+    if let Some(mut clean) = path::cleaned(raw) {
+        if matches!(routes::find(&clean), Found::SlashMissing) {
+            clean.push('/');
+        }
         return Err(Box::new(redirect(head, &clean)));
     }
     match routes::find(raw) {

@@ -136,9 +136,26 @@ impl Call {
 
     /// Reads the options that most reads understand. The order decides which of several errors is told, as in Consul.
     pub(crate) fn options(&self) -> Result<Options, Refused> {
-        let parameters = self.parameters();
+        let given = Given::of(self.parameters());
+        let mut options = self.consistency_options(&given)?;
+        if let Some(text) = &given.wait {
+            options.wait = Some(GoDuration::parse(text).map_err(|_| Refused::bad_request("Invalid wait time"))?);
+        }
+        if let Some(text) = &given.index {
+            options.index = parse_unsigned(text).map_err(|_| Refused::bad_request("Invalid index"))?;
+        }
+        options.other_datacenter =
+            given.datacenter.is_some_and(|name| name != self.server.settings.datacenter.as_str());
+        Ok(options)
+    }
+
+    /// Reads only those that tell how fresh the answer must be, where the others are passed over.
+    pub(crate) fn options_of_freshness(&self) -> Result<Options, Refused> {
+        self.consistency_options(&Given::of(self.parameters()))
+    }
+
+    fn consistency_options(&self, given: &Given<'_>) -> Result<Options, Refused> {
         let mut options = Options::default();
-        let given = Given::of(parameters);
         if let Some(text) = &given.max_stale {
             let age = GoDuration::parse(text)
                 .map_err(|_| Refused::bad_request(format!("Invalid max_stale value {}", go_quoted(text))))?;
@@ -158,14 +175,6 @@ impl Call {
         }
         options.cached = given.cached;
         self.check_cache_control()?;
-        if let Some(text) = &given.wait {
-            options.wait = Some(GoDuration::parse(text).map_err(|_| Refused::bad_request("Invalid wait time"))?);
-        }
-        if let Some(text) = &given.index {
-            options.index = parse_unsigned(text).map_err(|_| Refused::bad_request("Invalid index"))?;
-        }
-        options.other_datacenter =
-            given.datacenter.is_some_and(|name| name != self.server.settings.datacenter.as_str());
         Ok(options)
     }
 

@@ -131,6 +131,7 @@ fn stats(settings: &Settings, status: &Status) -> BTreeMap<Cow<'static, str>, Te
     let leader_address = status.leader().map(|leader| leader.address.clone()).unwrap_or_default();
     let parallelism = std::thread::available_parallelism().map_or(1, usize::from);
     [
+        ("agent", part(&["check_monitors", "check_ttls", "checks", "services"].map(|name| (name, "0".into())))),
         (
             "build",
             part(&[
@@ -159,6 +160,16 @@ fn stats(settings: &Settings, status: &Status) -> BTreeMap<Cow<'static, str>, Te
                 ("arch", std::env::consts::ARCH.into()),
                 ("cpu_count", parallelism.to_string()),
                 ("os", std::env::consts::OS.into()),
+            ]),
+        ),
+        (
+            "serf_lan",
+            part(&[
+                ("encrypted", "false".into()),
+                ("failed", "0".into()),
+                ("health_score", "0".into()),
+                ("left", "0".into()),
+                ("members", status.servers.len().to_string()),
             ]),
         ),
     ]

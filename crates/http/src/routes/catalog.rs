@@ -101,11 +101,7 @@ impl CatalogQuestion {
             }
             Self::NodeServices { node, filter } => encode::json(&services_of(state, node, filter, datacenter), pretty),
             Self::NodeServiceList { node, filter } => {
-                let list = services_of(state, node, filter, datacenter).map(|found| api::NodeServiceList {
-                    node: Some(found.node),
-                    services: Some(found.services.into_values().collect()),
-                });
-                encode::json(&list.unwrap_or_default(), pretty)
+                encode::json(&service_list_of(state, node, filter, datacenter), pretty)
             }
         })
     }
@@ -146,6 +142,23 @@ fn services_of<'a>(
     let views = state.services_on(&node.name).map(|service| views::service(service));
     let services = views.filter(|service| filter.passes(service)).map(|service| (service.id.clone(), service));
     Some(api::NodeServices { node: views::node(node, datacenter), services: services.collect() })
+}
+
+/// As [`services_of`], but a list in the state's order. A node without services has `null`, one with services that do not
+/// pass has `[]`.
+fn service_list_of<'a>(
+    state: &'a State,
+    node: &str,
+    filter: &Filtering,
+    datacenter: &'a str,
+) -> api::NodeServiceList<'a> {
+    let Some(node) = state.node_by_name_or_id_prefix(node) else {
+        return api::NodeServiceList::default();
+    };
+    let mut views = state.services_on(&node.name).map(|service| views::service(service)).peekable();
+    let has_services = views.peek().is_some();
+    let services = views.filter(|service| filter.passes(service)).collect();
+    api::NodeServiceList { node: Some(views::node(node, datacenter)), services: has_services.then_some(services) }
 }
 
 fn ask(question: CatalogQuestion, options: Options, refused: Option<Refused>) -> Ask {
@@ -219,7 +232,7 @@ async fn propose(call: &Call, operation: Operation, timer: fn(&Timers) -> &Timer
 
 async fn datacenters(call: Call) -> Result<Outcome, Refused> {
     // The options are only checked: there is one datacenter, and this server knows it.
-    let options = call.options()?;
+    let options = call.options_of_freshness()?;
     let mut reply = call.json(&[&*call.server.settings.datacenter]);
     if options.cached {
         reply.headers_mut().insert(reply::X_CACHE, HeaderValue::from_static("HIT"));

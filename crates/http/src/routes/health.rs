@@ -189,7 +189,7 @@ fn ask_checks(call: &Call) -> Result<Ask, Refused> {
 fn ask_state(call: &Call) -> Result<Ask, Refused> {
     call.refuse_namespace()?;
     let options = call.options()?;
-    let state = match &*call.named("Missing check state")? {
+    let state = match &*call.named("Missing check state")?.to_lowercase() {
         "any" => Wanted::Any,
         word => CheckStatus::from_word(word).map_or(Wanted::Unknown, Wanted::In),
     };

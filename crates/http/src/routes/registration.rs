@@ -1,7 +1,7 @@
 //! From the bodies of a registration and of a transaction to what the state takes.
 
 use quorate_api as api;
-use quorate_api::{CheckDefinition, Kept, go_json};
+use quorate_api::go_json;
 use quorate_state as state;
 use quorate_state::{CheckStatus, Stamp};
 use serde::de::DeserializeOwned;
@@ -13,11 +13,8 @@ use crate::request::{self, Call};
 pub(super) async fn decode<T: DeserializeOwned>(call: &mut Call) -> Result<T, Refused> {
     let body = call.take_json_body().await?;
     go_json::from_slice(&body).map_err(|error| {
-        let edition = match error.unknown_field() {
-            Some("Namespace") => " - Namespaces are a Consul Enterprise feature",
-            Some("Partition") => " - Partitions are a Consul Enterprise feature",
-            _ => "",
-        };
+        let is_namespace = error.unknown_field() == Some("Namespace");
+        let edition = if is_namespace { " - Namespaces are a Consul Enterprise feature" } else { "" };
         Refused::bad_request(format!("Request decode failed: {error}{edition}"))
     })
 }
@@ -41,20 +38,20 @@ pub(super) fn registration(body: api::Registration) -> Result<state::Registratio
         stamp: Stamp::default(),
     };
     let service = body.service.map(|body| {
-        validate_proxy(&body)?;
+        validate_proxy(&body).map_err(Refused::internal)?;
         Ok::<_, Refused>(service(&node.name, body))
     });
     let checks = body.check.into_iter().chain(body.checks);
     Ok(state::Registration {
         skip_node_update: body.skip_node_update,
         service: service.transpose()?,
-        checks: checks.map(check).collect::<Result<_, _>>()?,
+        checks: checks.map(checked_kind).collect::<Result<_, _>>()?,
         node,
     })
 }
 
 /// Refuses a proxy that names nothing to stand before, in the words of Consul's list of errors.
-fn validate_proxy(service: &api::NodeService<'_>) -> Result<(), Refused> {
+pub(super) fn validate_proxy(service: &api::NodeService<'_>) -> Result<(), String> {
     if service.kind != "connect-proxy" {
         return Ok(());
     }
@@ -76,7 +73,7 @@ fn validate_proxy(service: &api::NodeService<'_>) -> Result<(), Refused> {
         more => format!("{more} errors"),
     };
     let list: String = errors.iter().map(|error| format!("\n\t* {error}")).collect();
-    Err(Refused::internal(format!("{count} occurred:{list}\n\n")))
+    Err(format!("{count} occurred:{list}\n\n"))
 }
 
 /// A service as the state takes it. Its stamp carries the index that `cas` compares.
@@ -106,14 +103,10 @@ pub(super) fn service(node: &str, body: api::NodeService<'static>) -> state::Ser
 }
 
 /// A check as the state takes it. Its stamp carries the index that `cas` compares.
-pub(super) fn check(body: api::HealthCheck<'static>) -> Result<state::Check, Refused> {
+pub(super) fn check(body: api::HealthCheck<'static>) -> state::Check {
     // What is no word for a state counts as critical, as no word at all does.
     let status = CheckStatus::from_word(&body.status).unwrap_or_default();
-    let kind = match &*body.kind {
-        "" => kind_of(&body.definition)?.to_owned(),
-        kind => kind.to_owned(),
-    };
-    Ok(state::Check {
+    state::Check {
         node: body.node.into_owned(),
         id: body.check_id.into_owned(),
         name: body.name.into_owned(),
@@ -124,18 +117,22 @@ pub(super) fn check(body: api::HealthCheck<'static>) -> Result<state::Check, Ref
         // These two are the service's.
         service_name: String::new(),
         service_tags: Vec::new(),
-        kind,
+        kind: body.kind.into_owned(),
         interval: body.interval.into_owned(),
         timeout: body.timeout.into_owned(),
         exposed_port: body.exposed_port,
         definition: body.definition.into_text(),
         stamp: Stamp { created: 0, modified: body.modify_index },
-    })
+    }
 }
 
-fn kind_of(definition: &Kept<'static, CheckDefinition>) -> Result<&'static str, Refused> {
-    let definition = definition.part().map_err(|error| Refused::internal(error.to_string()))?;
-    Ok(definition.kind())
+/// A check whose kind is found out from its definition if it tells none.
+fn checked_kind(mut body: api::HealthCheck<'static>) -> Result<state::Check, Refused> {
+    if body.kind.is_empty() {
+        let definition = body.definition.part().map_err(|error| Refused::internal(error.to_string()))?;
+        body.kind = definition.kind().into();
+    }
+    Ok(check(body))
 }
 
 /// A node as a transaction takes it. Its stamp carries the index that `cas` compares.

@@ -235,6 +235,8 @@ mod tests {
             (r#"{"NodeChecks":["a"]}"#, &["a"]),
             (r#"{"NodeChecks":["a"],"checks":["a","b"]}"#, &["a", "b"]),
             (r#"{"NodeChecks":[],"Checks":["b"]}"#, &[]),
+            (r#"{"NodeChecks":null}"#, &[]),
+            (r#"{"Checks":null}"#, &[]),
         ] {
             assert_eq!(session(body).unwrap().node_checks, checks, "{body}");
         }

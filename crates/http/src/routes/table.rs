@@ -141,7 +141,7 @@ const MESH_NOT_YET: &[Entry] = &[
 ];
 
 const INTERNAL_NOT_YET: &[Entry] = &[
-    ("/v1/internal/acl/authorize", POST_NOT_YET),
+    ("/v1/internal/acl/authorize", &[(Method::POST, DISABLED)]),
     ("/v1/internal/federation-state/", GET_NOT_YET),
     ("/v1/internal/federation-states", GET_NOT_YET),
     ("/v1/internal/federation-states/mesh-gateways", GET_NOT_YET),

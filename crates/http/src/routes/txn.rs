@@ -25,7 +25,7 @@ type TxnOutcome = Result<Vec<TxnResult>, Vec<TxnError>>;
 
 async fn put(mut call: Call) -> Result<Outcome, Refused> {
     let body = take_body(&mut call).await?;
-    let wanted: Vec<api::TxnOperation> =
+    let api::TxnOperations(wanted) =
         go_json::from_slice(&body).map_err(|error| Refused::bad_request(format!("Failed to parse body: {error}")))?;
     let most = call.server.settings.txn_operations_max;
     if wanted.len() > most {
@@ -148,17 +148,14 @@ fn convert(wanted: Vec<api::TxnOperation>, settings: &Settings) -> Result<Conver
             let operation = verb.map(|verb| TxnOperation::Key(KeyOperation { key: (&*kv.key).into(), verb }));
             (operation, writes)
         } else if let Some(node) = wanted.node {
-            let verb = catalog_verb("Node", &node.verb, node.node.modify_index);
-            (verb.map(|verb| TxnOperation::Node(verb, Box::new(registration::node(node.node)))), node.verb != "get")
+            let writes = node.verb != "get";
+            (node_operation(node), writes)
         } else if let Some(service) = wanted.service {
-            let verb = catalog_verb("Service", &service.verb, service.service.modify_index);
-            let entry = registration::service(&service.node, service.service.into_node_service());
-            (verb.map(|verb| TxnOperation::Service(verb, Box::new(entry))), service.verb != "get")
+            let writes = service.verb != "get";
+            (service_operation(service), writes)
         } else if let Some(check) = wanted.check {
-            let verb = catalog_verb("Check", &check.verb, check.check.modify_index);
-            let entry = check.check.into_check().map_err(|error| Refused::internal(error.to_string()))?;
-            let entry = registration::check(entry)?;
-            (verb.map(|verb| TxnOperation::Check(verb, Box::new(entry))), check.verb != "get")
+            let writes = check.verb != "get";
+            (check_operation(check)?, writes)
         } else {
             continue;
         };
@@ -172,6 +169,31 @@ fn convert(wanted: Vec<api::TxnOperation>, settings: &Settings) -> Result<Conver
         }
     }
     Ok(converted)
+}
+
+fn node_operation(wanted: api::TxnNode) -> Result<TxnOperation, String> {
+    let verb = catalog_verb("Node", &wanted.verb, wanted.node.modify_index);
+    if verb.is_err() && wanted.node.node.is_empty() {
+        return Err("Must provide node".to_owned());
+    }
+    Ok(TxnOperation::Node(verb?, Box::new(registration::node(wanted.node))))
+}
+
+fn service_operation(wanted: api::txn::TxnService) -> Result<TxnOperation, String> {
+    let verb = catalog_verb("Service", &wanted.verb, wanted.service.modify_index)?;
+    let service = wanted.service.into_node_service();
+    if matches!(verb, CatalogVerb::Set | CatalogVerb::Cas(_)) {
+        registration::validate_proxy(&service)?;
+    }
+    Ok(TxnOperation::Service(verb, Box::new(registration::service(&wanted.node, service))))
+}
+
+fn check_operation(wanted: api::TxnCheck) -> Result<Result<TxnOperation, String>, Refused> {
+    let verb = catalog_verb("Check", &wanted.verb, wanted.check.modify_index);
+    let mut check = wanted.check.into_check().map_err(|error| Refused::internal(error.to_string()))?;
+    // Unlike a registration, a transaction tells no kind of check and has none found out.
+    check.kind = "".into();
+    Ok(verb.map(|verb| TxnOperation::Check(verb, Box::new(registration::check(check)))))
 }
 
 /// What to do with a key, and whether that changes something.
@@ -193,6 +215,7 @@ fn key_verb(kv: &api::txn::TxnKv) -> (Result<KeyVerb, String>, bool) {
         "check-index" => (KeyVerb::CheckIndex(kv.index), false),
         "check-session" => (KeyVerb::CheckSession(session()), false),
         "check-not-exists" => (KeyVerb::CheckNotExists, false),
+        _ if kv.key.is_empty() => return (Err("Must provide key".to_owned()), false),
         other => return (Err(format!("unknown KV verb {}", go_quoted(other))), false),
     };
     (Ok(verb), writes)
@@ -213,8 +236,16 @@ fn response<'a>(outcome: &'a TxnOutcome, datacenter: &'a str) -> api::TxnRespons
     let result = |result: &'a TxnResult| match result {
         TxnResult::Key(key, entry, shown) => api::TxnResult::Kv(views::kv_pair(key, entry, *shown)),
         TxnResult::Node(node) => api::TxnResult::Node(views::node(node, datacenter)),
-        TxnResult::Service(service) => api::TxnResult::Service(views::service(service)),
-        TxnResult::Check(check) => api::TxnResult::Check(views::check(check)),
+        // Where lists have `[]` for no tags, a transaction has `null`.
+        TxnResult::Service(service) => {
+            let view = views::service(service);
+            api::TxnResult::Service(api::NodeService { tags: view.tags.filter(|tags| !tags.is_empty()), ..view })
+        }
+        TxnResult::Check(check) => {
+            let view = views::check(check);
+            let service_tags = view.service_tags.filter(|tags| !tags.is_empty());
+            api::TxnResult::Check(api::HealthCheck { service_tags, ..view })
+        }
     };
     let error = |error: &'a TxnError| api::TxnError { op_index: error.operation, what: (&*error.reason).into() };
     api::TxnResponse {
@@ -239,7 +270,7 @@ mod tests {
 
     #[test]
     fn unknown_verbs_are_told_with_their_place() {
-        let body = r#"[{},{"kv":{"verb":"get","key":"a"}},{"KV":{"Verb":"b\"s","Key":"a"}},{"Node":{"Verb":"x"}}]"#;
+        let body = r#"[{},{"kv":{"verb":"get","key":"a"}},{"KV":{"Verb":"b\"s","Key":"a"}},{"Node":{"Verb":"x","Node":{"Node":"n"}}}]"#;
         let errors = converted(body).errors;
         assert_eq!(
             errors,
