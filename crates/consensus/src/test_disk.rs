@@ -5,13 +5,60 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use quorate_base::{Disk, File, Host, OpenMode};
 
 /// See the module. Clones are the same disk.
 #[derive(Clone, Default)]
-pub(crate) struct TestDisk(Arc<Mutex<Inner>>);
+pub(crate) struct TestDisk(Arc<Mutex<Inner>>, Arc<Gate>);
+
+/// Holds syncs up.
+#[derive(Default)]
+struct Gate {
+    state: Mutex<GateState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct GateState {
+    closed: bool,
+    /// How many syncs are held up.
+    held: usize,
+    /// How many may pass all the same.
+    passes: usize,
+}
+
+impl Gate {
+    fn state(&self) -> MutexGuard<'_, GateState> {
+        self.state.lock().expect("no panic inside")
+    }
+
+    fn set_closed(&self, closed: bool) {
+        self.state().closed = closed;
+        self.changed.notify_all();
+    }
+
+    /// Holds the calling sync up while the gate is closed.
+    fn pass(&self) {
+        let mut state = self.state();
+        state.held += 1;
+        self.changed.notify_all();
+        let mut state =
+            self.changed.wait_while(state, |state| state.closed && state.passes == 0).expect("no panic inside");
+        state.held -= 1;
+        state.passes = state.passes.saturating_sub(1);
+    }
+
+    fn let_one_pass(&self) {
+        self.state().passes += 1;
+        self.changed.notify_all();
+    }
+
+    fn await_held(&self) {
+        drop(self.changed.wait_while(self.state(), |state| state.held == 0).expect("no panic inside"));
+    }
+}
 
 #[derive(Default)]
 struct Inner {
@@ -75,6 +122,26 @@ impl TestDisk {
     /// Syncs succeed again.
     pub(crate) fn mend(&self) {
         self.inner().failing_syncs = false;
+    }
+
+    /// Lets no sync end until [`Self::release_syncs`].
+    pub(crate) fn hold_syncs(&self) {
+        self.1.set_closed(true);
+    }
+
+    /// Lets syncs end again.
+    pub(crate) fn release_syncs(&self) {
+        self.1.set_closed(false);
+    }
+
+    /// Lets the sync that is held up end, and holds up the next one.
+    pub(crate) fn let_one_sync_pass(&self) {
+        self.1.let_one_pass();
+    }
+
+    /// Waits until a sync is held up.
+    pub(crate) fn await_held_sync(&self) {
+        self.1.await_held();
     }
 
     /// Limits the sum of all files' lengths.
@@ -151,7 +218,7 @@ impl TestDisk {
             files: files.collect(),
             ..Inner::default()
         };
-        Self(Arc::new(Mutex::new(copy)))
+        Self(Arc::new(Mutex::new(copy)), Arc::default())
     }
 
     /// The names with this ending.
@@ -339,6 +406,7 @@ impl File for TestFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        self.disk.1.pass();
         let mut inner = self.inner()?;
         inner.operation()?;
         if inner.failing_syncs {

@@ -181,6 +181,24 @@ async fn leadership_moves_on_request_and_the_lease_goes_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_leader_that_hands_over_and_hears_nothing_more_does_not_answer() {
+    let cluster = Cluster::formed(3, |_| {}).await;
+    let old = cluster.leader().await;
+    let new = (old + 1) % 3;
+    cluster.write("before").await;
+    cluster.net.deafen(cluster.ids[old], &cluster.ids);
+    let old_server = cluster.server(old).clone();
+    tokio::spawn({
+        let (server, to) = (old_server.clone(), cluster.ids[new]);
+        async move { server.transfer_leader(to).await }
+    });
+    while cluster.server(new).check_lease().is_err() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(old_server.check_lease().is_err(), "two servers would answer");
+}
+
+#[tokio::test(start_paused = true)]
 async fn servers_join_and_leave() {
     let cluster = Cluster::start(3, |_| {}).await;
     let first = [(cluster.ids[0], member(cluster.ids[0]))].into();
@@ -294,8 +312,10 @@ async fn a_restarted_follower_keeps_the_promise_that_it_forgot() {
     let leader = cluster.leader().await;
     let (follower, other) = ((leader + 1) % 3, (leader + 2) % 3);
     let index = cluster.write("before").await;
-    cluster.applied(other, index).await;
+    cluster.applied(follower, index).await;
     cluster.stop(follower).await;
+    // Nothing that the leader says after the start renews the promise.
+    cluster.net.isolate(cluster.ids[follower], &cluster.ids);
     cluster.restart(follower).await;
     // Another server asks for its vote right away, as if it had been cut off from the leader for long.
     let vote = Vote { term: 99, node: cluster.ids[other], committed: false };

@@ -451,3 +451,53 @@ fn the_thread_writes_what_it_is_given_in_order() {
         assert_eq!(Model::of(&open(&disk).unwrap()), expected);
     }
 }
+
+#[test]
+fn news_of_cut_entries_does_not_speak_for_those_in_their_place() {
+    let disk = TestDisk::default();
+    let log = Log::open(disk.host(), LogConfig { writer: LogWriter::Thread, ..config(0) }).unwrap();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let tell = |what: &'static str| -> Completion {
+        let sender = sender.clone();
+        Box::new(move |done| sender.send((what, done.is_ok())).unwrap())
+    };
+    log.append((0..10).map(|index| entry(1, index, 50)).collect(), tell("first")).unwrap();
+    assert_eq!(receiver.recv().unwrap(), ("first", true));
+    // While a batch is being synced, its entries are cut off and others take their place.
+    disk.hold_syncs();
+    log.append((10..20).map(|index| entry(1, index, 50)).collect(), tell("old")).unwrap();
+    disk.await_held_sync();
+    log.truncate_after(Some(LogId { term: 1, index: 4 }), tell("cut"));
+    log.append((5..15).map(|index| entry(2, index, 60)).collect(), tell("new")).unwrap();
+    disk.let_one_sync_pass();
+    assert_eq!(receiver.recv().unwrap(), ("old", true));
+    // The old ones are durable now, the new ones may not be: they must be read as they are.
+    let expected: Vec<Entry> =
+        (0..5).map(|index| entry(1, index, 50)).chain((5..15).map(|index| entry(2, index, 60))).collect();
+    assert_eq!(all(&log), expected);
+    disk.release_syncs();
+    assert_eq!(receiver.iter().take(2).collect::<Vec<_>>(), [("cut", true), ("new", true)]);
+    assert_eq!(all(&log), expected);
+}
+
+#[test]
+fn a_lost_vote_at_the_end_of_an_earlier_file_is_noticed() {
+    let disk = TestDisk::default();
+    let log = open(&disk).unwrap();
+    assert!(append(&log, vec![entry(1, 0, 10)]));
+    let second = Path::new("/data").join(segment::name(1));
+    let mut term = 0;
+    while !disk.paths(".log").contains(&second) {
+        term += 1;
+        log.save_vote(vote(term), told().0);
+    }
+    drop(log);
+    // The last vote of the first file vanishes without leaving a torn record.
+    let first = Path::new("/data").join(segment::name(0));
+    let mut bytes = disk.bytes(&first);
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    let end = end.next_multiple_of(record::ALIGNMENT);
+    bytes[end - 48..end].fill(0);
+    disk.set_bytes(&first, bytes);
+    assert!(matches!(open(&disk), Err(StartError::Log(LogError::Damaged { .. }))));
+}

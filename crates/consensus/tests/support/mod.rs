@@ -75,6 +75,11 @@ impl Net {
         }
     }
 
+    /// Lets nothing through to `id`, neither requests nor answers; what it says is heard.
+    pub(crate) fn deafen(&self, id: NodeId, ids: &[NodeId]) {
+        self.0.lock().unwrap().cut.extend(ids.iter().map(|other| (*other, id)));
+    }
+
     pub(crate) fn heal(&self) {
         self.0.lock().unwrap().cut.clear();
     }
