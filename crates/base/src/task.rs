@@ -7,7 +7,6 @@
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
 
 use crate::host::Host;
 
@@ -26,14 +25,14 @@ pub fn with_current<T>(f: impl FnOnce(Option<&Host>) -> T) -> T {
 }
 
 /// Runs `future` as part of `host`: [`current`] gives it whenever `future` is polled.
-pub async fn scoped<F: Future>(host: Host, future: F) -> F::Output {
-    let mut future = pin!(future);
-    let mut host = Some(host);
+pub fn scoped<F: Future>(host: Host, future: F) -> impl Future<Output = F::Output> + use<F> {
+    // Boxed: an async function would keep room for the future twice, once as its argument and once where it is polled,
+    // and a parked request is little more than its future.
+    let (mut host, mut future) = (Some(host), Box::pin(future));
     poll_fn(move |context| {
         let _entered = Entered::new(&mut host);
         future.as_mut().poll(context)
     })
-    .await
 }
 
 /// Puts a host in place while it lives. The host moves in and out, so entering costs no reference counting.

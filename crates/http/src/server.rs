@@ -95,10 +95,7 @@ impl Server {
         };
         // Answers are written whole; waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
-        self.shared.node.host().spawn(async move {
-            connection::run(shared, stream).await;
-            drop(guard);
-        });
+        self.shared.node.host().spawn(connection::run(shared, stream, guard));
     }
 
     /// Stops: takes no more connections, answers parked queries, and waits for the requests in flight, at most for
@@ -161,7 +158,7 @@ pub(crate) async fn stopping(draining: &mut watch::Receiver<bool>) {
 }
 
 /// Counts a connection for as long as it lives.
-struct ConnectionGuard(Arc<Shared>);
+pub(crate) struct ConnectionGuard(Arc<Shared>);
 
 impl ConnectionGuard {
     fn enter(shared: &Arc<Shared>) -> Option<Self> {

@@ -82,6 +82,19 @@ async fn clients_that_are_quiet_for_too_long_are_dropped() {
 }
 
 #[tokio::test]
+async fn clients_that_pause_are_served_as_before() {
+    let running = start(settings()).await;
+    // Pauses shorter and longer than the time after which a quiet connection is put aside.
+    for request in ["GET /v1/status/leader", "PUT /v1/kv/a", "GET /v1/kv/a"] {
+        let mut client = Client::connect(running.address).await;
+        for pause_ms in [0, 90, 110, 190, 210, 300] {
+            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+            assert_eq!(client.ask(request, b"").await.status, "200 OK", "{request} after {pause_ms} ms");
+        }
+    }
+}
+
+#[tokio::test]
 async fn large_answers_are_complete_and_compressed_for_those_who_ask() {
     let running = start(settings()).await;
     let mut client = Client::connect(running.address).await;

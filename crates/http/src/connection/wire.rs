@@ -36,6 +36,8 @@ pub(super) struct Traffic {
     /// Whether hyper has been writing and has not yet said that all of it is out.
     unflushed: AtomicBool,
     handling: AtomicBool,
+    /// Whether the last request had no body and the connection stays open behind it: all of it has been read then.
+    whole: AtomicBool,
     parked: Mutex<Option<Answer>>,
 }
 
@@ -55,8 +57,9 @@ impl Wire {
 }
 
 impl Traffic {
-    /// A request has arrived.
-    pub(super) fn begin(&self) {
+    /// A request has arrived, `whole` if nothing of it is yet to come and the connection stays open behind it.
+    pub(super) fn begin(&self, whole: bool) {
+        self.whole.store(whole, Ordering::Relaxed);
         self.handling.store(true, Ordering::Relaxed);
     }
 
@@ -77,6 +80,11 @@ impl Traffic {
             return None;
         }
         self.parked.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether nothing is between the last request and a next one, of which nothing has arrived.
+    pub(super) fn is_between_requests(&self) -> bool {
+        self.waiting() == Waiting::Request && self.whole.load(Ordering::Relaxed)
     }
 
     /// What the connection waits for.

@@ -152,7 +152,7 @@ pub(super) async fn ask(asker: Asker) -> Outcome {
         None => start(&asker).await.map(|started| started.map_err(Some)),
     };
     match joined {
-        Ok(Ok(waiter)) => Outcome::Parked(Box::pin(waiter.wait(asker))),
+        Ok(Ok(waiter)) => Outcome::Parked(Box::pin(waiter.wait(Box::new(asker)))),
         Ok(Err(Some(answer))) => Outcome::Ready(asker.reply(freshness, Found { answer, kept: false }).await),
         Ok(Err(None)) => Outcome::Ready(asker.answer_now().await),
         Err(refused) => Outcome::Ready(asker.refusal(refused)),
@@ -219,14 +219,14 @@ impl Driver {
             if self.entry.waiters.load(Ordering::Acquire) > 0 {
                 deserted_since = None;
                 tokio::select! {
-                    woken = self.watch.changed() => self.evaluate(woken).await,
+                    woken = self.watch.changed() => Box::pin(self.evaluate(woken)).await,
                     () = self.entry.deserted.notified() => {}
                 }
                 continue;
             }
             let end = *deserted_since.get_or_insert_with(Instant::now) + LINGER;
             match tokio::time::timeout_at(end, self.watch.changed()).await {
-                Ok(woken) => self.evaluate(woken).await,
+                Ok(woken) => Box::pin(self.evaluate(woken)).await,
                 Err(_) if self.server.questions.forget(&self.entry) => return,
                 Err(_) => {}
             }
@@ -331,12 +331,13 @@ impl Waiter {
         }))
     }
 
-    /// Waits for news or for the end of the time, and answers.
-    async fn wait(self, asker: Asker) -> Reply {
+    /// Waits for news or for the end of the time, and answers. The asker is boxed, so that the long wait has room for it
+    /// once and not twice.
+    async fn wait(self, asker: Box<Asker>) -> Reply {
         let news = self.news(&asker.server).await;
         drop(self);
         // Boxed, so that the long wait before it takes no room for it.
-        Box::pin(answer(asker, news)).await
+        Box::pin(answer(*asker, news)).await
     }
 
     async fn news(&self, server: &Shared) -> Option<Arc<Answer>> {

@@ -9,7 +9,7 @@ mod tombstones;
 
 use std::time::Duration;
 
-use quorate_consensus::Role;
+use quorate_consensus::{ReadError, Role};
 use quorate_state::{Check, Node, Operation, Registration, Service, SessionId, Stamp, State};
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{info, warn};
@@ -37,19 +37,25 @@ pub(crate) async fn run(handle: Handle) {
         if role == Role::Stopped {
             return;
         }
-        let left = async { status.wait_for(|status| status.role != Role::Leader).await.is_ok() };
-        tokio::select! {
-            _ = left => {}
-            () = lead(&handle) => {}
-        }
+        let left = async { status.wait_for(|status| status.role != Role::Leader).await.is_err() };
+        let is_over = tokio::select! {
+            is_over = left => is_over,
+            () = lead(&handle) => true,
+        };
         handle.shared().sessions.stop();
         info!("leader duties ended");
+        if is_over {
+            return;
+        }
     }
 }
 
-/// The duties, until dropped.
+/// The duties, until dropped, or until the server has stopped.
 async fn lead(handle: &Handle) {
     while let Err(error) = handle.consensus().read_index().await {
+        if matches!(error, ReadError::Stopped { .. }) {
+            return;
+        }
         warn!(%error, "the new leader's state is not confirmed yet");
         tokio::time::sleep(RETRY_DELAY).await;
     }
