@@ -44,12 +44,12 @@ pub(crate) fn run(settings: Settings) -> anyhow::Result<()> {
 
 async fn serve(settings: Settings) -> anyhow::Result<()> {
     raise_file_limit();
-    let (host, directory) = storage(&settings.mode)?;
+    let (host, directory) = storage(&settings)?;
     let id = identity::find(&host, &directory, settings.node.id).context("node id")?;
     let metrics = Registry::new(host.wall.now_ms());
     // The port is taken first: a second server on the same machine then touches no data.
     let listeners = listen(&settings).await?;
-    let config = node_config(&settings, id, directory.join("raft"), metrics.clone());
+    let config = node_config(&settings, id, raft_directory(&directory), metrics.clone());
     let node = Handle::start(config, host.clone(), Arc::new(NoPeers)).await?;
     let server = Server::new(node.clone(), http_settings(&settings, id), metrics);
     for listener in listeners {
@@ -74,16 +74,23 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     outcome
 }
 
-/// The machine to run on, and where on it the data is.
-fn storage(mode: &Mode) -> anyhow::Result<(Host, PathBuf)> {
+/// The machine to run on, and where on it the data is. A server that neither starts a cluster nor is part of one already
+/// would wait for ever, so it is refused before anything is touched.
+fn storage(settings: &Settings) -> anyhow::Result<(Host, PathBuf)> {
     let mut host = Host::real();
-    let directory = match mode {
+    let directory = match &settings.mode {
         Mode::Dev => {
             host.disk = Arc::new(MemoryDisk::new(DEV_DISK_BYTES));
             PathBuf::from("/")
         }
         Mode::Disk(path) => path.clone(),
     };
+    if !settings.bootstrap && !raft_directory(&directory).exists() {
+        let directory = directory.display();
+        anyhow::bail!(
+            "-data-dir: {directory} holds no server's data yet; start a first server with -bootstrap-expect=1"
+        );
+    }
     host.disk.create_directory(&directory).with_context(|| format!("data directory {}", directory.display()))?;
     Ok((host, directory))
 }
@@ -191,6 +198,11 @@ impl Transport for NoPeers {
         let error = TransportError::Unreachable(format!("{}: servers do not talk to each other yet", member.name));
         Box::pin(std::future::ready(Err(error)))
     }
+}
+
+/// The log and the snapshots in the data directory.
+fn raft_directory(directory: &Path) -> PathBuf {
+    directory.join("raft")
 }
 
 /// The file in the data directory that keeps the node's id.

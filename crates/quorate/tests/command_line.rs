@@ -44,7 +44,8 @@ fn a_mistake_is_one_line_and_exit_code_1_and_nothing_starts() {
     let file = scratch.file("agent.json", "{\n\"datcenter\": \"x\"\n}");
     let (data_flag, file_flag) = (format!("-data-dir={}", data.display()), format!("-config-file={file}"));
     for (flags, message) in [
-        (&["-bootstrap-expect=3"][..], "==> -bootstrap-expect: a cluster of several servers is not served yet"),
+        (&[][..], format!("==> -data-dir: {} holds no server's data yet", data.display()).as_str()),
+        (&["-bootstrap-expect=3"], "==> -bootstrap-expect: a cluster of several servers is not served yet"),
         (&[file_flag.as_str()], &format!("==> {file}:2: unknown key \"datcenter\"; did you mean \"datacenter\"?")),
         (&["-encrypt=x"], "==> -encrypt: gossip and its encryption are not served yet"),
         (&["-http-prot=1"], "flag provided but not defined: -http-prot; did you mean -http-port?"),
