@@ -102,6 +102,8 @@ class Story:
         print(f"       {self.killed} killed, {successor} leads after {time.monotonic() - killed_at:.1f} s")
         self.more_rows()
         assert self.observer.sequence() == [self.killed, successor]
+        # A member tells its timeline in its next round only; one failover raises it by one, and a second one by two.
+        wait_until(lambda: self.cluster.timeline() != timeline, FAILOVER_SECONDS_MAX, "a new timeline was told")
         assert self.cluster.timeline() == timeline + 1
         self.require_acknowledged_rows()
 
