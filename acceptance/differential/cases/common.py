@@ -175,7 +175,13 @@ def wait_and_index_that_are_no_numbers(both):
     for query in ["wait=", "index=", "index=0", "wait=0", "wait=1.5s", "wait=-1s", "wait=1h1m1s", "wait=%2B1s"]:
         both.get(f"/v1/kv/common?{query}")
     both.get("/v1/kv/common?index=x&wait=x")
-    both.get("/v1/kv/common?index=1&index=x")
+    # The first of several counts. For what was never there both tell an index of their own, so a wait is short there.
+    both.get("/v1/kv/common?index=1&index=x&wait=10ms")
+    both.put("/v1/kv/there", "x")
+    both.get("/v1/kv/there?index=1&index=x").took(0, 5)
+    both.get("/v1/kv/there?index=&index=x").took(0, 5)
+    both.get("/v1/kv/there?index=x&index=1")
+    both.get("/v1/kv/there?index=1&wait=10s&wait=x").took(0, 5)
     for route in READS:
         joint = "&" if "?" in route else "?"
         both.get(f"{route}{joint}index=x")
@@ -402,4 +408,9 @@ def queries_written_in_odd_ways(both):
     both.get("/v1/kv/odd?RAW")
     both.get("/v1/kv/odd?r%61w")
     both.get("/v1/kv/odd?=raw")
+
+
+@case
+def a_fragment_in_the_request_line(both):
+    both.put("/v1/kv/odd", "x")
     both.get("/v1/kv/odd?raw#fragment")

@@ -146,11 +146,17 @@ def service_checks(both):
 
 @case
 def a_critical_check_is_refused(both):
-    for status in ["critical", "warning", "passing", "maintenance"]:
+    for status in ["critical", "warning", "passing"]:
         register(both, Node="host", Address="10.0.0.1", Check={"CheckID": "c", "Name": "c", "Status": status})
         create_and_look(both, {"Node": "host", "NodeChecks": ["c"]})
     register(both, Node="host", Address="10.0.0.1", Check={"CheckID": "unknown", "Name": "no status"})
     create_and_look(both, {"Node": "host", "NodeChecks": ["unknown"]})
+
+
+@case
+def a_check_in_no_known_state(both):
+    register(both, Node="host", Address="10.0.0.1", Check={"CheckID": "c", "Name": "c", "Status": "maintenance"})
+    both.put("/v1/session/create", {"Node": "host", "NodeChecks": ["c"]})
 
 
 @case

@@ -217,6 +217,9 @@ async fn version(call: Call) -> Result<Outcome, Refused> {
 async fn members(call: Call) -> Result<Outcome, Refused> {
     call.refuse_partition()?;
     let segment = call.parameters().first("segment");
+    if !segment.is_empty() && !call.parameters().first("wan").is_empty() {
+        return Err(Refused::bad_request("Cannot provide a segment with wan=true"));
+    }
     // All segments are the one that there is.
     if !segment.is_empty() && segment != "_all" {
         return Err(Refused::internal("Network segments are not supported in this version of Consul"));

@@ -98,7 +98,8 @@ pub(crate) fn catalog_service<'a>(
 ) -> api::CatalogService<'a> {
     api::CatalogService {
         id: (&*node.id).into(),
-        node: (&*node.name).into(),
+        // As its registration spelled it; the node may have been written otherwise since.
+        node: (&*service.node).into(),
         address: (&*node.address).into(),
         datacenter: datacenter.into(),
         tagged_addresses: or_null(&node.tagged_addresses),
@@ -147,20 +148,21 @@ pub(crate) fn check(check: &state::Check) -> api::HealthCheck<'_> {
 
 /// A session. `service_checks` are its own, converted: they have another type on the wire.
 pub(crate) fn session<'a>(session: &'a state::Session) -> api::Session<'a> {
-    let service_checks: Vec<_> = session
-        .service_checks
-        .iter()
-        .map(|check| api::ServiceCheck { id: check.id.clone(), namespace: check.namespace.clone() })
-        .collect();
+    let service_check = |check: &state::ServiceCheckReference| api::ServiceCheck {
+        id: check.id.clone(),
+        namespace: check.namespace.clone(),
+    };
+    let service_checks = session.service_checks.as_ref().map(|checks| checks.iter().map(service_check).collect());
     api::Session {
         id: session.id.to_string().into(),
         name: (&*session.name).into(),
         node: (&*session.node).into(),
-        lock_delay: i64::try_from(session.lock_delay_ns).unwrap_or(i64::MAX),
+        lock_delay: session.lock_delay_ns,
         behavior: behavior_word(session.behavior).into(),
         ttl: (&*session.ttl).into(),
-        node_checks: Some((&*session.node_checks).into()),
-        service_checks: (!service_checks.is_empty()).then_some(Cow::Owned(service_checks)),
+        node_checks: session.node_checks.as_deref().map(Cow::Borrowed),
+        service_checks: service_checks.map(Cow::Owned),
+        checks: (&*session.checks).into(),
         create_index: session.stamp.created,
         modify_index: session.stamp.modified,
     }

@@ -90,7 +90,19 @@ wire_struct!(Check {
     definition,
     stamp,
 });
-wire_struct!(Session { id, name, node, lock_delay_ns, behavior, ttl, ttl_ms, node_checks, service_checks, stamp });
+wire_struct!(Session {
+    id,
+    name,
+    node,
+    lock_delay_ns,
+    behavior,
+    ttl,
+    ttl_ms,
+    node_checks,
+    checks,
+    service_checks,
+    stamp,
+});
 wire_enum!(SessionBehavior { 1 = Release, 2 = Delete });
 wire_struct!(ServiceCheckReference { id, namespace });
 wire_enum!(Topic {
