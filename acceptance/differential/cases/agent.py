@@ -66,6 +66,9 @@ def members(both):
     both.get("/v1/agent/members?segment=_all", shape=True)
     both.get("/v1/agent/members?segment=x")
     both.get("/v1/agent/members?wan=1&segment=x")
+    both.get("/v1/agent/members?wan=1&segment=_all", shape=True)
+    both.get("/v1/agent/members?wan=1")
+    both.get("/v1/agent/members?wan=true")
     both.get("/v1/agent/members?pretty", shape=True)
 
 

@@ -238,7 +238,7 @@ fn service_operation(wanted: api::txn::TxnService) -> Result<TxnOperation, NoOpe
     let verb = catalog_verb("Service", &wanted.verb, wanted.service.modify_index)?;
     let service = wanted.service.into_node_service();
     if matches!(verb, CatalogVerb::Set | CatalogVerb::Cas(_)) {
-        registration::validate_proxy(&service).map_err(NoOperation::Incomplete)?;
+        registration::validate_service(&service).map_err(NoOperation::Incomplete)?;
     }
     Ok(TxnOperation::Service(verb, Box::new(registration::service(&wanted.node, service))))
 }

@@ -52,7 +52,7 @@ wire_enum!(RestoreStep {
 
 wire_struct!(Stamp { created, modified });
 wire_struct!(KeyEntry { value, flags, session, lock_index, stamp });
-wire_struct!(Node { id, name, address, tagged_addresses, meta, stamp });
+wire_struct!(Node { id, name, address, tagged_addresses, meta, locality, stamp });
 wire_struct!(Service {
     node,
     id,
@@ -68,6 +68,8 @@ wire_struct!(Service {
     kind,
     proxy,
     connect,
+    ports,
+    locality,
     stamp,
 });
 wire_struct!(ServiceAddress { address, port });
