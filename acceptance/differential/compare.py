@@ -17,8 +17,10 @@ from lib.wire import Answer
 
 UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 # Error texts that carry an index number.
-INDEX_IN_TEXT = re.compile(r"(current modify index )\d+")
+INDEX_IN_TEXT = re.compile(r"(current modify index )\d+( != \d+)?")
 INDEX_KEYS = {"CreateIndex", "ModifyIndex"}
+# The logical clock of events: it also ticks for what is not told, so only its order counts.
+CLOCK_KEYS = {"LTime"}
 # Framing and clock: they say how an answer travelled and when, not what it says.
 HEADERS_LEFT_OUT = {"date", "content-length", "transfer-encoding", "connection", "keep-alive"}
 # Headers whose number depends on the moment or on the server's own history; laws.py looks at the index.
@@ -254,6 +256,9 @@ class Walk:
             self.value(f"{place}.{position}", key, one, other)
 
     def leaves(self, place: str, key: str, left, right) -> None:
+        if key in CLOCK_KEYS and type(left) is int and type(right) is int:
+            self.pairs.append(IndexPair(place, left, right))
+            return
         if key in INDEX_KEYS and type(left) is int and type(right) is int:
             pair = (self.plainers[0].index(left), self.plainers[1].index(right))
             self.pairs.append(IndexPair(place, *pair))

@@ -31,8 +31,13 @@ def self_for_clients(both):
     both.get("/v1/agent/self", select=lambda body: sorted(set(body) - {"DebugConfig", "xDS"}))
     both.get("/v1/agent/self", select=lambda body: body["Member"], shape=True)
     both.get("/v1/agent/self", select=lambda body: body["Meta"])
-    both.get("/v1/agent/self", select=lambda body: sorted(body["Stats"]))
+    both.get("/v1/agent/self", select=lambda body: sorted(set(body["Stats"]) - {"quorate"}))
     both.get("/v1/agent/self?pretty", select=config)
+
+
+@case
+def own_statistics(both):
+    both.get("/v1/agent/self", select=lambda body: "quorate" in body["Stats"])
 
 
 @case
@@ -61,6 +66,9 @@ def members(both):
     both.get("/v1/agent/members?segment=_all", shape=True)
     both.get("/v1/agent/members?segment=x")
     both.get("/v1/agent/members?wan=1&segment=x")
+    both.get("/v1/agent/members?wan=1&segment=_all", shape=True)
+    both.get("/v1/agent/members?wan=1")
+    both.get("/v1/agent/members?wan=true")
     both.get("/v1/agent/members?pretty", shape=True)
 
 

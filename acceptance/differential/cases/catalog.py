@@ -296,6 +296,7 @@ def proxies_and_other_kinds(both):
         Service={"ID": "nat", "Service": "nat", "Port": 80, "Connect": {"Native": True}},
     )
     look(both, service="px")
+    both.get("/v1/catalog/service/px?pretty", select=None)
     both.get("/v1/catalog/service/mg")
     both.get("/v1/catalog/service/nat")
     both.get("/v1/catalog/services")

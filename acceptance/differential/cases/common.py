@@ -175,7 +175,13 @@ def wait_and_index_that_are_no_numbers(both):
     for query in ["wait=", "index=", "index=0", "wait=0", "wait=1.5s", "wait=-1s", "wait=1h1m1s", "wait=%2B1s"]:
         both.get(f"/v1/kv/common?{query}")
     both.get("/v1/kv/common?index=x&wait=x")
-    both.get("/v1/kv/common?index=1&index=x")
+    # The first of several counts. For what was never there both tell an index of their own, so a wait is short there.
+    both.get("/v1/kv/common?index=1&index=x&wait=10ms")
+    both.put("/v1/kv/there", "x")
+    both.get("/v1/kv/there?index=1&index=x").took(0, 5)
+    both.get("/v1/kv/there?index=&index=x").took(0, 5)
+    both.get("/v1/kv/there?index=x&index=1")
+    both.get("/v1/kv/there?index=1&wait=10s&wait=x").took(0, 5)
     for route in READS:
         joint = "&" if "?" in route else "?"
         both.get(f"{route}{joint}index=x")
@@ -392,6 +398,40 @@ def near_keeps_the_order_of_a_single_coordinate(both):
 
 
 @case
+def near_in_its_other_forms(both):
+    both.put("/v1/catalog/register", {"Node": "n-b", "Address": "10.0.0.2", "Service": {"Service": "web"}})
+    both.put("/v1/catalog/register", {"Node": "n-a", "Address": "10.0.0.1", "Service": {"Service": "web"}})
+    for near in ["_agent", "_ip", "_bogus", both.own_node(), "N-B", "n-b&near=n-a", "n%2Fb"]:
+        for route in ["catalog/nodes", "catalog/services", "catalog/service/web", "health/service/web"]:
+            both.get(f"/v1/{route}?near={near}")
+    both.get("/v1/health/service/web?near=_ip", headers=[("X-Forwarded-For", "10.0.0.1")])
+    both.get("/v1/health/service/web?near=_agent&passing&node-meta=a:b&filter=Service.Port==0")
+
+
+@case
+def services_of_other_peers(both):
+    both.put("/v1/catalog/register", {"Node": "host", "Address": "10.0.0.1", "Service": {"Service": "web"}})
+    for route in ["catalog/nodes", "catalog/services", "catalog/service/web", "catalog/node/host", "health/node/host"]:
+        both.get(f"/v1/{route}?peer=elsewhere")
+    for route in ["catalog/node-services/host", "health/checks/web", "health/state/any", "health/service/web"]:
+        both.get(f"/v1/{route}?peer=elsewhere")
+    both.get("/v1/health/service/web?peer=elsewhere&index=1&wait=10ms")
+
+
+@case
+def parameters_in_other_cases_and_places(both):
+    both.put("/v1/kv/case", "x")
+    both.get("/v1/kv/case?Raw")
+    both.get("/v1/catalog/nodes?Filter=Node==x")
+    both.get("/v1/kv/case?INDEX=x")
+    both.put("/v1/kv/case", "raw=1&cas=0", headers=[("Content-Type", "application/x-www-form-urlencoded")])
+    both.get("/v1/kv/case")
+    both.put("/v1/catalog/register", '{"Node":"h","Address":"1.1.1.1","WriteRequest":{"Token":"t"}}')
+    both.put("/v1/catalog/register", '{"Node":"h","Address":"1.1.1.1","Token":"t"}')
+    both.put("/v1/catalog/deregister", '{"Node":"h","WriteRequest":{"Token":"t"}}')
+
+
+@case
 def queries_written_in_odd_ways(both):
     both.put("/v1/kv/odd", "x")
     both.get("/v1/kv/odd?")
@@ -402,4 +442,9 @@ def queries_written_in_odd_ways(both):
     both.get("/v1/kv/odd?RAW")
     both.get("/v1/kv/odd?r%61w")
     both.get("/v1/kv/odd?=raw")
+
+
+@case
+def a_fragment_in_the_request_line(both):
+    both.put("/v1/kv/odd", "x")
     both.get("/v1/kv/odd?raw#fragment")

@@ -86,6 +86,17 @@ def waiting_for_the_next_event(both):
 
 
 @case
+def only_the_last_256_are_kept(both):
+    for number in range(260):
+        both.put(f"/v1/event/fire/many-{number}")
+    names = {f"many-{number}" for number in range(260)}
+    both.get("/v1/event/list", until=lambda events: events[-1]["Name"] == "many-259", select=len)
+    both.get("/v1/event/list", select=lambda events: [event["Name"] for event in events if event["Name"] in names])
+    both.get("/v1/event/list?name=many-3")
+    both.get("/v1/event/list?name=many-4", select=len)
+
+
+@case
 def a_payload_that_is_too_large(both):
     # Gossip carries no more than some 512 bytes of an event.
     both.put("/v1/event/fire/large", b"x" * 300)

@@ -302,9 +302,14 @@ def a_key_in_raw_bytes(both):
     both.request("PUT", b"/v1/kv/raw/\xc3\xa9", "x")
     both.request("GET", b"/v1/kv/raw/\xc3\xa9")
     both.get("/v1/kv/raw/%C3%A9")
+    both.put("/v1/kv/raw/%3Chtml%3E&'", "x")
+    both.get("/v1/kv/raw/%3Chtml%3E&'")
     both.get("/v1/kv/raw/?keys")
-    both.put("/v1/kv/raw/<html>&'", "x")
-    both.get("/v1/kv/raw/?keys")
+
+
+@case
+def bytes_that_no_request_line_may_have(both):
+    both.put("/v1/kv/raw/<html>", "x")
 
 
 @case

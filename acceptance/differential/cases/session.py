@@ -146,11 +146,17 @@ def service_checks(both):
 
 @case
 def a_critical_check_is_refused(both):
-    for status in ["critical", "warning", "passing", "maintenance"]:
+    for status in ["critical", "warning", "passing"]:
         register(both, Node="host", Address="10.0.0.1", Check={"CheckID": "c", "Name": "c", "Status": status})
         create_and_look(both, {"Node": "host", "NodeChecks": ["c"]})
     register(both, Node="host", Address="10.0.0.1", Check={"CheckID": "unknown", "Name": "no status"})
     create_and_look(both, {"Node": "host", "NodeChecks": ["unknown"]})
+
+
+@case
+def a_check_in_no_known_state(both):
+    register(both, Node="host", Address="10.0.0.1", Check={"CheckID": "c", "Name": "c", "Status": "maintenance"})
+    both.put("/v1/session/create", {"Node": "host", "NodeChecks": ["c"]})
 
 
 @case
@@ -185,6 +191,26 @@ def reading(both):
     both.put(f"/v1/session/destroy/{one}")
     info(both, one)
     both.get("/v1/session/list")
+
+
+@case
+def sessions_of_a_node(both):
+    register(both, Node="host", Address="10.0.0.1", ID="aaaaaaaa-2222-3333-4444-555555555555")
+    register(both, Node="other", Address="10.0.0.2")
+    for number in range(3):
+        create(both, Node="host", Name=f"on-host-{number}", NodeChecks=[])
+    create(both, Node="other", Name="on-other", NodeChecks=[])
+    for name in ["host", "HOST", "other", "aaaaaaaa", "aaaaaaaa-2222-3333-4444-55555555555"]:
+        both.get(f"/v1/session/node/{name}")
+    both.get("/v1/session/node/host?pretty")
+    both.get("/v1/session/node/a/b")
+
+
+@case
+def lists_with_nothing_in_them(both):
+    for path in ["session/list", "session/node/nobody", "session/info/nosuch"]:
+        both.get(f"/v1/{path}")
+        both.get(f"/v1/{path}?pretty")
 
 
 @case

@@ -207,6 +207,27 @@ def a_lock_within_the_lock_delay(both):
 
 
 @case
+def request_keys_in_any_case(both):
+    both.put("/v1/txn", '[{"kv":{"verb":"set","key":"low","value":"eA==","flags":7}}]')
+    both.put("/v1/txn", '[{"Kv":{"VERB":"get","KEY":"low"}},{"KV":{"Verb":"get","Key":"low"}}]')
+    both.put("/v1/txn", '[{"node":{"verb":"set","node":{"node":"tn","address":"10.0.0.1","meta":{"K":"V"}}}}]')
+    both.put("/v1/txn", '[{"service":{"verb":"set","node":"tn","service":{"service":"web","port":80}}}]')
+    both.put("/v1/txn", '[{"check":{"verb":"set","check":{"node":"tn","checkid":"c","name":"n","status":"passing"}}}]')
+    both.put("/v1/txn", '[{"KV":{"Verb":"SET","Key":"low"}}]')
+    both.get("/v1/health/service/web")
+
+
+@case
+def values_of_any_bytes(both):
+    for value in ["AAECAwT/", "", "eA", "eA=", "e A==", "eA==\n", "-_8=", "not base64", None, 5]:
+        txn(both, {"KV": {"Verb": "set", "Key": "bytes", "Value": value}})
+        both.get("/v1/kv/bytes")
+    for key in ["a/b c", "é", "%2F", "/lead", "\u0000", "<&>", "..", "a//b"]:
+        txn(both, kv("set", key, "eA=="), kv("get", key))
+    both.get("/v1/kv/?keys")
+
+
+@case
 def all_or_nothing(both):
     both.put("/v1/kv/aon", "x")
     txn(both, kv("set", "aon", "eQ=="), kv("set", "new", "eA=="), kv("check-index", "aon", Index=1))

@@ -39,6 +39,9 @@ pub struct Node<'a> {
     pub tagged_addresses: Option<Cow<'a, TextMap>>,
     /// Its meta data; `null` if it has none.
     pub meta: Option<Cow<'a, TextMap>>,
+    /// Where it is, since Consul 1.16; left out if nobody said.
+    #[serde(skip_serializing_if = "Kept::is_default")]
+    pub locality: Kept<'a, Option<Locality>>,
     /// The index of its creation.
     pub create_index: u64,
     /// The index of its last change.
@@ -90,6 +93,9 @@ pub struct CatalogService<'a> {
     pub service_proxy: Kept<'a, ConnectProxy>,
     /// The connect part.
     pub service_connect: Kept<'a, ServiceConnect>,
+    /// Where the instance is, since Consul 1.16; left out if nobody said.
+    #[serde(skip_serializing_if = "Kept::is_default")]
+    pub service_locality: Kept<'a, Option<Locality>>,
     /// The cluster it was imported from; left out if this one.
     #[serde(skip_serializing_if = "is_empty")]
     pub peer_name: Cow<'a, str>,
@@ -134,6 +140,12 @@ pub struct NodeService<'a> {
     pub proxy: Kept<'a, ConnectProxy>,
     /// The connect part.
     pub connect: Kept<'a, ServiceConnect>,
+    /// Its named ports, as newer clients register them; left out if it has none.
+    #[serde(skip_serializing_if = "Kept::is_default")]
+    pub ports: Kept<'a, Vec<ServicePort>>,
+    /// Where it is, since Consul 1.16; left out if nobody said.
+    #[serde(skip_serializing_if = "Kept::is_default")]
+    pub locality: Kept<'a, Option<Locality>>,
     /// The cluster it was imported from; empty for this one.
     pub peer_name: Cow<'a, str>,
     /// The index of its creation.
@@ -170,6 +182,28 @@ pub struct ServiceAddress {
     pub address: String,
     /// The port; 0 for none.
     pub port: i64,
+}
+
+/// Where a node or an instance is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename = "structs.Locality", rename_all = "PascalCase", default)]
+pub struct Locality {
+    /// A region of a cloud, or a site.
+    pub region: String,
+    /// A zone in it.
+    pub zone: String,
+}
+
+/// One of several ports of an instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename = "structs.ServicePort", rename_all = "PascalCase", default)]
+pub struct ServicePort {
+    /// Its name, unique on its instance.
+    pub name: String,
+    /// The port.
+    pub port: i64,
+    /// Whether it is the one that is meant where no name is given.
+    pub default: bool,
 }
 
 /// How much traffic an instance wants beside its peers.
@@ -234,6 +268,9 @@ pub struct Registration {
     /// Leave the node as it is if it exists.
     #[serde(skip_serializing_if = "crate::wire::is_false")]
     pub skip_node_update: bool,
+    /// Where the node is, since Consul 1.16.
+    #[serde(skip_serializing_if = "Kept::is_default")]
+    pub locality: Kept<'static, Option<Locality>>,
     /// The cluster it is imported from.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub peer_name: String,

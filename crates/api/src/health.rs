@@ -111,6 +111,9 @@ pub struct CheckDefinition {
     /// The address to connect to.
     #[serde(rename = "TCP", skip_serializing_if = "String::is_empty")]
     pub tcp: String,
+    /// Whether that connection uses TLS, since Consul 1.17.
+    #[serde(rename = "TCPUseTLS", skip_serializing_if = "is_false")]
+    pub tcp_use_tls: bool,
     /// The address to send a datagram to.
     #[serde(rename = "UDP", skip_serializing_if = "String::is_empty")]
     pub udp: String,
@@ -135,6 +138,12 @@ pub struct CheckDefinition {
     /// Whether that uses TLS.
     #[serde(rename = "GRPCUseTLS", skip_serializing_if = "is_false")]
     pub grpc_use_tls: bool,
+    /// The service of the operating system to ask, since Consul 1.16.
+    #[serde(rename = "OSService", skip_serializing_if = "String::is_empty")]
+    pub os_service: String,
+    /// The name of the session that it stands for, as newer clients give it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub session_name: String,
     /// The node whose health it takes over.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub alias_node: String,
@@ -166,6 +175,7 @@ impl CheckDefinition {
             _ if repeats && script && !self.docker_container_id.is_empty() => "docker",
             _ if script => "script",
             _ if repeats && !self.h2ping.is_empty() => "h2ping",
+            _ if repeats && !self.os_service.is_empty() => "os_service",
             _ => "",
         }
     }

@@ -27,6 +27,11 @@ impl<'a, T> Kept<'a, T> {
         self.text.into_owned()
     }
 
+    /// Whether this is the default, which needs no text.
+    pub fn is_default(&self) -> bool {
+        self.text.is_empty()
+    }
+
     /// The text that is kept; empty for the default.
     pub fn text(&self) -> &str {
         &self.text

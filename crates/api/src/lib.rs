@@ -30,8 +30,8 @@ mod wire;
 
 pub use agent::{AgentConfig, AgentSelf, AgentVersion, Coordinate, Member};
 pub use catalog::{
-    CatalogService, Deregistration, Node, NodeService, NodeServiceList, NodeServices, Registration, ServiceAddress,
-    Weights,
+    CatalogService, Deregistration, Locality, Node, NodeService, NodeServiceList, NodeServices, Registration,
+    ServiceAddress, ServicePort, Weights,
 };
 pub use event::UserEvent;
 pub use health::{CheckDefinition, HealthCheck, HealthEntry};

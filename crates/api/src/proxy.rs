@@ -49,6 +49,12 @@ pub struct ConnectProxy {
     pub mesh_gateway: MeshGateway,
     /// What it lets through.
     pub expose: Expose,
+    /// Extensions of Envoy, since Consul 1.15.
+    #[serde(alias = "envoy_extensions", skip_serializing_if = "Vec::is_empty")]
+    pub envoy_extensions: Vec<Value>,
+    /// How requests are logged, since Consul 1.15.
+    #[serde(alias = "access_logs", skip_serializing_if = "Option::is_none")]
+    pub access_logs: Option<Value>,
 }
 
 /// How traffic is caught.

@@ -29,6 +29,9 @@ pub struct Session<'a> {
     pub node_checks: Option<Cow<'a, [String]>>,
     /// The checks of services that end it.
     pub service_checks: Option<Cow<'a, [ServiceCheck]>>,
+    /// More checks of its node that end it, if its creator used their older name.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub checks: Cow<'a, [String]>,
     /// The index of its creation.
     pub create_index: u64,
     /// The same.
@@ -81,18 +84,18 @@ pub struct SessionCreate {
     pub ttl: String,
     /// The checks of its node that end it; `["serfHealth"]` by default. `null` is none, as `[]` is.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub node_checks: Option<Vec<String>>,
+    pub node_checks: Option<Option<Vec<String>>>,
     /// The checks of services that end it; none by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_checks: Option<Vec<ServiceCheck>>,
     /// The older name of `NodeChecks`.
     #[serde(deserialize_with = "given", skip_serializing_if = "Option::is_none")]
-    pub checks: Option<Vec<String>>,
+    pub checks: Option<Option<Vec<String>>>,
 }
 
-/// A list that was given; `null` is the empty one. What was not given keeps its default.
-fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
-    Vec::deserialize(deserializer).map(Some)
+/// A list that was given, be it `null`. What was not given keeps its default.
+fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Vec<String>>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// A lock delay as clients write it: Go's form, or a number that means seconds if it is small.

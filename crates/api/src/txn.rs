@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use quorate_base::duration::GoDuration;
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{AddressMap, Node, NodeService, TextMap, Weights};
+use crate::catalog::{AddressMap, Locality, Node, NodeService, ServicePort, TextMap, Weights};
 use crate::health::{CheckDefinition, HealthCheck};
 use crate::kept::Kept;
 use crate::kv::{Bytes64, KvPair};
@@ -145,6 +145,12 @@ pub struct TxnServiceEntry {
     /// The connect part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connect: Option<Kept<'static, ServiceConnect>>,
+    /// Its named ports, as newer clients register them.
+    #[serde(skip_serializing_if = "Kept::is_default")]
+    pub ports: Kept<'static, Vec<ServicePort>>,
+    /// Where it is, since Consul 1.16.
+    #[serde(skip_serializing_if = "Kept::is_default")]
+    pub locality: Kept<'static, Option<Locality>>,
     /// The cluster it was imported from.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub peer_name: String,
@@ -177,6 +183,8 @@ impl TxnServiceEntry {
             enable_tag_override: self.enable_tag_override,
             proxy: self.proxy.unwrap_or_default(),
             connect: self.connect.unwrap_or_default(),
+            ports: self.ports,
+            locality: self.locality,
             peer_name: self.peer_name.into(),
             create_index: self.create_index,
             modify_index: self.modify_index,

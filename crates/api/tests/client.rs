@@ -121,7 +121,7 @@ async fn bodies_are_json_that_servers_understand() {
     ])
     .await;
     let client = server.client();
-    let session = SessionCreate { ttl: "10s".to_owned(), node_checks: Some(vec![]), ..SessionCreate::default() };
+    let session = SessionCreate { ttl: "10s".to_owned(), node_checks: Some(Some(vec![])), ..SessionCreate::default() };
     assert_eq!(client.session_create(&session).await.unwrap(), "i");
     let registration = Registration { node: "n".to_owned(), address: "a".to_owned(), ..Registration::default() };
     client.catalog_register(&registration).await.unwrap();

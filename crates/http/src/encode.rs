@@ -3,6 +3,8 @@
 //! Two things differ from what `serde_json` writes by itself: `<`, `>`, `&`, U+2028 and U+2029 are escaped, so that an
 //! answer can stand in a web page; and an indented answer uses four spaces and ends with a line feed.
 
+mod kept;
+
 use std::cell::RefCell;
 use std::io;
 
@@ -14,9 +16,12 @@ pub(crate) fn json<T: Serialize + ?Sized>(value: &T, pretty: bool) -> Vec<u8> {
     // Most answers are one small object; what is larger grows by doubling.
     let mut out = Vec::with_capacity(512);
     let written = match pretty {
-        false => value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Escaping(CompactFormatter))),
+        false => value.serialize(&mut serde_json::Serializer::with_formatter(
+            &mut out,
+            Escaping { inner: CompactFormatter, indents: false },
+        )),
         true => {
-            let formatter = Escaping(PrettyFormatter::with_indent(b"    "));
+            let formatter = Escaping { inner: PrettyFormatter::with_indent(b"    "), indents: true };
             let written = value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, formatter));
             out.push(b'\n');
             written
@@ -56,7 +61,10 @@ pub(crate) fn text_of(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
 }
 
 /// A formatter that escapes what Go escapes.
-struct Escaping<F>(F);
+struct Escaping<F> {
+    inner: F,
+    indents: bool,
+}
 
 /// The two characters above ASCII that Go escapes, U+2028 and U+2029, start with these bytes.
 const SEPARATOR_START: [u8; 2] = [0xe2, 0x80];
@@ -94,40 +102,48 @@ impl<F: Formatter> Formatter for Escaping<F> {
         writer.write_all(rest)
     }
 
+    fn write_raw_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        if self.indents {
+            return kept::write(self, writer, fragment);
+        }
+        // What has to be escaped can only be inside of strings.
+        self.write_string_fragment(writer, fragment)
+    }
+
     fn begin_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.begin_array(writer)
+        self.inner.begin_array(writer)
     }
 
     fn end_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_array(writer)
+        self.inner.end_array(writer)
     }
 
     fn begin_array_value<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        self.0.begin_array_value(writer, first)
+        self.inner.begin_array_value(writer, first)
     }
 
     fn end_array_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_array_value(writer)
+        self.inner.end_array_value(writer)
     }
 
     fn begin_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.begin_object(writer)
+        self.inner.begin_object(writer)
     }
 
     fn end_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_object(writer)
+        self.inner.end_object(writer)
     }
 
     fn begin_object_key<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        self.0.begin_object_key(writer, first)
+        self.inner.begin_object_key(writer, first)
     }
 
     fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.begin_object_value(writer)
+        self.inner.begin_object_value(writer)
     }
 
     fn end_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_object_value(writer)
+        self.inner.end_object_value(writer)
     }
 }
 
@@ -149,6 +165,22 @@ mod tests {
             "{\n    \"a\": [\n        1,\n        {\n            \"b\": []\n        }\n    ],\n    \"c\": {}\n}\n";
         assert_eq!(String::from_utf8(json(&value, true)).unwrap(), expected);
         assert_eq!(json("x", true), b"\"x\"\n");
+    }
+
+    #[test]
+    fn kept_parts_are_written_as_if_they_were_encoded() {
+        let value = serde_json::json!({
+            "a": [1.5, {"b": [], "c": {}, "": "x,]}:\"\\"}, [[null]], true, "<&>\u{2028}"], "d": {"e": -1e9, "f": ""}
+        });
+        let raw = serde_json::value::RawValue::from_string(value.to_string()).unwrap();
+        for pretty in [false, true] {
+            let text = String::from_utf8(json(&[&raw], pretty)).unwrap();
+            assert_eq!(text, String::from_utf8(json(&[&value], pretty)).unwrap());
+        }
+        for scalar in ["\"x\"", "5", "null", "[]", "{}"] {
+            let raw = serde_json::value::RawValue::from_string(scalar.to_owned()).unwrap();
+            assert_eq!(String::from_utf8(json(&raw, true)).unwrap(), format!("{scalar}\n"));
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use quorate_base::metrics::{Gauge, MetricName, Registry, Sample};
+use quorate_base::metrics::{Counter, Gauge, MetricName, Registry, Sample};
 use quorate_node::{Handle, Role};
 use tokio::time::Instant;
 
@@ -46,7 +46,8 @@ pub(crate) struct Timers {
 
 impl Timers {
     pub(crate) fn new(registry: &Registry) -> Self {
-        let timer = |name| Timer { sample: registry.sample(name) };
+        let requests = registry.counter(REQUESTS);
+        let timer = |name| Timer { sample: registry.sample(name), requests: requests.clone() };
         Self {
             kvs_apply: timer("consul.kvs.apply"),
             txn_apply: timer("consul.txn.apply"),
@@ -59,14 +60,19 @@ impl Timers {
     }
 }
 
-/// Measures how long something takes.
+/// The number of all that was asked of the state, questions included.
+pub(crate) const REQUESTS: &str = "consul.rpc.request";
+
+/// Counts something that was asked of the state, and measures how long it takes.
 pub(crate) struct Timer {
     sample: Sample,
+    requests: Counter,
 }
 
 impl Timer {
     /// Measures until what it gives is dropped.
     pub(crate) fn start(&self) -> Running<'_> {
+        self.requests.increment();
         Running { sample: &self.sample, started: Instant::now() }
     }
 }

@@ -161,6 +161,7 @@ pub(crate) async fn answer(call: Call, parse: fn(&Call) -> Result<Ask, Refused>,
         Err(refused) => return Outcome::Ready(refused.into_reply()),
     };
     call.server.questions.queries.increment();
+    call.server.questions.requests.increment();
     let asked = Asked { question, pretty: call.pretty() };
     let refused = if options.other_datacenter { Some(request::no_path()) } else { refused };
     let asker = Asker { server: call.server, asked, options, accepts_gzip };

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use quorate_consensus::{Application, RestoreError, SnapshotRecords, SnapshotSink, SnapshotSource};
 use quorate_state::{Changes, Response, State, StateBuilder};
+use tokio::time::Instant;
 
 use crate::codec;
 use crate::leader::SessionClock;
@@ -68,10 +69,12 @@ impl Application for Replicated {
             let command = codec::decode_command(&bytes).unwrap_or_else(|error| {
                 panic!("entry {index} of the log holds {error}; start the version of Quorate that wrote it")
             });
-            self.shared.metrics.applied(&command.operation);
+            let kind = self.shared.metrics.kind_of(&command.operation);
+            let started = Instant::now();
             #[cfg(feature = "sabotage")]
             self.sabotage.spoil_state(&mut self.state, index, &command, &mut changes);
             responses.push(self.state.apply(index, command, &mut changes));
+            self.shared.metrics.applied(kind, started.elapsed());
         }
         #[cfg(feature = "sabotage")]
         self.sabotage.spoil_changes(&mut changes);

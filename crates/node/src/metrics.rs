@@ -1,7 +1,10 @@
 //! What a node measures, under Consul's names where Consul measures the same.
 
-use quorate_base::metrics::{Counter, Gauge, Registry, Sample};
-use quorate_state::{Operation, RestoreStep};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use quorate_base::metrics::{Counter, Gauge, MetricName, Registry, Sample};
+use quorate_state::{KeyVerb, Operation, RestoreStep};
 
 /// The node's metrics.
 pub(crate) struct Metrics {
@@ -13,20 +16,26 @@ pub(crate) struct Metrics {
     pub(crate) session_deadlines: Gauge,
     /// Questions parked.
     pub(crate) watches: Gauge,
-    /// Batches shown to readers.
+    /// What it takes to apply one command, in milliseconds.
+    apply_time: Sample,
+    /// The same by the kind of command.
     kinds: Kinds,
 }
 
-/// Commands applied, by kind.
+/// The time that commands take to apply, by kind and, where Consul tells them apart, by what they do.
 struct Kinds {
-    key: Counter,
-    txn: Counter,
-    session: Counter,
-    register: Counter,
-    deregister: Counter,
-    reap: Counter,
-    restore: Counter,
+    key: BTreeMap<&'static str, Sample>,
+    txn: Sample,
+    session_create: Sample,
+    session_destroy: Sample,
+    register: Sample,
+    deregister: Sample,
+    reap: Sample,
+    restore: Sample,
 }
+
+/// The verbs that write a key.
+const KEY_VERBS: [&str; 7] = ["set", "cas", "lock", "unlock", "delete", "delete-cas", "delete-tree"];
 
 impl Metrics {
     pub(crate) fn new(registry: &Registry) -> Self {
@@ -35,29 +44,67 @@ impl Metrics {
             commit_time: registry.sample("consul.raft.commitTime"),
             session_deadlines: registry.gauge("consul.session_ttl.active"),
             watches: registry.gauge("quorate.watches.parked"),
-            kinds: Kinds {
-                key: registry.counter("consul.fsm.kvs"),
-                txn: registry.counter("consul.fsm.txn"),
-                session: registry.counter("consul.fsm.session"),
-                register: registry.counter("consul.fsm.register"),
-                deregister: registry.counter("consul.fsm.deregister"),
-                reap: registry.counter("consul.fsm.tombstone"),
-                restore: registry.counter("quorate.fsm.restore"),
-            },
+            apply_time: registry.sample("consul.raft.fsm.apply"),
+            kinds: Kinds::new(registry),
         }
     }
 
-    pub(crate) fn applied(&self, operation: &Operation) {
-        let kind = match operation {
-            Operation::Key(_) => &self.kinds.key,
-            Operation::Txn(_) => &self.kinds.txn,
-            Operation::SessionCreate(_) | Operation::SessionDestroy(_) => &self.kinds.session,
-            Operation::Register(_) => &self.kinds.register,
-            Operation::Deregister(_) => &self.kinds.deregister,
-            Operation::Reap(_) => &self.kinds.reap,
-            Operation::Restore(RestoreStep::Commit { .. }) => &self.kinds.restore,
-            Operation::Restore(_) => return,
-        };
-        kind.increment();
+    /// A command was applied.
+    pub(crate) fn applied(&self, kind: Option<&Sample>, elapsed: Duration) {
+        self.apply_time.record_duration(elapsed);
+        if let Some(sample) = kind {
+            sample.record_duration(elapsed);
+        }
+    }
+
+    /// The measure of commands of this kind.
+    pub(crate) fn kind_of(&self, operation: &Operation) -> Option<&Sample> {
+        let kinds = &self.kinds;
+        Some(match operation {
+            Operation::Key(operation) => return kinds.key.get(verb_word(&operation.verb)),
+            Operation::Txn(_) => &kinds.txn,
+            Operation::SessionCreate(_) => &kinds.session_create,
+            Operation::SessionDestroy(_) => &kinds.session_destroy,
+            Operation::Register(_) => &kinds.register,
+            Operation::Deregister(_) => &kinds.deregister,
+            Operation::Reap(_) => &kinds.reap,
+            Operation::Restore(RestoreStep::Commit { .. }) => &kinds.restore,
+            Operation::Restore(_) => return None,
+        })
+    }
+}
+
+impl Kinds {
+    fn new(registry: &Registry) -> Self {
+        let by_operation = |name, operation| registry.sample(MetricName::with_labels(name, &[("op", operation)]));
+        Self {
+            key: KEY_VERBS.into_iter().map(|verb| (verb, by_operation("consul.fsm.kvs", verb))).collect(),
+            txn: registry.sample("consul.fsm.txn"),
+            session_create: by_operation("consul.fsm.session", "create"),
+            session_destroy: by_operation("consul.fsm.session", "destroy"),
+            register: registry.sample("consul.fsm.register"),
+            deregister: registry.sample("consul.fsm.deregister"),
+            reap: by_operation("consul.fsm.tombstone", "reap"),
+            restore: registry.sample("quorate.fsm.restore"),
+        }
+    }
+}
+
+/// Consul's word for what is done with a key; empty for what only reads.
+fn verb_word(verb: &KeyVerb) -> &'static str {
+    match verb {
+        KeyVerb::Set(_) => "set",
+        KeyVerb::Cas(..) => "cas",
+        KeyVerb::Lock(..) => "lock",
+        KeyVerb::Unlock(..) => "unlock",
+        KeyVerb::Delete => "delete",
+        KeyVerb::DeleteCas(_) => "delete-cas",
+        KeyVerb::DeleteTree => "delete-tree",
+        KeyVerb::Get
+        | KeyVerb::GetOrEmpty
+        | KeyVerb::GetTree
+        | KeyVerb::CheckIndex(_)
+        | KeyVerb::CheckSession(_)
+        | KeyVerb::CheckNotExists => "",
     }
 }

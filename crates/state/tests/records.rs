@@ -34,8 +34,9 @@ fn session(id: SessionId, node: &str) -> Record {
         behavior: SessionBehavior::Release,
         ttl: String::new(),
         ttl_ms: 0,
-        node_checks: Vec::new(),
-        service_checks: Vec::new(),
+        node_checks: None,
+        checks: Vec::new(),
+        service_checks: None,
         stamp: STAMP,
     }))
 }

@@ -29,12 +29,13 @@ async fn create_session(client: u64, router: &mut Router) -> Option<SessionId> {
         id,
         name: format!("client-{client}"),
         node: HOME.into(),
-        lock_delay_ns: router.random().u64(..2) * 100_000_000,
+        lock_delay_ns: router.random().i64(..2) * 100_000_000,
         behavior: *router.random().choice(&[SessionBehavior::Release, SessionBehavior::Delete])?,
         ttl: String::new(),
         ttl_ms: 0,
-        node_checks: vec!["serfHealth".into()],
-        service_checks: Vec::new(),
+        node_checks: Some(vec!["serfHealth".into()]),
+        checks: Vec::new(),
+        service_checks: None,
         stamp: Stamp::default(),
     };
     let answer = router.write(Operation::SessionCreate(session)).await;

@@ -25,6 +25,23 @@ pub const HEALTH_SERVICE: Schema = Schema {
     fields: &[field("Node", Record(NODE)), field("Service", Record(SERVICE)), field("Checks", Records(CHECK))],
 };
 
+/// `agent/members`: one member. 1.13.9 takes no filter there; a later one does.
+pub const AGENT_MEMBERS: Schema = Schema {
+    fields: &[
+        field("Name", String),
+        field("Addr", String),
+        field("Port", Int),
+        field("Tags", Map(&String)),
+        field("Status", Int),
+        field("ProtocolMin", Int),
+        field("ProtocolMax", Int),
+        field("ProtocolCur", Int),
+        field("DelegateMin", Int),
+        field("DelegateMax", Int),
+        field("DelegateCur", Int),
+    ],
+};
+
 const fn field(name: &'static str, kind: Kind) -> Field {
     Field { name, kind }
 }

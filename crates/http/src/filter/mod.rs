@@ -25,7 +25,7 @@ mod syntax_error;
 #[cfg(test)]
 mod tests;
 
-pub use endpoints::{CATALOG_NODE, CATALOG_NODES, CATALOG_SERVICE, HEALTH_CHECKS, HEALTH_SERVICE};
+pub use endpoints::{AGENT_MEMBERS, CATALOG_NODE, CATALOG_NODES, CATALOG_SERVICE, HEALTH_CHECKS, HEALTH_SERVICE};
 pub use schema::Schema;
 
 use predicate::Predicate;

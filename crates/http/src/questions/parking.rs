@@ -23,6 +23,7 @@ use tokio::time::Instant;
 
 use super::{Asked, Asker, Found, evaluate};
 use crate::answers::Answer;
+use crate::measure::REQUESTS;
 use crate::reply::{Refused, Reply};
 use crate::routes::Outcome;
 use crate::server::Shared;
@@ -38,6 +39,8 @@ pub(crate) struct Questions {
     waiters_gauge: Gauge,
     /// Questions asked, waiting or not.
     pub(super) queries: Counter,
+    /// The same, counted with all else that is asked of the state.
+    pub(super) requests: Counter,
     evaluations: Counter,
     wakes: Counter,
 }
@@ -74,6 +77,7 @@ impl Questions {
             entries: Mutex::default(),
             waiters_gauge: registry.gauge("consul.rpc.queries_blocking"),
             queries: registry.counter("consul.rpc.query"),
+            requests: registry.counter(REQUESTS),
             evaluations: registry.counter("quorate.http.parked.evaluated"),
             wakes: registry.counter("quorate.http.parked.woken"),
         }

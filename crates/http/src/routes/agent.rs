@@ -7,7 +7,9 @@ use quorate_api as api;
 use quorate_node::{Role, Server, Status};
 use serde_json::json;
 
+use super::filtering::Filtering;
 use super::{Action, Doing, Outcome};
+use crate::filter;
 use crate::reply::Refused;
 use crate::request::Call;
 use crate::settings::Settings;
@@ -217,12 +219,22 @@ async fn version(call: Call) -> Result<Outcome, Refused> {
 async fn members(call: Call) -> Result<Outcome, Refused> {
     call.refuse_partition()?;
     let segment = call.parameters().first("segment");
+    if !call.parameters().first("wan").is_empty() {
+        if !segment.is_empty() && segment != "_all" {
+            return Err(Refused::bad_request("Cannot provide a segment with wan=true"));
+        }
+        // There is no pool across datacenters; Consul answers so where it is switched off.
+        return Ok(Outcome::Ready(call.json(&())));
+    }
     // All segments are the one that there is.
     if !segment.is_empty() && segment != "_all" {
         return Err(Refused::internal("Network segments are not supported in this version of Consul"));
     }
+    let (filter, refused) = Filtering::of(&call, &filter::AGENT_MEMBERS);
+    refused.map_or(Ok(()), Err)?;
     let settings = &call.server.settings;
     let status = call.server.node.status();
-    let members: Vec<_> = status.servers.iter().map(|server| member(settings, &status, Some(server))).collect();
+    let members = status.servers.iter().map(|server| member(settings, &status, Some(server)));
+    let members: Vec<_> = members.filter(|member| filter.passes(member)).collect();
     Ok(Outcome::Ready(call.json(&members)))
 }

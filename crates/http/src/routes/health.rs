@@ -189,9 +189,10 @@ fn ask_checks(call: &Call) -> Result<Ask, Refused> {
 fn ask_state(call: &Call) -> Result<Ask, Refused> {
     call.refuse_namespace()?;
     let options = call.options()?;
-    let state = match &*call.named("Missing check state")?.to_lowercase() {
+    // The states are case-blind, the word for all of them is not.
+    let state = match &*call.named("Missing check state")? {
         "any" => Wanted::Any,
-        word => CheckStatus::from_word(word).map_or(Wanted::Unknown, Wanted::In),
+        word => CheckStatus::from_word(&word.to_lowercase()).map_or(Wanted::Unknown, Wanted::In),
     };
     let (filter, refused) = Filtering::of(call, &filter::HEALTH_CHECKS);
     let question = HealthQuestion::State { state, meta: NodeMeta::of(call), filter };

@@ -1,5 +1,7 @@
 //! From the bodies of a registration and of a transaction to what the state takes.
 
+use std::collections::BTreeSet;
+
 use quorate_api as api;
 use quorate_api::go_json;
 use quorate_state as state;
@@ -7,7 +9,7 @@ use quorate_state::{CheckStatus, Stamp};
 use serde::de::DeserializeOwned;
 
 use crate::reply::Refused;
-use crate::request::{self, Call};
+use crate::request::{self, Call, go_quoted};
 
 /// Reads the body of a registration.
 pub(super) async fn decode<T: DeserializeOwned>(call: &mut Call) -> Result<T, Refused> {
@@ -35,10 +37,11 @@ pub(super) fn registration(body: api::Registration) -> Result<state::Registratio
         address: body.address,
         tagged_addresses: body.tagged_addresses,
         meta: body.node_meta,
+        locality: body.locality.into_text(),
         stamp: Stamp::default(),
     };
     let service = body.service.map(|body| {
-        validate_proxy(&body).map_err(Refused::internal)?;
+        validate_service(&body).map_err(Refused::internal)?;
         Ok::<_, Refused>(service(&node.name, body))
     });
     let checks = body.check.into_iter().chain(body.checks);
@@ -50,8 +53,39 @@ pub(super) fn registration(body: api::Registration) -> Result<state::Registratio
     })
 }
 
+/// Refuses a service that contradicts itself.
+pub(super) fn validate_service(service: &api::NodeService<'_>) -> Result<(), String> {
+    validate_ports(service)?;
+    validate_proxy(service)
+}
+
+/// Named ports have each a name of their own and a number, and one is the default. The words are the official client's.
+fn validate_ports(service: &api::NodeService<'_>) -> Result<(), String> {
+    let ports = service.ports.part().map_err(|error| error.to_string())?;
+    let mut names = BTreeSet::new();
+    let mut defaults = 0;
+    for port in &ports {
+        if port.name.trim().is_empty() {
+            return Err("Ports.Name cannot be empty".to_owned());
+        }
+        if port.port <= 0 {
+            return Err("Ports.Port must be non-zero".to_owned());
+        }
+        if !names.insert(&port.name) {
+            return Err(format!("Ports.Name {} has to be unique", go_quoted(&port.name)));
+        }
+        defaults += usize::from(port.default);
+    }
+    match defaults {
+        _ if ports.is_empty() => Ok(()),
+        0 => Err("one of the Ports must be marked as Default".to_owned()),
+        1 => Ok(()),
+        _ => Err("only one port can be marked as default".to_owned()),
+    }
+}
+
 /// Refuses a proxy that names nothing to stand before, in the words of Consul's list of errors.
-pub(super) fn validate_proxy(service: &api::NodeService<'_>) -> Result<(), String> {
+fn validate_proxy(service: &api::NodeService<'_>) -> Result<(), String> {
     if service.kind != "connect-proxy" {
         return Ok(());
     }
@@ -98,6 +132,8 @@ pub(super) fn service(node: &str, body: api::NodeService<'static>) -> state::Ser
         kind: body.kind.into_owned(),
         proxy: body.proxy.into_text(),
         connect: body.connect.into_text(),
+        ports: body.ports.into_text(),
+        locality: body.locality.into_text(),
         stamp: Stamp { created: 0, modified: body.modify_index },
     }
 }
@@ -143,6 +179,7 @@ pub(super) fn node(body: api::Node<'static>) -> state::Node {
         address: body.address.into_owned(),
         tagged_addresses: body.tagged_addresses.unwrap_or_default().into_owned(),
         meta: body.meta.unwrap_or_default().into_owned(),
+        locality: body.locality.into_text(),
         stamp: Stamp { created: 0, modified: body.modify_index },
     }
 }

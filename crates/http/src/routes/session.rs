@@ -139,35 +139,37 @@ fn session_of(wanted: SessionCreate, id: SessionId, settings: &Settings) -> Resu
     let ttl = time_to_live(&wanted.ttl, settings)?;
     let LockDelay(lock_delay) = wanted.lock_delay.unwrap_or(LockDelay(DEFAULT_LOCK_DELAY));
     let reference = |check: ServiceCheck| ServiceCheckReference { id: check.id, namespace: check.namespace };
+    let (node_checks, checks) = node_checks(wanted.node_checks, wanted.checks);
     Ok(Session {
         id,
         name: wanted.name,
         node,
-        // A negative delay is none.
-        lock_delay_ns: u64::try_from(lock_delay.0).unwrap_or(0),
+        lock_delay_ns: lock_delay.0,
         behavior,
         ttl: wanted.ttl,
         ttl_ms: ttl.as_ms(),
-        node_checks: node_checks(wanted.node_checks, wanted.checks),
-        service_checks: wanted.service_checks.unwrap_or_default().into_iter().map(reference).collect(),
+        node_checks,
+        checks,
+        service_checks: wanted.service_checks.map(|checks| checks.into_iter().map(reference).collect()),
         stamp: Stamp::default(),
     })
 }
 
-/// The checks of the node by which a session lives. `Checks` is the older name of `NodeChecks`, and an empty one of
-/// either means none.
-fn node_checks(node_checks: Option<Vec<String>>, checks: Option<Vec<String>>) -> Vec<String> {
-    let default = || vec![DEFAULT_CHECK.to_owned()];
-    let checks = checks.unwrap_or_else(default);
+/// The checks of the node by which a session lives: under their name, and under `Checks`, the older one. An empty list of
+/// either means none at all; the default under the older name is not told.
+fn node_checks(
+    node_checks: Option<Option<Vec<String>>>,
+    checks: Option<Option<Vec<String>>>,
+) -> (Option<Vec<String>>, Vec<String>) {
+    let default = || Some(vec![DEFAULT_CHECK.to_owned()]);
+    let node_checks = node_checks.unwrap_or_else(default);
+    let checks = checks.unwrap_or_else(default).unwrap_or_default();
     if checks.is_empty() {
-        return Vec::new();
+        return (Some(Vec::new()), Vec::new());
     }
-    let mut all = node_checks.unwrap_or_else(default);
-    if checks != default() && !all.is_empty() {
-        let more: Vec<_> = checks.into_iter().filter(|check| !all.contains(check)).collect();
-        all.extend(more);
-    }
-    all
+    let is_none = node_checks.as_ref().is_none_or(Vec::is_empty);
+    let is_default = checks == [DEFAULT_CHECK];
+    (node_checks, if is_none || is_default { Vec::new() } else { checks })
 }
 
 fn time_to_live(text: &str, settings: &Settings) -> Result<GoDuration, Refused> {
@@ -227,18 +229,22 @@ mod tests {
 
     #[test]
     fn checks_have_an_older_name() {
-        for (body, checks) in [
-            ("{}", &["serfHealth"][..]),
-            (r#"{"Checks":[]}"#, &[]),
-            (r#"{"NodeChecks":[]}"#, &[]),
-            (r#"{"Checks":["a"]}"#, &["serfHealth", "a"]),
-            (r#"{"NodeChecks":["a"]}"#, &["a"]),
-            (r#"{"NodeChecks":["a"],"checks":["a","b"]}"#, &["a", "b"]),
-            (r#"{"NodeChecks":[],"Checks":["b"]}"#, &[]),
-            (r#"{"NodeChecks":null}"#, &[]),
-            (r#"{"Checks":null}"#, &[]),
+        for (body, node_checks, checks) in [
+            ("{}", Some(&["serfHealth"][..]), &[][..]),
+            (r#"{"Checks":[]}"#, Some(&[]), &[]),
+            (r#"{"NodeChecks":[]}"#, Some(&[]), &[]),
+            (r#"{"Checks":["a"]}"#, Some(&["serfHealth"]), &["a"]),
+            (r#"{"Checks":["serfHealth"]}"#, Some(&["serfHealth"]), &[]),
+            (r#"{"NodeChecks":["a"]}"#, Some(&["a"]), &[]),
+            (r#"{"NodeChecks":["a"],"checks":["a","b"]}"#, Some(&["a"]), &["a", "b"]),
+            (r#"{"NodeChecks":["a"],"Checks":[]}"#, Some(&[]), &[]),
+            (r#"{"NodeChecks":[],"Checks":["b"]}"#, Some(&[]), &[]),
+            (r#"{"NodeChecks":null}"#, None, &[]),
+            (r#"{"Checks":null}"#, Some(&[]), &[]),
         ] {
-            assert_eq!(session(body).unwrap().node_checks, checks, "{body}");
+            let session = session(body).unwrap();
+            let owned = |list: &[&str]| list.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+            assert_eq!((session.node_checks, session.checks), (node_checks.map(owned), owned(checks)), "{body}");
         }
     }
 
@@ -256,13 +262,13 @@ mod tests {
     }
 
     #[test]
-    fn lock_delays_may_be_zero_but_not_less() {
+    fn lock_delays_may_be_zero_and_less() {
         for (body, ns) in [
             ("{}", 15_000_000_000),
             (r#"{"LockDelay":0}"#, 0),
             (r#"{"LockDelay":"0.001s"}"#, 1_000_000),
             (r#"{"LockDelay":5}"#, 5_000_000_000),
-            (r#"{"LockDelay":-1}"#, 0),
+            (r#"{"LockDelay":-1}"#, -1_000_000_000),
         ] {
             assert_eq!(session(body).unwrap().lock_delay_ns, ns, "{body}");
         }

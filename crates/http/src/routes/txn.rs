@@ -5,7 +5,7 @@ use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use quorate_api as api;
 use quorate_api::go_json;
-use quorate_node::Consistency;
+use quorate_node::{Consistency, Freshness};
 use quorate_state::{
     CatalogVerb, KeyOperation, KeyValue, KeyVerb, Operation, Response, SessionReference, State, TxnError, TxnOperation,
     TxnResult,
@@ -32,33 +32,27 @@ async fn put(mut call: Call) -> Result<Outcome, Refused> {
         let text = format!("Transaction contains too many operations ({} > {most})", wanted.len());
         return Err(Refused::too_large(text));
     }
-    let Converted { operations, errors, writes } = convert(wanted, &call.server.settings)?;
-    let unknown_verbs = (!errors.is_empty()).then_some(errors);
-    if !writes {
-        return read(&call, operations, unknown_verbs).await;
+    let wanted = convert(wanted, &call.server.settings)?;
+    if !wanted.writes {
+        return read(&call, wanted).await;
     }
     call.refuse_other_datacenter()?;
-    let outcome = match unknown_verbs {
-        Some(errors) => Err(errors),
-        None => {
-            let _timer = call.server.timers.txn_apply.start();
-            match call.server.node.propose(Operation::Txn(operations)).await? {
-                Response::Txn(outcome) => outcome,
-                Response::Refused(refusal) => return Err(Refused::internal(refusal.to_string())),
-                other => return Err(super::unexpected(&other)),
-            }
+    let outcome = if wanted.is_understood() {
+        let _timer = call.server.timers.txn_apply.start();
+        match call.server.node.propose(Operation::Txn(wanted.operations)).await? {
+            Response::Txn(outcome) => outcome,
+            Response::Refused(refusal) => return Err(Refused::internal(refusal.to_string())),
+            other => return Err(super::unexpected(&other)),
         }
+    } else {
+        Err(wanted.errors(&call.server.node.snapshot()))
     };
     let body = encode::json(&response(&outcome, &call.server.settings.datacenter), call.pretty());
     Ok(Outcome::Ready(reply(body, outcome.is_err())))
 }
 
 /// Answers a transaction that changes nothing, as fresh as was asked for.
-async fn read(
-    call: &Call,
-    operations: Vec<TxnOperation>,
-    unknown_verbs: Option<Vec<TxnError>>,
-) -> Result<Outcome, Refused> {
+async fn read(call: &Call, wanted: Converted) -> Result<Outcome, Refused> {
     let options = call.options()?;
     if options.other_datacenter {
         return Err(request::no_path());
@@ -71,20 +65,26 @@ async fn read(
         freshness = node.ready(Consistency::Default).await?;
     }
     let state = node.snapshot();
-    let is_large = operations.iter().any(|operation| reads_much(operation, &state));
+    let is_large = wanted.operations.iter().any(|operation| reads_much(operation, &state));
     let (server, pretty) = (call.server.clone(), call.pretty());
     let work = move || {
-        let outcome = unknown_verbs.map_or_else(|| state.read_txn(&operations), Err);
+        // What is refused before it is looked up tells nothing of how fresh the answer is, as in Consul.
+        let is_acceptable = wanted.unacceptable(&state).is_empty();
+        let freshness = if is_acceptable { freshness } else { UNKNOWN };
+        let outcome = match wanted.is_understood() && is_acceptable {
+            true => state.read_txn(&wanted.operations),
+            false => Err(wanted.errors(&state)),
+        };
         let body = api::TxnReadResponse {
             response: response(&outcome, &server.settings.datacenter),
-            index: 1,
+            index: u64::from(is_acceptable),
             last_contact: freshness.last_contact_ms.saturating_mul(1_000_000),
             known_leader: freshness.known_leader,
             ..Default::default()
         };
-        reply(encode::json(&body, pretty), outcome.is_err())
+        (reply(encode::json(&body, pretty), outcome.is_err()), freshness)
     };
-    let mut reply = match is_large {
+    let (mut reply, freshness) = match is_large {
         true => call.server.elsewhere(work).await.ok_or_else(|| Refused::internal("the server is stopping"))?,
         false => work(),
     };
@@ -93,6 +93,9 @@ async fn read(
     reply.headers_mut().insert(reply::LAST_CONTACT, HeaderValue::from(freshness.last_contact_ms));
     Ok(Outcome::Ready(reply))
 }
+
+/// What an answer tells of its freshness that was given before it was found out.
+const UNKNOWN: Freshness = Freshness { known_leader: false, last_contact_ms: 0 };
 
 /// Whether an operation reads so much that it is to be done away from the thread that everything else needs.
 fn reads_much(operation: &TxnOperation, state: &State) -> bool {
@@ -127,14 +130,62 @@ async fn take_body(call: &mut Call) -> Result<Bytes, Refused> {
 #[derive(Debug, Default)]
 struct Converted {
     operations: Vec<TxnOperation>,
+    /// The place of each of them among all that were wanted.
+    places: Vec<usize>,
+    /// The errors of operations that lack what any verb needs.
+    incomplete: Vec<TxnError>,
     /// The errors of operations whose verb there is not.
-    errors: Vec<TxnError>,
+    unknown_verbs: Vec<TxnError>,
     /// Whether one of them changes something.
     writes: bool,
 }
 
+impl Converted {
+    /// Whether all that was wanted are operations.
+    fn is_understood(&self) -> bool {
+        self.incomplete.is_empty() && self.unknown_verbs.is_empty()
+    }
+
+    /// The errors of what is none whatever the others are; with any of them, no operation is tried.
+    fn unacceptable(&self, state: &State) -> Vec<TxnError> {
+        let mut errors = self.placed(state.unacceptable_in_txn(&self.operations));
+        errors.extend(self.incomplete.iter().cloned());
+        errors.sort_by_key(|error| error.operation);
+        errors
+    }
+
+    /// All errors of a transaction that can't succeed.
+    fn errors(&self, state: &State) -> Vec<TxnError> {
+        let unacceptable = self.unacceptable(state);
+        if !unacceptable.is_empty() {
+            return unacceptable;
+        }
+        let failed = state.rehearse_txn(self.operations.clone()).err().unwrap_or_default();
+        let mut errors = self.placed(failed);
+        errors.extend(self.unknown_verbs.iter().cloned());
+        errors.sort_by_key(|error| error.operation);
+        errors
+    }
+
+    /// Errors of `operations` with the places that the client knows.
+    fn placed(&self, errors: Vec<TxnError>) -> Vec<TxnError> {
+        let placed = |error: TxnError| TxnError { operation: self.places[error.operation], ..error };
+        errors.into_iter().map(placed).collect()
+    }
+}
+
+/// Why a part of a transaction is no operation.
+#[derive(Debug)]
+enum NoOperation {
+    /// It lacks what any verb needs.
+    Incomplete(String),
+    /// There is no such verb.
+    UnknownVerb(String),
+}
+
 fn convert(wanted: Vec<api::TxnOperation>, settings: &Settings) -> Result<Converted, Refused> {
     let mut converted = Converted::default();
+    let mut place = 0;
     // The first part that is there counts; an operation without any is passed over and not counted.
     for wanted in wanted {
         let (operation, writes) = if let Some(kv) = wanted.kv {
@@ -161,34 +212,38 @@ fn convert(wanted: Vec<api::TxnOperation>, settings: &Settings) -> Result<Conver
         };
         converted.writes |= writes;
         match operation {
-            Ok(operation) => converted.operations.push(operation),
-            Err(reason) => {
-                let place = converted.operations.len() + converted.errors.len();
-                converted.errors.push(TxnError { operation: place, reason });
+            Ok(operation) => {
+                converted.operations.push(operation);
+                converted.places.push(place);
+            }
+            Err(NoOperation::Incomplete(reason)) => converted.incomplete.push(TxnError { operation: place, reason }),
+            Err(NoOperation::UnknownVerb(reason)) => {
+                converted.unknown_verbs.push(TxnError { operation: place, reason })
             }
         }
+        place += 1;
     }
     Ok(converted)
 }
 
-fn node_operation(wanted: api::TxnNode) -> Result<TxnOperation, String> {
+fn node_operation(wanted: api::TxnNode) -> Result<TxnOperation, NoOperation> {
     let verb = catalog_verb("Node", &wanted.verb, wanted.node.modify_index);
     if verb.is_err() && wanted.node.node.is_empty() {
-        return Err("Must provide node".to_owned());
+        return Err(NoOperation::Incomplete("Must provide node".to_owned()));
     }
     Ok(TxnOperation::Node(verb?, Box::new(registration::node(wanted.node))))
 }
 
-fn service_operation(wanted: api::txn::TxnService) -> Result<TxnOperation, String> {
+fn service_operation(wanted: api::txn::TxnService) -> Result<TxnOperation, NoOperation> {
     let verb = catalog_verb("Service", &wanted.verb, wanted.service.modify_index)?;
     let service = wanted.service.into_node_service();
     if matches!(verb, CatalogVerb::Set | CatalogVerb::Cas(_)) {
-        registration::validate_proxy(&service)?;
+        registration::validate_service(&service).map_err(NoOperation::Incomplete)?;
     }
     Ok(TxnOperation::Service(verb, Box::new(registration::service(&wanted.node, service))))
 }
 
-fn check_operation(wanted: api::TxnCheck) -> Result<Result<TxnOperation, String>, Refused> {
+fn check_operation(wanted: api::TxnCheck) -> Result<Result<TxnOperation, NoOperation>, Refused> {
     let verb = catalog_verb("Check", &wanted.verb, wanted.check.modify_index);
     let mut check = wanted.check.into_check().map_err(|error| Refused::internal(error.to_string()))?;
     // Unlike a registration, a transaction tells no kind of check and has none found out.
@@ -197,7 +252,7 @@ fn check_operation(wanted: api::TxnCheck) -> Result<Result<TxnOperation, String>
 }
 
 /// What to do with a key, and whether that changes something.
-fn key_verb(kv: &api::txn::TxnKv) -> (Result<KeyVerb, String>, bool) {
+fn key_verb(kv: &api::txn::TxnKv) -> (Result<KeyVerb, NoOperation>, bool) {
     let bytes = kv.value.as_ref().map_or(&[][..], |value| &value.0);
     let value = || KeyValue { value: bytes.into(), flags: kv.flags };
     let session = || SessionReference(kv.session.clone());
@@ -215,20 +270,26 @@ fn key_verb(kv: &api::txn::TxnKv) -> (Result<KeyVerb, String>, bool) {
         "check-index" => (KeyVerb::CheckIndex(kv.index), false),
         "check-session" => (KeyVerb::CheckSession(session()), false),
         "check-not-exists" => (KeyVerb::CheckNotExists, false),
-        _ if kv.key.is_empty() => return (Err("Must provide key".to_owned()), false),
-        other => return (Err(format!("unknown KV verb {}", go_quoted(other))), false),
+        _ if kv.key.is_empty() => return (Err(NoOperation::Incomplete("Must provide key".to_owned())), false),
+        other => {
+            let reason = format!("unknown KV verb {}", go_quoted(other));
+            return (Err(NoOperation::UnknownVerb(reason)), false);
+        }
     };
     (Ok(verb), writes)
 }
 
-fn catalog_verb(family: &str, verb: &str, index: u64) -> Result<CatalogVerb, String> {
+fn catalog_verb(family: &str, verb: &str, index: u64) -> Result<CatalogVerb, NoOperation> {
     Ok(match verb {
         "set" => CatalogVerb::Set,
         "cas" => CatalogVerb::Cas(index),
         "get" => CatalogVerb::Get,
         "delete" => CatalogVerb::Delete,
         "delete-cas" => CatalogVerb::DeleteCas(index),
-        other => return Err(format!("unknown {family} verb {}", go_quoted(other))),
+        other => {
+            let reason = format!("unknown {family} verb {}", go_quoted(other));
+            return Err(NoOperation::UnknownVerb(reason));
+        }
     })
 }
 
@@ -271,7 +332,7 @@ mod tests {
     #[test]
     fn unknown_verbs_are_told_with_their_place() {
         let body = r#"[{},{"kv":{"verb":"get","key":"a"}},{"KV":{"Verb":"b\"s","Key":"a"}},{"Node":{"Verb":"x","Node":{"Node":"n"}}}]"#;
-        let errors = converted(body).errors;
+        let errors = converted(body).unknown_verbs;
         assert_eq!(
             errors,
             [
@@ -279,6 +340,21 @@ mod tests {
                 TxnError { operation: 2, reason: r#"unknown Node verb "x""#.into() },
             ]
         );
+    }
+
+    #[test]
+    fn what_fails_is_told_beside_unknown_verbs() {
+        let state = State::default();
+        let errors = |body: &str| {
+            let errors = converted(body).errors(&state);
+            errors.into_iter().map(|error| (error.operation, error.reason)).collect::<Vec<_>>()
+        };
+        let body = r#"[{"KV":{"Verb":"x","Key":"a"}},{"KV":{"Verb":"set","Key":"a"}},{"KV":{"Verb":"get","Key":"b"}}]"#;
+        let unknown = (0, r#"unknown KV verb "x""#.to_owned());
+        assert_eq!(errors(body), [unknown, (2, r#"key "b" doesn't exist"#.to_owned())]);
+        let body = r#"[{"KV":{"Verb":"x","Key":"a"}},{"KV":{"Verb":"set"}},{"KV":{"Verb":"y"}}]"#;
+        let missing = || "Must provide key".to_owned();
+        assert_eq!(errors(body), [(1, missing()), (2, missing())]);
     }
 
     #[test]

@@ -52,6 +52,7 @@ pub(crate) fn node<'a>(node: &'a state::Node, datacenter: &'a str) -> api::Node<
         peer_name: "".into(),
         tagged_addresses: or_null(&node.tagged_addresses),
         meta: or_null(&node.meta),
+        locality: api::Kept::from_text(&node.locality),
         create_index: node.stamp.created,
         modify_index: node.stamp.modified,
     }
@@ -84,6 +85,8 @@ pub(crate) fn service(service: &state::Service) -> api::NodeService<'_> {
         enable_tag_override: service.enable_tag_override,
         proxy: api::Kept::from_text(&service.proxy),
         connect: api::Kept::from_text(&service.connect),
+        ports: api::Kept::from_text(&service.ports),
+        locality: api::Kept::from_text(&service.locality),
         peer_name: "".into(),
         create_index: service.stamp.created,
         modify_index: service.stamp.modified,
@@ -98,7 +101,8 @@ pub(crate) fn catalog_service<'a>(
 ) -> api::CatalogService<'a> {
     api::CatalogService {
         id: (&*node.id).into(),
-        node: (&*node.name).into(),
+        // As its registration spelled it; the node may have been written otherwise since.
+        node: (&*service.node).into(),
         address: (&*node.address).into(),
         datacenter: datacenter.into(),
         tagged_addresses: or_null(&node.tagged_addresses),
@@ -116,6 +120,7 @@ pub(crate) fn catalog_service<'a>(
         service_enable_tag_override: service.enable_tag_override,
         service_proxy: api::Kept::from_text(&service.proxy),
         service_connect: api::Kept::from_text(&service.connect),
+        service_locality: api::Kept::from_text(&service.locality),
         peer_name: "".into(),
         create_index: service.stamp.created,
         modify_index: service.stamp.modified,
@@ -147,20 +152,21 @@ pub(crate) fn check(check: &state::Check) -> api::HealthCheck<'_> {
 
 /// A session. `service_checks` are its own, converted: they have another type on the wire.
 pub(crate) fn session<'a>(session: &'a state::Session) -> api::Session<'a> {
-    let service_checks: Vec<_> = session
-        .service_checks
-        .iter()
-        .map(|check| api::ServiceCheck { id: check.id.clone(), namespace: check.namespace.clone() })
-        .collect();
+    let service_check = |check: &state::ServiceCheckReference| api::ServiceCheck {
+        id: check.id.clone(),
+        namespace: check.namespace.clone(),
+    };
+    let service_checks = session.service_checks.as_ref().map(|checks| checks.iter().map(service_check).collect());
     api::Session {
         id: session.id.to_string().into(),
         name: (&*session.name).into(),
         node: (&*session.node).into(),
-        lock_delay: i64::try_from(session.lock_delay_ns).unwrap_or(i64::MAX),
+        lock_delay: session.lock_delay_ns,
         behavior: behavior_word(session.behavior).into(),
         ttl: (&*session.ttl).into(),
-        node_checks: Some((&*session.node_checks).into()),
-        service_checks: (!service_checks.is_empty()).then_some(Cow::Owned(service_checks)),
+        node_checks: session.node_checks.as_deref().map(Cow::Borrowed),
+        service_checks: service_checks.map(Cow::Owned),
+        checks: (&*session.checks).into(),
         create_index: session.stamp.created,
         modify_index: session.stamp.modified,
     }

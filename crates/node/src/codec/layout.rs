@@ -52,7 +52,7 @@ wire_enum!(RestoreStep {
 
 wire_struct!(Stamp { created, modified });
 wire_struct!(KeyEntry { value, flags, session, lock_index, stamp });
-wire_struct!(Node { id, name, address, tagged_addresses, meta, stamp });
+wire_struct!(Node { id, name, address, tagged_addresses, meta, locality, stamp });
 wire_struct!(Service {
     node,
     id,
@@ -68,6 +68,8 @@ wire_struct!(Service {
     kind,
     proxy,
     connect,
+    ports,
+    locality,
     stamp,
 });
 wire_struct!(ServiceAddress { address, port });
@@ -90,7 +92,19 @@ wire_struct!(Check {
     definition,
     stamp,
 });
-wire_struct!(Session { id, name, node, lock_delay_ns, behavior, ttl, ttl_ms, node_checks, service_checks, stamp });
+wire_struct!(Session {
+    id,
+    name,
+    node,
+    lock_delay_ns,
+    behavior,
+    ttl,
+    ttl_ms,
+    node_checks,
+    checks,
+    service_checks,
+    stamp,
+});
 wire_enum!(SessionBehavior { 1 = Release, 2 = Delete });
 wire_struct!(ServiceCheckReference { id, namespace });
 wire_enum!(Topic {

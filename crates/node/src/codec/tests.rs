@@ -33,8 +33,9 @@ fn session() -> Session {
         behavior: SessionBehavior::Delete,
         ttl: "15.0s".into(),
         ttl_ms: 15_000,
-        node_checks: vec!["serfHealth".into()],
-        service_checks: vec![ServiceCheckReference { id: "c".into(), namespace: String::new() }],
+        node_checks: Some(vec!["serfHealth".into()]),
+        checks: vec!["older".into()],
+        service_checks: Some(vec![ServiceCheckReference { id: "c".into(), namespace: String::new() }]),
         stamp: Stamp::default(),
     }
 }

@@ -93,8 +93,9 @@ mod tests {
             behavior: SessionBehavior::Release,
             ttl: String::new(),
             ttl_ms,
-            node_checks: Vec::new(),
-            service_checks: Vec::new(),
+            node_checks: None,
+            checks: Vec::new(),
+            service_checks: None,
             stamp: Stamp::default(),
         }
     }

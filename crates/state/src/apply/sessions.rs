@@ -6,7 +6,7 @@ use crate::effects::Effects;
 use crate::{CheckStatus, Key, Refusal, Response, Session, SessionBehavior, SessionId, Stamp, State, Topic};
 
 /// The longest lock delay, whatever a session asks for: one minute, as in Consul.
-const LOCK_DELAY_NS_MAX: u64 = 60_000_000_000;
+const LOCK_DELAY_NS_MAX: i64 = 60_000_000_000;
 
 const NS_PER_MS: u64 = 1_000_000;
 
@@ -32,7 +32,10 @@ impl State {
         if self.catalog.node(&session.node).is_none() {
             return Err("Missing node registration".to_owned());
         }
-        for id in session.checks() {
+        for id in session.all_checks() {
+            if id.is_empty() {
+                return Err("failed check lookup: index error: object is missing a value for this index".to_owned());
+            }
             match self.catalog.check(&session.node, id) {
                 None => return Err(format!("Missing check '{id}' registration")),
                 Some(check) if check.status == CheckStatus::Critical => {
@@ -48,7 +51,7 @@ impl State {
     pub(super) fn end_session(&mut self, id: SessionId, effects: &mut Effects<'_>) {
         let Some(session) = self.sessions.remove(id) else { return };
         touch(&session, effects);
-        let delay_ms = session.lock_delay_ns.min(LOCK_DELAY_NS_MAX).div_ceil(NS_PER_MS);
+        let delay_ms = session.lock_delay_ns.clamp(0, LOCK_DELAY_NS_MAX).unsigned_abs().div_ceil(NS_PER_MS);
         let keys: Vec<Key> = self.keys.held_by(id).cloned().collect();
         for key in keys {
             match session.behavior {

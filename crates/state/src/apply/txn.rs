@@ -12,7 +12,7 @@ use crate::apply::registration::{prepare_check, prepare_service, validate_node};
 use crate::effects::Effects;
 use crate::quote::quote;
 use crate::{
-    CatalogVerb, Key, KeyEntry, KeyOperation, KeyVerb, SessionReference, Stamp, State, TxnError, TxnOperation,
+    CatalogVerb, Changes, Key, KeyEntry, KeyOperation, KeyVerb, SessionReference, Stamp, State, TxnError, TxnOperation,
     TxnResult, ValueShown,
 };
 
@@ -32,6 +32,19 @@ impl State {
                 TxnOperation::Check(verb, check) => state.txn_check(verb, *check, effects),
             }))
         })
+    }
+
+    /// What a transaction would be answered now. Nothing comes of it.
+    pub fn rehearse_txn(&self, operations: Vec<TxnOperation>) -> Result<Vec<TxnResult>, Vec<TxnError>> {
+        let mut changes = Changes::default();
+        let mut effects = Effects::new(self.header.index + 1, &mut changes);
+        self.clone().apply_txn(operations, &mut effects)
+    }
+
+    /// The errors of operations that are none whatever the others are; if there are any, no operation is carried out.
+    pub fn unacceptable_in_txn(&self, operations: &[TxnOperation]) -> Vec<TxnError> {
+        let prepared = operations.iter().map(|operation| self.prepare_txn(&mut operation.clone()).map(|()| Vec::new()));
+        collect(prepared).err().unwrap_or_default()
     }
 
     /// Answers a transaction that only reads. A verb that writes is an error.

@@ -7,6 +7,21 @@ use crate::{Check, CheckStatus, Node, Service, State};
 /// How long a text must be to be tried as the beginning of a node's id.
 const NODE_ID_PREFIX_BYTES_MIN: usize = 2;
 
+/// How many hyphens such a text may have.
+const NODE_ID_HYPHENS_MAX: usize = 4;
+
+/// The beginning of an id with its hyphens where ids have them.
+fn hyphenated(prefix: &str) -> String {
+    let mut text = String::with_capacity(prefix.len() + NODE_ID_HYPHENS_MAX);
+    for character in prefix.chars().filter(|character| *character != '-') {
+        if matches!(text.len(), 8 | 13 | 18 | 23) {
+            text.push('-');
+        }
+        text.push(character);
+    }
+    text
+}
+
 impl State {
     /// The node of that name.
     pub fn node(&self, name: &str) -> Option<&Arc<Node>> {
@@ -19,7 +34,8 @@ impl State {
     }
 
     /// The node of that name or, if there is none, the only one whose id starts so. As in 1.13.9 such a beginning is at
-    /// least two characters, and of an odd number the last one is not looked at.
+    /// least two characters, and of an odd number the last one is not looked at; without its hyphens, of which there
+    /// are four at most wherever they stand, it must then be of an even number.
     pub fn node_by_name_or_id_prefix(&self, text: &str) -> Option<&Arc<Node>> {
         if let Some(node) = self.catalog.node(text) {
             return Some(node);
@@ -28,7 +44,11 @@ impl State {
         if prefix.len() < NODE_ID_PREFIX_BYTES_MIN {
             return None;
         }
-        let mut found = self.catalog.nodes_by_id_prefix(prefix);
+        let hyphens = prefix.bytes().filter(|byte| *byte == b'-').count();
+        if hyphens > NODE_ID_HYPHENS_MAX || (prefix.len() - hyphens) % 2 != 0 {
+            return None;
+        }
+        let mut found = self.catalog.nodes_by_id_prefix(&hyphenated(prefix));
         found.next().filter(|_| found.next().is_none())
     }
 

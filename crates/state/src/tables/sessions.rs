@@ -49,7 +49,7 @@ impl Sessions {
     pub(crate) fn put(&mut self, session: Arc<Session>) {
         let id = session.id;
         let node: Name = fold(&session.node).into();
-        for check in session.checks() {
+        for check in session.all_checks() {
             self.by_check.insert((node.clone(), fold(check).into(), id.get()), ());
         }
         self.by_node.insert((node, id.get()), ());
@@ -60,7 +60,7 @@ impl Sessions {
     pub(crate) fn remove(&mut self, id: SessionId) -> Option<Arc<Session>> {
         let session = self.all.remove(&id)?;
         let node: Name = fold(&session.node).into();
-        for check in session.checks() {
+        for check in session.all_checks() {
             self.by_check.remove(&(node.clone(), Name::from(fold(check)), id.get()));
         }
         self.by_node.remove(&(node, id.get()));

@@ -17,6 +17,8 @@ pub struct Node {
     pub tagged_addresses: BTreeMap<String, String>,
     /// Free key-value pairs.
     pub meta: BTreeMap<String, String>,
+    /// Its region and zone as JSON, given back as they came; empty for none.
+    pub locality: String,
     /// When it was created and last changed.
     pub stamp: Stamp,
 }
@@ -52,6 +54,10 @@ pub struct Service {
     pub proxy: String,
     /// The connect part of the registration as JSON, given back as it came; empty for none.
     pub connect: String,
+    /// Its named ports as JSON, given back as they came; empty for none.
+    pub ports: String,
+    /// Its region and zone as JSON, given back as they came; empty for none.
+    pub locality: String,
     /// When it was created and last changed.
     pub stamp: Stamp,
 }

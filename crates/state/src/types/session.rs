@@ -24,26 +24,30 @@ pub struct Session {
     pub name: String,
     /// The node it lives on; it ends when that node goes.
     pub node: String,
-    /// How long a key that this session lost can't be acquired, in nanoseconds; 0 for not at all.
-    pub lock_delay_ns: u64,
+    /// How long a key that this session lost can't be acquired, in nanoseconds; 0 and less for not at all.
+    pub lock_delay_ns: i64,
     /// What happens to its keys when it ends.
     pub behavior: SessionBehavior,
     /// The time-to-live as the client wrote it, for giving it back; empty for none.
     pub ttl: String,
     /// The same in milliseconds; 0 for none.
     pub ttl_ms: u64,
-    /// Ids of checks of the node whose turning critical ends the session.
-    pub node_checks: Vec<String>,
-    /// Checks of services of the node whose turning critical ends the session.
-    pub service_checks: Vec<ServiceCheckReference>,
+    /// Ids of checks of the node whose turning critical ends the session. None and an empty list mean the same, and
+    /// are given back as they came.
+    pub node_checks: Option<Vec<String>>,
+    /// More of the same, under the older name that the client used for them.
+    pub checks: Vec<String>,
+    /// Checks of services of the node whose turning critical ends the session; as with `node_checks`, none is empty.
+    pub service_checks: Option<Vec<ServiceCheckReference>>,
     /// When it was created and last changed.
     pub stamp: Stamp,
 }
 
 impl Session {
     /// The ids of all checks that the session lives by.
-    pub fn checks(&self) -> impl Iterator<Item = &str> {
-        self.node_checks.iter().map(String::as_str).chain(self.service_checks.iter().map(|check| &*check.id))
+    pub fn all_checks(&self) -> impl Iterator<Item = &str> {
+        let of_node = self.node_checks.iter().flatten().chain(&self.checks);
+        of_node.map(String::as_str).chain(self.service_checks.iter().flatten().map(|check| &*check.id))
     }
 }
 

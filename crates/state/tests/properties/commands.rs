@@ -61,8 +61,9 @@ fn prologue() -> Vec<Command> {
             behavior: SessionBehavior::Release,
             ttl: String::new(),
             ttl_ms: 0,
-            node_checks: vec!["c1".into()],
-            service_checks: Vec::new(),
+            node_checks: Some(vec!["c1".into()]),
+            checks: Vec::new(),
+            service_checks: None,
             stamp: Stamp::default(),
         };
         let value = KeyValue { value: Box::default(), flags: 0 };
@@ -79,8 +80,9 @@ pub(crate) fn on_keys() -> impl Strategy<Value = Command> {
     let create = a_session().prop_map(|session| {
         Operation::SessionCreate(Session {
             node: "n1".into(),
-            node_checks: Vec::new(),
-            service_checks: Vec::new(),
+            node_checks: None,
+            checks: Vec::new(),
+            service_checks: None,
             ..session
         })
     });
@@ -180,8 +182,16 @@ fn txn_operation() -> impl Strategy<Value = TxnOperation> {
 fn a_session() -> impl Strategy<Value = Session> {
     let behavior = select(&[SessionBehavior::Release, SessionBehavior::Delete][..]);
     let checks = prop::collection::vec(name(&CHECKS), 0..2);
-    (session_id(), name(&NODES), select(&[0, 1, 5_000, 90_000][..]), behavior, checks.clone(), checks).prop_map(
-        |(id, node, delay_ms, behavior, node_checks, service_checks)| Session {
+    (
+        session_id(),
+        name(&NODES),
+        select(&[-1, 0, 1, 5_000, 90_000][..]),
+        behavior,
+        checks.clone(),
+        checks.clone(),
+        checks,
+    )
+        .prop_map(|(id, node, delay_ms, behavior, node_checks, older_checks, service_checks)| Session {
             id,
             name: String::new(),
             node,
@@ -189,14 +199,13 @@ fn a_session() -> impl Strategy<Value = Session> {
             behavior,
             ttl: String::new(),
             ttl_ms: 0,
-            node_checks,
-            service_checks: service_checks
-                .into_iter()
-                .map(|id| ServiceCheckReference { id, namespace: String::new() })
-                .collect(),
+            node_checks: Some(node_checks),
+            checks: older_checks,
+            service_checks: Some(
+                service_checks.into_iter().map(|id| ServiceCheckReference { id, namespace: String::new() }).collect(),
+            ),
             stamp: Stamp::default(),
-        },
-    )
+        })
 }
 
 fn node() -> impl Strategy<Value = Node> {

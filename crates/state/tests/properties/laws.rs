@@ -152,7 +152,7 @@ fn parents_are_there(state: &State, what: &str) -> Law {
 /// the archive did.)
 fn sessions_live_by_their_checks(state: &State, what: &str) -> Law {
     for session in state.sessions() {
-        for id in session.checks() {
+        for id in session.all_checks() {
             let status = state.check(&session.node, id).map(|check| check.status);
             let alive = status.is_some_and(|status| status != CheckStatus::Critical);
             prop_assert!(alive, "{session:?} lives on after {what}");

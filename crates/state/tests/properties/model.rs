@@ -182,7 +182,7 @@ impl Model {
 
     fn end(&mut self, index: Index, id: SessionId) {
         let Some(session) = self.sessions.remove(&id) else { return };
-        let delay_ms = session.lock_delay_ns.min(60_000_000_000) / 1_000_000;
+        let delay_ms = session.lock_delay_ns.clamp(0, 60_000_000_000).unsigned_abs() / 1_000_000;
         let held: Vec<Vec<u8>> =
             self.keys.iter().filter(|(_, entry)| entry.session == Some(id)).map(|(key, _)| key.clone()).collect();
         for key in held {

@@ -101,7 +101,7 @@ impl<'a> Arguments<'a> {
             id,
             name: self.text("name"),
             node: self.text("node"),
-            lock_delay_ns: self.number_or("delay_ms", 0) * 1_000_000,
+            lock_delay_ns: self.number_or("delay_ms", 0) as i64 * 1_000_000,
             behavior: match &*self.text("behavior") {
                 "" | "release" => SessionBehavior::Release,
                 "delete" => SessionBehavior::Delete,
@@ -109,12 +109,14 @@ impl<'a> Arguments<'a> {
             },
             ttl: String::new(),
             ttl_ms: 0,
-            node_checks: self.list("checks"),
-            service_checks: self
-                .list("service_checks")
-                .into_iter()
-                .map(|id| ServiceCheckReference { id, namespace: String::new() })
-                .collect(),
+            node_checks: Some(self.list("checks")),
+            checks: self.list("older_checks"),
+            service_checks: Some(
+                self.list("service_checks")
+                    .into_iter()
+                    .map(|id| ServiceCheckReference { id, namespace: String::new() })
+                    .collect(),
+            ),
             stamp: Stamp::default(),
         }
     }

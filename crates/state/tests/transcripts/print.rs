@@ -90,7 +90,7 @@ pub(crate) fn check(check: &Check) -> String {
 
 pub(crate) fn session(session: &Session) -> String {
     let mut line = format!("session {} on {}", session_id(session.id), session.node);
-    let checks: Vec<&str> = session.checks().collect();
+    let checks: Vec<&str> = session.all_checks().collect();
     if !checks.is_empty() {
         line += &format!(" lives by {}", checks.join(","));
     }
