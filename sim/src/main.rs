@@ -4,6 +4,7 @@
 //! whether it is the first or the hundredth.
 
 use std::process::{Command, ExitCode};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 use quorate_sim::run::{Plan, Summary, Violation, run};
@@ -84,11 +85,12 @@ fn run_here(arguments: &Arguments) -> ExitCode {
         sabotage: arguments.sabotage,
         only: arguments.only.clone(),
     };
+    note_panics();
     // A thread of its own draws its hash seeds after the process was seeded.
     let outcome = std::thread::spawn(move || simulate(plan)).join();
-    let outcome = outcome
-        .unwrap_or_else(|_| Err(Violation { property: "panic".into(), what: "the run panicked; see above".into() }));
-    match outcome {
+    let panicked = || Violation { property: "panic".into(), what: "a task or the run panicked; see above".into() };
+    let outcome = outcome.unwrap_or_else(|_| Err(panicked()));
+    match outcome.and_then(|summary| if PANICKED.load(Ordering::Relaxed) { Err(panicked()) } else { Ok(summary) }) {
         Ok(Summary { steps, writes, calls, holds, trace }) => {
             println!(
                 "seed {}: {steps} steps, {writes} writes kept, {calls} calls linearizable, {holds} locks held, trace {trace:016x}",
@@ -102,6 +104,17 @@ fn run_here(arguments: &Arguments) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether anything panicked. A task that does only ends, and a run without one of its clients proves less than it says.
+static PANICKED: AtomicBool = AtomicBool::new(false);
+
+fn note_panics() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        PANICKED.store(true, Ordering::Relaxed);
+        print(panic);
+    }));
 }
 
 fn simulate(plan: Plan) -> Result<Summary, Violation> {

@@ -29,7 +29,7 @@ async fn create_session(client: u64, router: &mut Router) -> Option<SessionId> {
         id,
         name: format!("client-{client}"),
         node: HOME.into(),
-        lock_delay_ns: router.random().i64(..2) * 100_000_000,
+        lock_delay_ns: router.random().i64(0..2) * 100_000_000,
         behavior: *router.random().choice(&[SessionBehavior::Release, SessionBehavior::Delete])?,
         ttl: String::new(),
         ttl_ms: 0,
