@@ -1,0 +1,75 @@
+//! What recursors said of names outside of the zone that an answer leads to.
+
+use std::collections::BTreeMap;
+
+use domain::base::iana::Rtype;
+use domain::base::message::Message;
+use domain::base::name::{ParsedName, ToName as _};
+use domain::base::rdata::UnknownRecordData;
+use domain::rdata::Cname;
+
+/// The most records of one name that are passed on; a set larger than that is no address of a service.
+const RECORDS_MAX: usize = 64;
+
+/// Records by the name that was asked about.
+#[derive(Clone, Debug, Default)]
+pub struct Foreign(BTreeMap<String, Vec<ForeignRecord>>);
+
+/// A record of somebody else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ForeignRecord {
+    /// Its owner as it stands in a message, written out.
+    pub(crate) owner: Vec<u8>,
+    pub(crate) ttl: u32,
+    pub(crate) kind: u16,
+    /// Its data, with names written out.
+    pub(crate) data: Vec<u8>,
+}
+
+impl ForeignRecord {
+    /// Whether the record is part of an answer to a question of this type.
+    pub(crate) fn answers(&self, kind: Rtype) -> bool {
+        self.kind == Rtype::CNAME.to_int() || kind == Rtype::ANY || self.kind == kind.to_int()
+    }
+}
+
+impl Foreign {
+    /// What was said of a name; `None` if nobody was asked.
+    pub(crate) fn of(&self, name: &str) -> Option<&[ForeignRecord]> {
+        self.0.get(name).map(Vec::as_slice)
+    }
+
+    /// Notes that a name was asked about, also if no answer came.
+    pub fn note_asked(&mut self, name: &str) {
+        self.0.entry(name.to_owned()).or_default();
+    }
+
+    /// Keeps the addresses, and the names that lead to them, of the answer of a recursor. What can't be read is left out.
+    pub fn note(&mut self, name: &str, message: &[u8]) {
+        let records = self.0.entry(name.to_owned()).or_default();
+        let Ok(message) = Message::from_slice(message) else { return };
+        let Ok(section) = message.answer() else { return };
+        for record in section.flatten() {
+            if records.len() == RECORDS_MAX {
+                return;
+            }
+            let (owner, ttl, kind) = (record.owner().to_vec().into_octets(), record.ttl().as_secs(), record.rtype());
+            let data = match kind {
+                Rtype::A | Rtype::AAAA => record
+                    .into_record::<UnknownRecordData<&[u8]>>()
+                    .ok()
+                    .flatten()
+                    .map(|record| record.data().data().to_vec()),
+                Rtype::CNAME => record
+                    .into_record::<Cname<ParsedName<&[u8]>>>()
+                    .ok()
+                    .flatten()
+                    .map(|record| record.data().cname().to_vec().into_octets()),
+                _ => None,
+            };
+            if let Some(data) = data {
+                records.push(ForeignRecord { owner, ttl, kind: kind.to_int(), data });
+            }
+        }
+    }
+}
