@@ -324,10 +324,10 @@ impl<'s> Finder<'s, '_> {
         let writable = |target: Target<'s>| WireName::of(target, self.zone, self.domain).map(|_| target);
         match place {
             Place::Name(name) => writable(Target::Text(name)),
-            Place::Address(address) if instance.has_own_address() => Some(Target::Address(address)),
-            Place::Address(address) => {
+            Place::Address(address) if instance.is_at_node(place) => {
                 writable(Target::Node(&instance.node.name)).or(Some(Target::Address(address)))
             }
+            Place::Address(address) => Some(Target::Address(address)),
         }
     }
 }

@@ -50,12 +50,12 @@ impl Family {
         }
     }
 
-    /// The names under which an address of the family may be tagged.
+    /// The names under which addresses of the family are tagged, those that win first: so it is in Consul.
     fn tags(self) -> &'static [&'static str] {
         match self {
             Self::V4 => &["lan_ipv4"],
             Self::V6 => &["lan_ipv6"],
-            Self::Any => &[],
+            Self::Any => &["lan_ipv6", "lan_ipv4"],
         }
     }
 }
@@ -90,16 +90,17 @@ fn is_same(known: &str, folded: &str) -> bool {
 impl<'s> Instance<'s> {
     /// Where the instance is: at its own address if it has one, or where its node is. `None` if nobody said.
     pub(crate) fn place(&self, family: Family) -> Option<Place<'s>> {
-        if self.has_own_address() {
-            let tagged = |tag: &str| Some(self.service.tagged_addresses.get(tag)?.address.as_str());
-            return place(&self.service.address, family, tagged);
-        }
-        node_place(self.node, family)
+        let tagged = |tag: &str| Some(self.service.tagged_addresses.get(tag)?.address.as_str());
+        place(&self.service.address, family, tagged).or_else(|| node_place(self.node, family))
     }
 
-    /// Whether it is elsewhere than its node.
-    pub(crate) fn has_own_address(&self) -> bool {
-        !self.service.address.is_empty()
+    /// Whether this place is the one that its node's name leads to.
+    pub(crate) fn is_at_node(&self, place: Place<'_>) -> bool {
+        let is_own = self.service.address.is_empty() && self.service.tagged_addresses.is_empty();
+        match place {
+            Place::Address(address) => is_own && self.node.address.parse() == Ok(address),
+            Place::Name(_) => false,
+        }
     }
 
     /// How much traffic it wants now.
@@ -121,16 +122,13 @@ pub(crate) fn node_place(node: &Node, family: Family) -> Option<Place<'_>> {
     place(&node.address, family, tagged)
 }
 
-/// An address of the family if there is one, tagged or not; any address or name otherwise.
+/// The address that is tagged for the family, or else the one given, whatever its family.
 fn place<'s>(text: &'s str, family: Family, tagged: impl Fn(&str) -> Option<&'s str>) -> Option<Place<'s>> {
-    let address: Option<IpAddr> = text.parse().ok();
-    match address {
-        Some(address) if family.has(address) => return Some(Place::Address(address)),
-        None if !text.is_empty() => return Some(Place::Name(text)),
-        _ => {}
-    }
     let of_family = family.tags().iter().filter_map(|tag| tagged(tag)?.parse().ok()).find(|found| family.has(*found));
-    of_family.or(address).map(Place::Address)
+    match of_family.or_else(|| text.parse().ok()) {
+        Some(address) => Some(Place::Address(address)),
+        None => (!text.is_empty()).then_some(Place::Name(text)),
+    }
 }
 
 /// The node or, if there is none, the service at an address. The catalog has no index by address: this looks at all.

@@ -133,7 +133,12 @@ fn serve_dns(
     for listener in &listeners {
         info!(address = %listener.address(), "serving DNS");
     }
-    let zone = Zone::new(settings.dns.zone.clone()).context("the DNS zone")?;
+    let zone = Zone::new(quorate_dns::Settings {
+        datacenter: settings.datacenter.clone(),
+        node_name: settings.node.name.clone(),
+        ..settings.dns.zone.clone()
+    });
+    let zone = zone.context("the DNS zone")?;
     let server = quorate_dns::Server::start(zone, node.clone(), host.clone(), metrics, listeners).context("DNS")?;
     Ok(Some(server))
 }

@@ -14,7 +14,7 @@ use super::settings::Resolver;
 pub(crate) struct DnsSettings {
     /// Where it is served, UDP and TCP; nowhere if the port is disabled.
     pub(crate) addresses: Vec<SocketAddr>,
-    /// What the zone is told.
+    /// What the zone is told, but for the datacenter and the node's name.
     pub(crate) zone: quorate_dns::Settings,
 }
 
@@ -30,8 +30,8 @@ const RECORDS_LIMIT_MAX: i64 = 65_535;
 const RECURSORS_MAX: usize = 16;
 
 impl Resolver<'_> {
-    /// How DNS is answered by a node of this name and datacenter.
-    pub(super) fn dns(&mut self, datacenter: &str, node_name: &str) -> Result<DnsSettings, ConfigError> {
+    /// How DNS is answered.
+    pub(super) fn dns(&mut self) -> Result<DnsSettings, ConfigError> {
         let addresses = match self.port("ports.dns", PORT)? {
             Some(port) => self.client_addresses("addresses.dns", port)?,
             None => Vec::new(),
@@ -47,7 +47,6 @@ impl Resolver<'_> {
         let zone = quorate_dns::Settings {
             domain: self.text("domain").unwrap_or(&defaults.domain).to_owned(),
             alt_domain: alt_domain.map(str::to_owned),
-            datacenter: datacenter.to_owned(),
             node_ttl_seconds: self.ttl("dns_config.node_ttl")?,
             service_ttl_seconds: self.service_ttls()?,
             only_passing: flag("dns_config.only_passing", defaults.only_passing),
@@ -62,8 +61,7 @@ impl Resolver<'_> {
             recursors: self.recursors()?,
             recursor_strategy: self.recursor_strategy()?,
             recursor_timeout: self.recursor_timeout(defaults.recursor_timeout)?,
-            node_name: node_name.to_owned(),
-            udp_sockets: defaults.udp_sockets,
+            ..defaults
         };
         self.check_names(&zone)?;
         Ok(DnsSettings { addresses, zone })

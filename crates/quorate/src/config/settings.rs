@@ -140,7 +140,7 @@ pub(super) fn resolve(
     let default_multiplier = if is_dev { 1 } else { 5 };
     let raft_multiplier = resolver.number("performance.raft_multiplier", default_multiplier, 1..=10)?;
     let drain = resolver.duration("performance.leave_drain_time", GoDuration(5 * GoDuration::SECOND.0))?;
-    let dns = resolver.dns(&datacenter, &node.name)?;
+    let dns = resolver.dns()?;
     let log = resolver.log()?;
     Ok(Settings {
         mode,

@@ -1,0 +1,1 @@
+"""DNS with each of its settings."""
