@@ -67,8 +67,11 @@ impl Foreign {
                     .map(|record| record.data().cname().to_vec().into_octets()),
                 _ => None,
             };
-            if let Some(data) = data {
-                records.push(ForeignRecord { owner, ttl, kind: kind.to_int(), data });
+            let Some(data) = data else { continue };
+            let record = ForeignRecord { owner, ttl, kind: kind.to_int(), data };
+            // The names on the way come with the addresses of either family.
+            if !records.contains(&record) {
+                records.push(record);
             }
         }
     }
