@@ -32,6 +32,8 @@ pub(crate) struct Finder<'s, 'r> {
     pub(crate) random: &'r mut Shuffle,
     /// Names outside that the answer leads to and nobody asked about yet.
     pub(crate) unresolved: Vec<&'s str>,
+    /// Whether the name asked for leads to one of the zone that does not exist.
+    pub(crate) is_dangling: bool,
 }
 
 impl<'s> Finder<'s, '_> {
@@ -53,7 +55,8 @@ impl<'s> Finder<'s, '_> {
             Lookup::Nothing | Lookup::Outside | Lookup::Reverse(_) => false,
         };
         if answer.answers.is_empty() || self.ends_nowhere(&answer, kind) {
-            answer.rcode = if exists { Rcode::NOERROR } else { Rcode::NXDOMAIN };
+            // The code speaks of the name that the last one leads to (RFC 6604).
+            answer.rcode = if exists && !self.is_dangling { Rcode::NOERROR } else { Rcode::NXDOMAIN };
             answer.authority = vec![self.soa()];
         }
         answer
@@ -65,7 +68,9 @@ impl<'s> Finder<'s, '_> {
             Occupant::Node(node) => Target::Node(&node.name),
             Occupant::Service(service) => Target::Service(&service.name),
         };
-        WireName::of(target, self.zone, self.domain)?;
+        if !self.is_writable(target) {
+            return None;
+        }
         let mut answer = Answer::empty();
         answer.answers.push(self.record(Owner::Question, self.node_ttl(), Data::Ptr(target)));
         Some(answer)
@@ -139,7 +144,7 @@ impl<'s> Finder<'s, '_> {
     fn servers(&mut self) -> Vec<&'s Node> {
         let instances = catalog::in_service(self.state, SERVERS, None, false);
         let mut nodes: Vec<&Node> = instances.iter().map(|instance| instance.node).collect();
-        nodes.retain(|node| WireName::of(Target::Node(&node.name), self.zone, self.domain).is_some());
+        nodes.retain(|node| self.is_writable(Target::Node(&node.name)));
         self.random.shuffle(&mut nodes);
         nodes.truncate(NAME_SERVERS_MAX);
         nodes
@@ -173,43 +178,55 @@ impl<'s> Finder<'s, '_> {
                 }
             }
             Place::Name(name) => {
-                if !matches!(kind, Rtype::A | Rtype::AAAA | Rtype::ANY | Rtype::CNAME) {
+                let is_wanted = matches!(kind, Rtype::A | Rtype::AAAA | Rtype::ANY | Rtype::CNAME);
+                if !is_wanted || !self.is_writable(Target::Text(name)) {
                     return;
                 }
                 answer.answers.push(self.record(Owner::Question, ttl, Data::Cname(Target::Text(name))));
                 if kind != Rtype::CNAME {
-                    self.follow(name, kind, 0, &mut answer.answers, 0);
+                    self.is_dangling = !self.follow(name, kind, 0, &mut answer.answers, 0);
                 }
             }
         }
     }
 
-    /// Puts what a name leads to into `records`: the name is the target of the answer of the number `from`. With `into`
-    /// being the answers themselves, names that lead to names are followed on.
-    fn follow(&mut self, name: &'s str, kind: Rtype, from: usize, records: &mut Vec<Record<'s>>, depth: usize) {
-        let Some(wire) = WireName::of(Target::Text(name), self.zone, self.domain) else { return };
+    /// Puts what a name leads to into `records`: the name is the target of the answer of the number `from`. Names that
+    /// lead to names are followed on, up to a depth. Tells whether the name exists, as far as is known.
+    fn follow(
+        &mut self,
+        name: &'s str,
+        kind: Rtype,
+        from: usize,
+        records: &mut Vec<Record<'s>>,
+        depth: usize,
+    ) -> bool {
+        let Some(wire) = WireName::of(Target::Text(name), self.zone, self.domain) else { return true };
         let text = Text::of_wire(wire.as_bytes());
         let (lookup, _) = text.lookup(self.zone);
         if matches!(lookup, Lookup::Outside | Lookup::Reverse(_)) {
-            return self.follow_outside(name, kind, records);
+            self.follow_outside(name, kind, records);
+            return true;
         }
         let family = Family::of(kind);
-        let (places, ttl) = self.places(lookup, family);
-        let addresses = addresses(&places, family);
-        if let Some(name) = addresses.is_empty().then(|| names(&places).next()).flatten()
-            && depth < FOLLOWED_MAX
-        {
-            records.push(self.record(Owner::Target(from), ttl, Data::Cname(Target::Text(name))));
+        let Some((places, ttl)) = self.places(lookup, family) else { return false };
+        let mut addresses = addresses(&places, family);
+        if let Some(name) = addresses.is_empty().then(|| names(&places).next()).flatten() {
+            let data = Data::Cname(Target::Text(name));
+            // A name that leads back to itself leads nowhere.
+            if depth == FOLLOWED_MAX || records.iter().any(|record| record.data == data) {
+                return true;
+            }
+            records.push(self.record(Owner::Target(from), ttl, data));
             let from = records.len() - 1;
             return self.follow(name, kind, from, records, depth + 1);
         }
-        let mut addresses = addresses;
         self.random.shuffle(&mut addresses);
         records.extend(addresses.into_iter().map(|address| Record {
             owner: Owner::Target(from),
             ttl,
             data: Data::Address(address),
         }));
+        true
     }
 
     /// What recursors said of a name; it is noted as open if they were not asked yet.
@@ -225,20 +242,27 @@ impl<'s> Finder<'s, '_> {
         }
     }
 
-    /// Where what is looked up is, and how long that may be kept.
-    fn places(&self, lookup: Lookup<'_>, family: Family) -> (Vec<Place<'s>>, u32) {
+    /// Where what is looked up is, and how long that may be kept; `None` if it does not exist.
+    fn places(&self, lookup: Lookup<'_>, family: Family) -> Option<(Vec<Place<'s>>, u32)> {
         match lookup {
             Lookup::Node(name) => {
-                let place = self.state.node(name).and_then(|node| catalog::node_place(node, family));
-                (place.into_iter().collect(), self.node_ttl())
+                let place = catalog::node_place(self.state.node(name)?, family);
+                Some((place.into_iter().collect(), self.node_ttl()))
             }
             Lookup::Service { name, tag } => {
                 let instances = self.in_service(name, tag);
-                (instances.iter().filter_map(|instance| instance.place(family)).collect(), self.zone.service_ttl(name))
+                let places: Vec<_> = instances.iter().filter_map(|instance| instance.place(family)).collect();
+                (!instances.is_empty()).then(|| (places, self.zone.service_ttl(name)))
             }
-            Lookup::Address(address) => (vec![Place::Address(address)], self.node_ttl()),
-            _ => (Vec::new(), 0),
+            Lookup::Address(address) => Some((vec![Place::Address(address)], self.node_ttl())),
+            Lookup::Nothing => None,
+            _ => Some((Vec::new(), 0)),
         }
+    }
+
+    /// Whether DNS can carry a name.
+    fn is_writable(&self, target: Target<'s>) -> bool {
+        WireName::of(target, self.zone, self.domain).is_some()
     }
 
     fn in_service(&self, name: &str, tag: Option<&str>) -> Vec<Instance<'s>> {
@@ -306,7 +330,9 @@ impl<'s> Finder<'s, '_> {
                 Place::Address(address) => {
                     answer.additional.push(self.record(Owner::Target(number), ttl, Data::Address(address)));
                 }
-                Place::Name(name) => self.follow(name, Rtype::ANY, number, &mut answer.additional, FOLLOWED_MAX),
+                Place::Name(name) => {
+                    self.follow(name, Rtype::ANY, number, &mut answer.additional, FOLLOWED_MAX);
+                }
             }
             if matches!(target, Target::Node(_)) && self.zone.settings.node_meta_txt {
                 answer.additional.extend(catalog::meta_texts(&instance.node.meta).map(|text| Record {
@@ -321,7 +347,7 @@ impl<'s> Finder<'s, '_> {
     /// The name that stands for an instance in an SRV record: its node's, or one made of its address if that is its own
     /// or if DNS can't carry its node's name.
     fn target(&self, instance: &Instance<'s>, place: Place<'s>) -> Option<Target<'s>> {
-        let writable = |target: Target<'s>| WireName::of(target, self.zone, self.domain).map(|_| target);
+        let writable = |target: Target<'s>| self.is_writable(target).then_some(target);
         match place {
             Place::Name(name) => writable(Target::Text(name)),
             Place::Address(address) if instance.is_at_node(place) => {

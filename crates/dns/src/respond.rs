@@ -74,7 +74,7 @@ pub fn respond(
         frame.write_bad_version(edns, BAD_VERSION, out);
         return Outcome::Answered(Asked::Nothing);
     }
-    let mut finder = Finder { zone, domain, state, foreign, random, unresolved: Vec::new() };
+    let mut finder = Finder { zone, domain, state, foreign, random, unresolved: Vec::new(), is_dangling: false };
     let (answer, asked) = match lookup {
         _ if !matches!(query.class, Class::IN | Class::ANY) => return outside(&frame, out),
         Lookup::Outside => return outside(&frame, out),
