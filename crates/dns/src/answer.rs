@@ -192,14 +192,7 @@ impl<'s> Finder<'s, '_> {
 
     /// Puts what a name leads to into `records`: the name is the target of the answer of the number `from`. Names that
     /// lead to names are followed on, up to a depth. Tells whether the name exists, as far as is known.
-    fn follow(
-        &mut self,
-        name: &'s str,
-        kind: Rtype,
-        from: usize,
-        records: &mut Vec<Record<'s>>,
-        depth: usize,
-    ) -> bool {
+    fn follow(&mut self, name: &'s str, kind: Rtype, from: usize, records: &mut Vec<Record<'s>>, depth: usize) -> bool {
         let Some(wire) = WireName::of(Target::Text(name), self.zone, self.domain) else { return true };
         let text = Text::of_wire(wire.as_bytes());
         let (lookup, _) = text.lookup(self.zone);
@@ -303,7 +296,8 @@ impl<'s> Finder<'s, '_> {
             if self.zone.settings.a_record_limit > 0 {
                 addresses.truncate(self.zone.settings.a_record_limit);
             }
-            let records = addresses.into_iter().map(|address| self.record(Owner::Question, ttl, Data::Address(address)));
+            let records =
+                addresses.into_iter().map(|address| self.record(Owner::Question, ttl, Data::Address(address)));
             answer.answers.extend(records);
         }
     }

@@ -64,9 +64,7 @@ impl Family {
 /// `only_passing`, none warns, the checks of their node included.
 pub(crate) fn in_service<'s>(state: &'s State, name: &str, tag: Option<&str>, only_passing: bool) -> Vec<Instance<'s>> {
     let worst_taken = if only_passing { CheckStatus::Passing } else { CheckStatus::Warning };
-    let has_tag = |service: &Service| {
-        tag.is_none_or(|tag| service.tags.iter().any(|known| is_same(known, tag)))
-    };
+    let has_tag = |service: &Service| tag.is_none_or(|tag| service.tags.iter().any(|known| is_same(known, tag)));
     let instances = state.instances(name).filter(|(_, service)| has_tag(service));
     let judged = instances.filter_map(|(node, service)| {
         let checks = state.checks_of_node(&node.name).chain(state.checks_of_instance(&node.name, &service.id));

@@ -54,12 +54,14 @@ impl Foreign {
                 return;
             }
             let (owner, ttl, kind) = (record.owner().to_vec().into_octets(), record.ttl().as_secs(), record.rtype());
+            let address_bytes = if kind == Rtype::A { 4 } else { 16 };
             let data = match kind {
                 Rtype::A | Rtype::AAAA => record
                     .into_record::<UnknownRecordData<&[u8]>>()
                     .ok()
                     .flatten()
-                    .map(|record| record.data().data().to_vec()),
+                    .map(|record| record.data().data().to_vec())
+                    .filter(|data| data.len() == address_bytes),
                 Rtype::CNAME => record
                     .into_record::<Cname<ParsedName<&[u8]>>>()
                     .ok()
@@ -74,5 +76,21 @@ impl Foreign {
                 records.push(record);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_the_wrong_length_is_left_out() {
+        let header = b"\0\x01\x81\x80\0\0\0\x02\0\0\0\0";
+        let short = b"\x01a\0\0\x01\0\x01\0\0\0\x05\0\0";
+        let whole = b"\x01a\0\0\x01\0\x01\0\0\0\x05\0\x04\xc0\0\x02\x01";
+        let mut foreign = Foreign::default();
+        foreign.note("a", &[&header[..], short, whole].concat());
+        assert_eq!(foreign.of("a").map(<[_]>::len), Some(1));
+        assert_eq!(foreign.of("b"), None);
     }
 }

@@ -82,8 +82,7 @@ impl Recursors {
 }
 
 async fn over_udp(address: SocketAddr, query: &[u8]) -> std::io::Result<Vec<u8>> {
-    let any: IpAddr =
-        if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let any: IpAddr = if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind((any, 0)).await?;
     // Datagrams of others then don't arrive.
     socket.connect(address).await?;

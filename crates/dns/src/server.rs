@@ -14,9 +14,9 @@ use tokio::sync::mpsc;
 
 use crate::respond::Transport;
 use crate::service::Service;
+use crate::tcp;
 use crate::udp::{self, Waiting};
 use crate::zone::Zone;
-use crate::tcp;
 
 /// What a UDP socket keeps of a burst before its thread gets to it. The kernel may grant less.
 const RECEIVE_BUFFER_BYTES: usize = 4 << 20;

@@ -193,15 +193,7 @@ impl Service {
                 Some(Outcome::Answered(_) | Outcome::Ignored) => return out,
             }
             let state = inner.node.snapshot();
-            outcome = Some(respond::respond(
-                &inner.zone,
-                &state,
-                packet,
-                transport,
-                &foreign,
-                &mut random,
-                &mut out,
-            ));
+            outcome = Some(respond::respond(&inner.zone, &state, packet, transport, &foreign, &mut random, &mut out));
         }
         // What is written is the answer as far as it is known.
         out

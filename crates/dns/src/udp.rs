@@ -2,8 +2,8 @@
 //!
 //! The kernel spreads clients over the sockets of one address (SO_REUSEPORT). A thread of its own, blocked in its
 //! socket, costs a query two system calls and no trip through a reactor; it shares nothing with consensus and HTTP, whose
-//! runtime thread a flood of questions would hold up otherwise. Reading and sending many datagrams per call was measured
-//! to save less than a tenth of that (docs/internals/performance.md), and delays the first of them.
+//! runtime thread a flood of questions would hold up otherwise. Reading and sending many datagrams per call (recvmmsg) was
+//! measured at 3.5 µs a query against 3.7 µs: not worth the delay of the first of a batch, nor the `unsafe` it takes.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};

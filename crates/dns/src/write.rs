@@ -150,10 +150,8 @@ impl<'w> Writer<'w> {
     fn head(&mut self, answer: &Answer<'_>, is_cut: bool) {
         let query = self.frame.query;
         let bit = |is_set: bool, place: u8| u8::from(is_set) << place;
-        let first = bit(true, 7)
-            | bit(answer.is_authoritative, 2)
-            | bit(is_cut, 1)
-            | bit(query.head.is_recursion_desired, 0);
+        let first =
+            bit(true, 7) | bit(answer.is_authoritative, 2) | bit(is_cut, 1) | bit(query.head.is_recursion_desired, 0);
         let second = bit(self.frame.zone.has_recursors(), 7)
             | bit(query.head.is_checking_disabled, 4)
             | (answer.rcode.to_int() & 15);

@@ -9,10 +9,11 @@ use quorate_state::{Changes, Command, Node, Operation, Registration, Service, St
 
 /// Labels that mean something, and some that should not.
 const LABELS: &[&str] = &[
-    "web", "WEB", "n1", "node", "service", "addr", "dc1", "consul", "query", "ns", "_web", "_tcp", "_v1", "v1", "0a000001",
-    "in-addr", "arpa", "ip6", "10", "0", "1", "a.b", "\u{e9}", "*", "", "example", "org",
+    "web", "WEB", "n1", "node", "service", "addr", "dc1", "consul", "query", "ns", "_web", "_tcp", "_v1", "v1",
+    "0a000001", "in-addr", "arpa", "ip6", "10", "0", "1", "a.b", "\u{e9}", "*", "", "example", "org",
 ];
-const ADDRESSES: &[&str] = &["10.0.0.1", "10.0.0.2", "fd00::1", "web.service.consul", "example.org", "n1.node.consul", "..", ""];
+const ADDRESSES: &[&str] =
+    &["10.0.0.1", "10.0.0.2", "fd00::1", "web.service.consul", "example.org", "n1.node.consul", "..", ""];
 const KINDS: &[Rtype] = &[
     Rtype::A,
     Rtype::AAAA,

@@ -105,8 +105,7 @@ fn queries_of_a_connection_may_come_together_or_in_pieces() {
 #[test]
 fn recursors_are_asked_in_order_until_one_answers() {
     let recursors = [Manner::Silent, Manner::Refuses, Manner::Forged].map(recursor).to_vec();
-    let running =
-        start(Settings { recursors, recursor_timeout: Duration::from_millis(200), ..Settings::default() });
+    let running = start(Settings { recursors, recursor_timeout: Duration::from_millis(200), ..Settings::default() });
     running.register("far", "www.example.org", Some("far"));
     let answer = running.ask("example.org", Rtype::A);
     assert_eq!(answer[..2], 7u16.to_be_bytes());

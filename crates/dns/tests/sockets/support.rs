@@ -83,12 +83,7 @@ fn config(metrics: Registry) -> Config {
 
 fn registration(node: &str, address: &str, service: Option<&str>) -> Registration {
     let service = service.map(|name| Service { id: name.into(), name: name.into(), port: 80, ..Service::default() });
-    let check = Check {
-        node: node.into(),
-        id: "alive".into(),
-        status: CheckStatus::Passing,
-        ..Check::default()
-    };
+    let check = Check { node: node.into(), id: "alive".into(), status: CheckStatus::Passing, ..Check::default() };
     let node = Node { name: node.into(), address: address.into(), ..Node::default() };
     Registration { node, service, checks: vec![check], skip_node_update: false }
 }

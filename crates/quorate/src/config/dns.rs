@@ -38,9 +38,8 @@ impl Resolver<'_> {
         };
         let defaults = quorate_dns::Settings::default();
         let alt_domain = self.text("alt_domain").filter(|domain| !domain.is_empty());
-        let limit = |path, default: usize| {
-            self.number(path, default as i64, 0..=RECORDS_LIMIT_MAX).map(|limit| limit as usize)
-        };
+        let limit =
+            |path, default: usize| self.number(path, default as i64, 0..=RECORDS_LIMIT_MAX).map(|limit| limit as usize);
         let udp_answer_limit = limit("dns_config.udp_answer_limit", defaults.udp_answer_limit)?;
         let a_record_limit = limit("dns_config.a_record_limit", defaults.a_record_limit)?;
         let flag = |path, default| self.flag(path).unwrap_or(default);
@@ -106,9 +105,8 @@ impl Resolver<'_> {
     }
 
     fn soa(&self, defaults: Soa) -> Result<Soa, ConfigError> {
-        let number = |path, default: u32| {
-            self.number(path, default.into(), 0..=TTL_SECONDS_MAX).map(|number| number as u32)
-        };
+        let number =
+            |path, default: u32| self.number(path, default.into(), 0..=TTL_SECONDS_MAX).map(|number| number as u32);
         Ok(Soa {
             refresh: number("dns_config.soa.refresh", defaults.refresh)?,
             retry: number("dns_config.soa.retry", defaults.retry)?,
@@ -122,9 +120,8 @@ impl Resolver<'_> {
         let list = self.entry(PATH).and_then(|entry| entry.value.as_array());
         let mut recursors = Vec::new();
         for text in list.into_iter().flatten().filter_map(serde_json::Value::as_str) {
-            let address = recursor(text).ok_or_else(|| {
-                self.wrong(PATH, format_args!("{text:?} is no IP address, with or without a port"))
-            })?;
+            let address = recursor(text)
+                .ok_or_else(|| self.wrong(PATH, format_args!("{text:?} is no IP address, with or without a port")))?;
             if !recursors.contains(&address) {
                 recursors.push(address);
             }

@@ -182,7 +182,12 @@ impl<'a> Resolver<'a> {
         self.entry(path)?.value.as_bool()
     }
 
-    pub(super) fn number(&self, path: &str, default: i64, bounds: std::ops::RangeInclusive<i64>) -> Result<i64, ConfigError> {
+    pub(super) fn number(
+        &self,
+        path: &str,
+        default: i64,
+        bounds: std::ops::RangeInclusive<i64>,
+    ) -> Result<i64, ConfigError> {
         let Some(entry) = self.entry(path) else { return Ok(default) };
         match entry.value.as_i64() {
             Some(number) if bounds.contains(&number) => Ok(number),
