@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use domain::base::{Message, ParsedName};
 use domain::rdata::AllRecordData;
 use libfuzzer_sys::fuzz_target;
-use quorate_dns::{Foreign, Outcome, Settings, Shuffle, Transport, Zone, respond};
+use quorate_dns::{Foreign, Outcome, Responder, Settings, Shuffle, Transport, Zone};
 use quorate_state::{Changes, Command, Node, Operation, Registration, Service, State};
 
 static STATE: LazyLock<State> = LazyLock::new(|| {
@@ -50,8 +50,8 @@ fuzz_target!(|bytes: &[u8]| {
     for zone in &*ZONES {
         for transport in [Transport::Udp, Transport::Tcp] {
             let mut out = Vec::new();
-            let mut random = Shuffle::new(bytes.len() as u64);
-            match respond(zone, &STATE, bytes, transport, &foreign, &mut random, &mut out) {
+            let mut responder = Responder::new(zone.clone(), Shuffle::new(bytes.len() as u64));
+            match responder.respond(&STATE, bytes, transport, &foreign, &mut out) {
                 Outcome::Ignored | Outcome::Forward => {}
                 Outcome::Answered(_) | Outcome::Resolve(_) => check(bytes, &out, transport),
             }
@@ -60,7 +60,8 @@ fuzz_target!(|bytes: &[u8]| {
     // An answer that leads outside, and to what these bytes say.
     let question = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x02n2\x04node\x06consul\0\0\x01\0\x01";
     let mut out = Vec::new();
-    let _ = respond(&ZONES[0], &STATE, question, Transport::Tcp, &foreign, &mut Shuffle::new(1), &mut out);
+    let mut responder = Responder::new(ZONES[0].clone(), Shuffle::new(1));
+    responder.respond(&STATE, question, Transport::Tcp, &foreign, &mut out);
     check(question, &out, Transport::Tcp);
 });
 

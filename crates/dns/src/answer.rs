@@ -7,6 +7,7 @@
 use domain::base::iana::{Rcode, Rtype};
 use quorate_state::{Node, State};
 
+use crate::cache::Found;
 use crate::catalog::{self, Family, Instance, Occupant, Place};
 use crate::foreign::Foreign;
 use crate::name::{Lookup, Target, Text, WireName};
@@ -30,6 +31,8 @@ pub(crate) struct Finder<'s, 'r> {
     /// What recursors said of names outside.
     pub(crate) foreign: &'s Foreign,
     pub(crate) random: &'r mut Shuffle,
+    /// The instances in service of the service asked for, if they are known already.
+    pub(crate) known: Option<&'s [Found]>,
     /// Names outside that the answer leads to and nobody asked about yet.
     pub(crate) unresolved: Vec<&'s str>,
     /// Whether the name asked for leads to one of the zone that does not exist.
@@ -263,7 +266,10 @@ impl<'s> Finder<'s, '_> {
     }
 
     fn service(&mut self, name: &str, tag: Option<&str>, kind: Rtype, answer: &mut Answer<'s>) -> bool {
-        let mut instances = self.in_service(name, tag);
+        let mut instances: Vec<Instance<'s>> = match self.known {
+            Some(known) => known.iter().map(Instance::from).collect(),
+            None => self.in_service(name, tag),
+        };
         if instances.is_empty() {
             return false;
         }

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use domain::base::iana::Rtype;
 use quorate_state::{CheckStatus, Node, Service, State};
+
+use crate::cache::Found;
 
 /// An instance in service.
 #[derive(Clone, Copy, Debug)]
@@ -63,10 +66,29 @@ impl Family {
 /// The instances of a service that are in service, by node and id: those of which no check is critical and, with
 /// `only_passing`, none warns, the checks of their node included.
 pub(crate) fn in_service<'s>(state: &'s State, name: &str, tag: Option<&str>, only_passing: bool) -> Vec<Instance<'s>> {
+    let instances = judged(state, name, tag, only_passing);
+    instances.map(|(node, service, is_warning)| Instance { node, service, is_warning }).collect()
+}
+
+/// The same, to keep.
+pub(crate) fn found_in_service(state: &State, name: &str, tag: Option<&str>, only_passing: bool) -> Vec<Found> {
+    let instances = judged(state, name, tag, only_passing);
+    instances
+        .map(|(node, service, is_warning)| Found { node: node.clone(), service: service.clone(), is_warning })
+        .collect()
+}
+
+/// Instances in service, each with whether a check warns.
+fn judged<'s, 'n>(
+    state: &'s State,
+    name: &'n str,
+    tag: Option<&'n str>,
+    only_passing: bool,
+) -> impl Iterator<Item = (&'s Arc<Node>, &'s Arc<Service>, bool)> + use<'s, 'n> {
     let worst_taken = if only_passing { CheckStatus::Passing } else { CheckStatus::Warning };
-    let has_tag = |service: &Service| tag.is_none_or(|tag| service.tags.iter().any(|known| is_same(known, tag)));
-    let instances = state.instances(name).filter(|(_, service)| has_tag(service));
-    let judged = instances.filter_map(|(node, service)| {
+    let has_tag = move |service: &Service| tag.is_none_or(|tag| service.tags.iter().any(|known| is_same(known, tag)));
+    let instances = state.instances(name).filter(move |(_, service)| has_tag(service));
+    instances.filter_map(move |(node, service)| {
         let checks = state.checks_of_node(&node.name).chain(state.checks_of_instance(&node.name, &service.id));
         let mut worst = CheckStatus::Passing;
         for check in checks {
@@ -75,14 +97,19 @@ pub(crate) fn in_service<'s>(state: &'s State, name: &str, tag: Option<&str>, on
                 return None;
             }
         }
-        Some(Instance { node, service, is_warning: worst == CheckStatus::Warning })
-    });
-    judged.collect()
+        Some((node, service, worst == CheckStatus::Warning))
+    })
 }
 
 /// Whether two names are the same to DNS; `folded` is in lower case already.
 fn is_same(known: &str, folded: &str) -> bool {
     known.eq_ignore_ascii_case(folded) || (!known.is_ascii() && known.to_lowercase() == folded)
+}
+
+impl<'s> From<&'s Found> for Instance<'s> {
+    fn from(found: &'s Found) -> Self {
+        Self { node: &found.node, service: &found.service, is_warning: found.is_warning }
+    }
 }
 
 impl<'s> Instance<'s> {

@@ -1,6 +1,6 @@
 //! DNS: the `.consul` zone on a node's published state.
 //!
-//! The core is pure: [`respond`] takes a packet, a state and random numbers and writes the answer's bytes. A packet is
+//! The core is pure: a [`Responder`] takes a packet, a state and random numbers and writes the answer's bytes. A packet is
 //! read into a query, its name into what is looked up, that is found in the catalog, put into records, and as many of
 //! them are written as the client takes.
 //!
@@ -13,6 +13,7 @@
 //! - The question comes back as it was asked, and an answer is never larger than the client said it takes.
 
 mod answer;
+mod cache;
 mod catalog;
 mod foreign;
 mod measure;
@@ -32,7 +33,7 @@ mod zone;
 
 pub use foreign::Foreign;
 pub use random::Shuffle;
-pub use respond::{Asked, Outcome, Transport, respond};
+pub use respond::{Asked, Outcome, Responder, Transport};
 pub use server::{Listeners, Server};
 pub use settings::{RecursorStrategy, Settings, Soa};
 pub use zone::{BadName, Zone};

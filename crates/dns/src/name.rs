@@ -67,6 +67,11 @@ impl Text {
         text
     }
 
+    /// The text.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
     /// What the name asks for, and the zone that it is in.
     pub(crate) fn lookup<'a, 'z>(&'a self, zone: &'z Zone) -> (Lookup<'a>, &'z Domain) {
         let domains = || std::iter::once(&zone.domain).chain(&zone.alt_domain);

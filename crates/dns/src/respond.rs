@@ -1,9 +1,10 @@
-//! From a packet to its answer: the whole of the core in one function.
+//! From a packet to its answer: the whole of the core behind one function.
 
 use domain::base::iana::{Class, Rcode, Rtype};
 use quorate_state::State;
 
 use crate::answer::Finder;
+use crate::cache::Cache;
 use crate::foreign::Foreign;
 use crate::name::{self, Lookup, Text};
 use crate::query::{BAD_VERSION, Query, Unreadable};
@@ -46,54 +47,77 @@ pub enum Asked {
     Nothing,
 }
 
-/// Answers a packet from a state. `out` is emptied and filled with the answer, unless that is [`Outcome::Ignored`] or
-/// [`Outcome::Forward`]. Never panics, whatever the packet is.
-pub fn respond(
-    zone: &Zone,
-    state: &State,
-    packet: &[u8],
-    transport: Transport,
-    foreign: &Foreign,
-    random: &mut Shuffle,
-    out: &mut Vec<u8>,
-) -> Outcome {
-    let query = match Query::read(packet) {
-        Ok(query) => query,
-        Err(Unreadable::Ignored) => return Outcome::Ignored,
-        Err(Unreadable::Refused(head, code)) => {
-            write::write_refusal(head, code.to_int(), out);
+/// Answers packets, one after the other. What it keeps between them makes no difference but in time.
+pub struct Responder {
+    zone: Zone,
+    random: Shuffle,
+    cache: Cache,
+}
+
+impl Responder {
+    /// A responder of a zone, with its randomness.
+    pub fn new(zone: Zone, random: Shuffle) -> Self {
+        Self { zone, random, cache: Cache::default() }
+    }
+
+    /// Answers a packet from a state. `out` is emptied and filled with the answer, unless that is [`Outcome::Ignored`] or
+    /// [`Outcome::Forward`]. Never panics, whatever the packet is.
+    pub fn respond(
+        &mut self,
+        state: &State,
+        packet: &[u8],
+        transport: Transport,
+        foreign: &Foreign,
+        out: &mut Vec<u8>,
+    ) -> Outcome {
+        let query = match Query::read(packet) {
+            Ok(query) => query,
+            Err(Unreadable::Ignored) => return Outcome::Ignored,
+            Err(Unreadable::Refused(head, code)) => {
+                write::write_refusal(head, code.to_int(), out);
+                return Outcome::Answered(Asked::Nothing);
+            }
+        };
+        let zone = &self.zone;
+        let text = Text::of_wire(query.name);
+        let (lookup, domain) = text.lookup(zone);
+        // The index rises with each change, as the serial number of a zone must.
+        let serial = state.index() as u32;
+        let frame = Frame { zone, domain, query: &query, serial, is_udp: transport == Transport::Udp };
+        if let Some(edns) = query.edns.filter(|edns| edns.version > 0) {
+            frame.write_bad_version(edns, BAD_VERSION, out);
             return Outcome::Answered(Asked::Nothing);
         }
-    };
-    let text = Text::of_wire(query.name);
-    let (lookup, domain) = text.lookup(zone);
-    // The index rises with each change, as the serial number of a zone must.
-    let serial = state.index() as u32;
-    let frame = Frame { zone, domain, query: &query, serial, is_udp: transport == Transport::Udp };
-    if let Some(edns) = query.edns.filter(|edns| edns.version > 0) {
-        frame.write_bad_version(edns, BAD_VERSION, out);
-        return Outcome::Answered(Asked::Nothing);
-    }
-    let mut finder = Finder { zone, domain, state, foreign, random, unresolved: Vec::new(), is_dangling: false };
-    let (answer, asked) = match lookup {
-        _ if !matches!(query.class, Class::IN | Class::ANY) => return outside(&frame, out),
-        Lookup::Outside => return outside(&frame, out),
-        Lookup::Reverse(address) => match finder.reverse(address) {
-            Some(answer) if matches!(query.kind, Rtype::PTR | Rtype::ANY) => (answer, Asked::Address),
-            _ => return outside(&frame, out),
-        },
-        // The zone is given to nobody as a whole.
-        _ if matches!(query.kind, Rtype::AXFR | Rtype::IXFR) => {
-            (Answer { is_authoritative: true, ..Answer::code(Rcode::NOTIMP) }, Asked::Nothing)
+        if !matches!(query.class, Class::IN | Class::ANY) || lookup == Lookup::Outside {
+            return outside(&frame, out);
         }
-        lookup => (finder.answer(lookup, query.kind), Asked::Name),
-    };
-    frame.write(&answer, out);
-    let unresolved = finder.unresolved;
-    if !unresolved.is_empty() && zone.has_recursors() {
-        return Outcome::Resolve(unresolved.into_iter().map(str::to_owned).collect());
+        let known = match lookup {
+            Lookup::Service { name, tag } => {
+                self.cache.in_service(state, text.as_bytes(), name, tag, zone.settings.only_passing)
+            }
+            _ => None,
+        };
+        let random = &mut self.random;
+        let mut finder =
+            Finder { zone, domain, state, foreign, random, known, unresolved: Vec::new(), is_dangling: false };
+        let (answer, asked) = match lookup {
+            Lookup::Reverse(address) => match finder.reverse(address) {
+                Some(answer) if matches!(query.kind, Rtype::PTR | Rtype::ANY) => (answer, Asked::Address),
+                _ => return outside(&frame, out),
+            },
+            // The zone is given to nobody as a whole.
+            _ if matches!(query.kind, Rtype::AXFR | Rtype::IXFR) => {
+                (Answer { is_authoritative: true, ..Answer::code(Rcode::NOTIMP) }, Asked::Nothing)
+            }
+            lookup => (finder.answer(lookup, query.kind), Asked::Name),
+        };
+        frame.write(&answer, out);
+        let unresolved = finder.unresolved;
+        if !unresolved.is_empty() && zone.has_recursors() {
+            return Outcome::Resolve(unresolved.into_iter().map(str::to_owned).collect());
+        }
+        Outcome::Answered(asked)
     }
-    Outcome::Answered(asked)
 }
 
 /// The way of a question about the rest of the world.

@@ -17,7 +17,7 @@ use crate::foreign::Foreign;
 use crate::measure::Metrics;
 use crate::random::Shuffle;
 use crate::recursor::Recursors;
-use crate::respond::{self, Asked, Outcome, Transport};
+use crate::respond::{self, Asked, Outcome, Responder, Transport};
 use crate::zone::Zone;
 
 /// How many questions may wait at once, for recursors or for a leader. Each holds a socket and some KiB.
@@ -48,7 +48,7 @@ struct Inner {
 /// What one thread keeps between packets.
 pub(crate) struct Worker {
     service: Service,
-    random: Shuffle,
+    responder: Responder,
     /// What is passed where nothing is known of names outside.
     nothing: Foreign,
     /// When the freshness was last looked at, and what it was.
@@ -104,7 +104,8 @@ impl Service {
 
     pub(crate) fn worker(&self) -> Worker {
         let seed = self.0.host.random.number();
-        Worker { service: self.clone(), random: Shuffle::new(seed), nothing: Foreign::default(), freshness: None }
+        let responder = Responder::new(self.0.zone.clone(), Shuffle::new(seed));
+        Worker { service: self.clone(), responder, nothing: Foreign::default(), freshness: None }
     }
 }
 
@@ -114,8 +115,7 @@ impl Worker {
         let outcome = if self.may_answer() {
             let inner = &*self.service.0;
             let state = inner.node.state();
-            let outcome =
-                respond::respond(&inner.zone, &state, packet, transport, &self.nothing, &mut self.random, out);
+            let outcome = self.responder.respond(&state, packet, transport, &self.nothing, out);
             match outcome {
                 Outcome::Answered(asked) => return Handled::Answered(asked),
                 Outcome::Ignored => return Handled::Ignored,
@@ -177,7 +177,7 @@ impl Service {
     pub(crate) async fn answer_later(&self, packet: &[u8], transport: Transport, wait: Wait) -> Vec<u8> {
         let inner = &*self.0;
         let mut out = Vec::new();
-        let mut random = Shuffle::new(inner.host.random.number());
+        let mut responder = Responder::new(inner.zone.clone(), Shuffle::new(inner.host.random.number()));
         let mut foreign = Foreign::default();
         let mut outcome = wait.outcome;
         for _ in 0..ROUNDS_MAX {
@@ -193,7 +193,7 @@ impl Service {
                 Some(Outcome::Answered(_) | Outcome::Ignored) => return out,
             }
             let state = inner.node.snapshot();
-            outcome = Some(respond::respond(&inner.zone, &state, packet, transport, &foreign, &mut random, &mut out));
+            outcome = Some(responder.respond(&state, packet, transport, &foreign, &mut out));
         }
         // What is written is the answer as far as it is known.
         out

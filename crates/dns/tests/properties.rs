@@ -4,8 +4,10 @@ use domain::base::iana::Rtype;
 use domain::base::{Message, ParsedName, ToName};
 use domain::rdata::AllRecordData;
 use proptest::prelude::*;
-use quorate_dns::{Foreign, Outcome, Settings, Shuffle, Transport, Zone, respond};
-use quorate_state::{Changes, Command, Node, Operation, Registration, Service, State};
+use quorate_dns::{Foreign, Outcome, Responder, Settings, Shuffle, Transport, Zone};
+use quorate_state::{
+    Changes, Check, CheckStatus, Command, Deregistration, Node, Operation, Registration, Service, State,
+};
 
 /// Labels that mean something, and some that should not.
 const LABELS: &[&str] = &[
@@ -119,12 +121,50 @@ fn assert_whole(bytes: &[u8]) {
 fn answered(settings: Settings, state: &State, packet: &[u8], transport: Transport, seed: u64) -> (Outcome, Vec<u8>) {
     let mut out = Vec::new();
     let zone = Zone::new(settings).expect("a zone");
-    let outcome = respond(&zone, state, packet, transport, &Foreign::default(), &mut Shuffle::new(seed), &mut out);
+    let mut responder = Responder::new(zone, Shuffle::new(seed));
+    let outcome = responder.respond(state, packet, transport, &Foreign::default(), &mut out);
     (outcome, out)
 }
 
+/// A change of a small catalog: two nodes, two services, checks of both.
+fn change() -> impl Strategy<Value = Operation> {
+    let node = || proptest::sample::select(vec!["n1", "n2"]);
+    let service = || proptest::sample::select(vec!["web", "Web", "db"]);
+    let status = proptest::sample::select(CheckStatus::ALL.to_vec());
+    let of_service = proptest::option::of(service());
+    prop_oneof![
+        (node(), proptest::option::of(service()), 1..4u8, any::<bool>()).prop_map(
+            |(node, service, number, is_tagged)| {
+                let tags = if is_tagged { vec!["v1".to_owned()] } else { Vec::new() };
+                let service = service.map(|name| Service {
+                    id: name.into(),
+                    name: name.into(),
+                    tags,
+                    port: 1,
+                    ..Service::default()
+                });
+                let node = Node { name: node.into(), address: format!("10.0.0.{number}"), ..Node::default() };
+                Operation::Register(Box::new(Registration { node, service, ..Registration::default() }))
+            }
+        ),
+        (node(), of_service, status).prop_map(|(node, service, status)| {
+            let service_id = service.unwrap_or_default().to_owned();
+            let check =
+                Check { node: node.into(), id: format!("of {service_id}"), service_id, status, ..Check::default() };
+            let node = Node { name: node.into(), ..Node::default() };
+            let registration = Registration { node, checks: vec![check], skip_node_update: true, service: None };
+            Operation::Register(Box::new(registration))
+        }),
+        (node(), proptest::option::of(service())).prop_map(|(node, service)| {
+            let service_id = service.unwrap_or_default().to_owned();
+            Operation::Deregister(Deregistration { node: node.into(), service_id, check_id: String::new() })
+        }),
+        Just(Operation::Reap(u64::MAX)),
+    ]
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn an_answer_is_whole_fits_and_echoes_its_question(
@@ -164,6 +204,36 @@ proptest! {
         let (outcome, out) = answered(Settings::default(), &state, &packet, Transport::Udp, 1);
         if outcome != Outcome::Ignored {
             assert_whole(&out);
+        }
+    }
+
+    #[test]
+    fn what_is_kept_between_questions_changes_no_answer(
+        changes in proptest::collection::vec(change(), 1..40), only_passing in any::<bool>(),
+    ) {
+        let zone = Zone::new(Settings { only_passing, ..Settings::default() }).unwrap();
+        let mut keeping = Responder::new(zone.clone(), Shuffle::new(1));
+        let mut state = State::new();
+        let packet = |name: &[u8]| [b"\0\x01\x01\0\0\x01\0\0\0\0\0\0", name, b"\x07service\x06consul\0\0\x21\0\x01"].concat();
+        for (index, operation) in (1..).zip(changes) {
+            state.apply(index, Command { now_ms: 1, operation }, &mut Changes::default());
+            for name in [&b"\x03web"[..], b"\x02v1\x03WEB", b"\x02db"] {
+                let sorted = |responder: &mut Responder| {
+                    let mut out = Vec::new();
+                    responder.respond(&state, &packet(name), Transport::Tcp, &Foreign::default(), &mut out);
+                    let message = Message::from_octets(out).unwrap();
+                    let records = message.answer().unwrap().map(|record| {
+                        let record = record.unwrap();
+                        let data = record.to_any_record::<AllRecordData<_, ParsedName<_>>>().unwrap();
+                        format!("{}", data.data())
+                    });
+                    let mut records: Vec<String> = records.collect();
+                    records.sort();
+                    (message.header().rcode(), records)
+                };
+                let fresh = sorted(&mut Responder::new(zone.clone(), Shuffle::new(2)));
+                prop_assert_eq!(sorted(&mut keeping), fresh);
+            }
         }
     }
 }

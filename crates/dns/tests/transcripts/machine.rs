@@ -9,7 +9,7 @@
 //!     ask NAME TYPE [tcp] [edns=SIZE] [subnet=HEX] [version=N] [class=N] [norec]
 //!     send HEX [tcp]             a message as it is
 
-use quorate_dns::{Foreign, Outcome, RecursorStrategy, Settings, Shuffle, Transport, Zone, respond};
+use quorate_dns::{Foreign, Outcome, RecursorStrategy, Responder, Settings, Shuffle, Transport, Zone};
 use quorate_state::{
     Changes, Check, CheckStatus, Command, Node, Operation, Registration, Service, ServiceAddress, State, Weights,
 };
@@ -119,8 +119,8 @@ impl Machine {
         let zone = Zone::new(self.settings.clone()).expect("a zone");
         let transport = if words.contains(&"tcp") { Transport::Tcp } else { Transport::Udp };
         let mut out = Vec::new();
-        let mut random = Shuffle::new(7);
-        match respond(&zone, &self.state, packet, transport, &self.foreign, &mut random, &mut out) {
+        let mut responder = Responder::new(zone, Shuffle::new(7));
+        match responder.respond(&self.state, packet, transport, &self.foreign, &mut out) {
             Outcome::Answered(_) => print::answer(&out),
             Outcome::Ignored => "no answer\n".to_owned(),
             Outcome::Forward => "to a recursor\n".to_owned(),
