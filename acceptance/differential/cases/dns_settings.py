@@ -63,7 +63,7 @@ def times_to_keep_and_limits(both):
                 pair.dns(f"{name}.{zone}", "SRV")
             pair.dns(zone, "SOA")
         pair.dns("n1.node.example.test", "TXT")
-        pair.dns("n1.node.example.test", "ANY")
+        pair.dns("n1.node.example.test", "ANY", edns=4096)
         pair.dns("1.0.0.10.in-addr.arpa", "PTR")
         pair.dns("9.9.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa", "PTR")
         for kind in ("A", "SRV", "ANY"):

@@ -12,14 +12,17 @@ use quorate_state::{Index, Node, Service, State, Topic};
 
 use crate::catalog;
 
-/// The most questions whose instances are kept by one thread.
+/// The most questions whose instances are kept by one thread: with the next bound, 6 MB at the very most.
 const ENTRIES_MAX: usize = 256;
 /// The largest set of instances that is kept.
 const INSTANCES_MAX: usize = 1_024;
 
 /// Instances by the name that they were asked by.
-#[derive(Debug, Default)]
-pub(crate) struct Cache(HashMap<Box<[u8]>, Entry>);
+#[derive(Debug)]
+pub(crate) struct Cache {
+    entries: HashMap<Box<[u8]>, Entry>,
+    entries_max: usize,
+}
 
 #[derive(Debug)]
 struct Entry {
@@ -38,6 +41,16 @@ pub(crate) struct Found {
 }
 
 impl Cache {
+    /// One for a thread that answers many.
+    pub(crate) fn new() -> Self {
+        Self { entries: HashMap::new(), entries_max: ENTRIES_MAX }
+    }
+
+    /// One that keeps nothing, for connections: there may be many, and each asks little.
+    pub(crate) fn none() -> Self {
+        Self { entries: HashMap::new(), entries_max: 0 }
+    }
+
     /// The instances in service of this name and tag, which are what `asked` means. If they are too many to keep or
     /// none, nothing is: they are to be looked for each time.
     pub(crate) fn in_service(
@@ -48,19 +61,22 @@ impl Cache {
         tag: Option<&str>,
         only_passing: bool,
     ) -> Option<&[Found]> {
+        if self.entries_max == 0 {
+            return None;
+        }
         let changed = state.last_change(&Topic::health(name));
-        let is_known = self.0.get(asked).is_some_and(|entry| entry.changed == changed);
+        let is_known = self.entries.get(asked).is_some_and(|entry| entry.changed == changed);
         if !is_known {
-            self.0.remove(asked);
+            self.entries.remove(asked);
             let instances = catalog::found_in_service(state, name, tag, only_passing);
             if instances.is_empty() || instances.len() > INSTANCES_MAX {
                 return None;
             }
-            if self.0.len() == ENTRIES_MAX {
-                self.0.clear();
+            if self.entries.len() == self.entries_max {
+                self.entries.clear();
             }
-            self.0.insert(asked.into(), Entry { changed, instances });
+            self.entries.insert(asked.into(), Entry { changed, instances });
         }
-        self.0.get(asked).map(|entry| entry.instances.as_slice())
+        self.entries.get(asked).map(|entry| entry.instances.as_slice())
     }
 }

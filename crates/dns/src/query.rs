@@ -72,10 +72,12 @@ impl<'a> Query<'a> {
     /// The rest of a message behind its header; `None` if it can't be understood.
     fn read_body(message: &'a Message<[u8]>, bytes: &'a [u8], head: Head) -> Option<Self> {
         let question = message.sole_question().ok()?;
-        // A pointer in the first name could only lead into the header.
         let length = usize::from(question.qname().compose_len());
-        question.qname().as_flat_slice()?;
         let name = bytes.get(HEADER_BYTES..HEADER_BYTES + length)?;
+        // A pointer in the first name could only lead into the header, and then the name does not stand here.
+        if question.qname().as_flat_slice() != Some(name) {
+            return None;
+        }
         let mut edns = None;
         if message.header_counts().arcount() > 0 {
             for record in message.additional().ok()? {

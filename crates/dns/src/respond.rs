@@ -57,7 +57,12 @@ pub struct Responder {
 impl Responder {
     /// A responder of a zone, with its randomness.
     pub fn new(zone: Zone, random: Shuffle) -> Self {
-        Self { zone, random, cache: Cache::default() }
+        Self { zone, random, cache: Cache::new() }
+    }
+
+    /// One that keeps nothing between packets and so takes next to no memory.
+    pub fn forgetful(zone: Zone, random: Shuffle) -> Self {
+        Self { zone, random, cache: Cache::none() }
     }
 
     /// Answers a packet from a state. `out` is emptied and filled with the answer, unless that is [`Outcome::Ignored`] or

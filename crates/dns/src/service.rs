@@ -102,9 +102,21 @@ impl Service {
         self.0.is_stopping.load(Ordering::Relaxed)
     }
 
+    /// What a thread needs that answers many.
     pub(crate) fn worker(&self) -> Worker {
-        let seed = self.0.host.random.number();
-        let responder = Responder::new(self.0.zone.clone(), Shuffle::new(seed));
+        self.worker_with(Responder::new(self.0.zone.clone(), self.shuffle()))
+    }
+
+    /// What a connection needs.
+    pub(crate) fn small_worker(&self) -> Worker {
+        self.worker_with(Responder::forgetful(self.0.zone.clone(), self.shuffle()))
+    }
+
+    fn shuffle(&self) -> Shuffle {
+        Shuffle::new(self.0.host.random.number())
+    }
+
+    fn worker_with(&self, responder: Responder) -> Worker {
         Worker { service: self.clone(), responder, nothing: Foreign::default(), freshness: None }
     }
 }
@@ -177,7 +189,7 @@ impl Service {
     pub(crate) async fn answer_later(&self, packet: &[u8], transport: Transport, wait: Wait) -> Vec<u8> {
         let inner = &*self.0;
         let mut out = Vec::new();
-        let mut responder = Responder::new(inner.zone.clone(), Shuffle::new(inner.host.random.number()));
+        let mut responder = Responder::forgetful(inner.zone.clone(), self.shuffle());
         let mut foreign = Foreign::default();
         let mut outcome = wait.outcome;
         for _ in 0..ROUNDS_MAX {

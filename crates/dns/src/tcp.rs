@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout};
 use crate::respond::Transport;
 use crate::service::{Handled, Service, Worker};
 
-/// The most connections at once; one more is closed at once. Each holds up to some 70 KiB while it is used.
+/// The most connections at once; one more is closed at once. Each holds some KiB, and the answers of 64 waiting queries at most.
 const CONNECTIONS_MAX: usize = 1_024;
 /// The most queries of one connection that wait for recursors; the next is read when one of them is answered.
 const PIPELINED_MAX: usize = 64;
@@ -64,7 +64,7 @@ struct Connection {
 
 impl Connection {
     fn new(service: Service, stream: TcpStream) -> Self {
-        let worker = service.worker();
+        let worker = service.small_worker();
         Self { service, worker, stream, read: Vec::new() }
     }
 
