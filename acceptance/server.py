@@ -64,12 +64,13 @@ class Server:
 
     def __init__(self, directory: str, node: str = "acceptance", is_consul: bool = IS_CONSUL, arguments: tuple = ()):
         self.node = node
-        self.http_port = free_port()
+        self.http_port, self.dns_port = free_port(), free_port()
         self.address = f"127.0.0.1:{self.http_port}"
         self.log_path = pathlib.Path(directory) / "server.log"
         self.process: subprocess.Popen | None = None
         self._command = self._consul_command() if is_consul else self._quorate_command()
-        self._command += [f"-data-dir={directory}/data", f"-node={node}", f"-http-port={self.http_port}", *arguments]
+        self._command += [f"-data-dir={directory}/data", f"-node={node}", f"-http-port={self.http_port}"]
+        self._command += [f"-dns-port={self.dns_port}", *arguments]
         if not os.access(self._command[0], os.X_OK):
             raise ServerError(f"{self._command[0]} is not there to be run; build it or name it (see {__file__})")
 
@@ -80,7 +81,7 @@ class Server:
     @staticmethod
     def _consul_command() -> list[str]:
         command = [CONSUL_BIN, "agent", "-server", "-bootstrap-expect=1", "-bind=127.0.0.1", "-client=127.0.0.1"]
-        command += ["-log-level=warn", "-dns-port=-1", "-grpc-port=-1", "-serf-wan-port=-1"]
+        command += ["-log-level=warn", "-grpc-port=-1", "-serf-wan-port=-1"]
         # The multiplier of 1 is the one Consul advises for production; its default of 5 elects in 9 s instead of 3.
         command += ["-hcl=performance { raft_multiplier = 1 }", "-hcl=disable_update_check = true"]
         return command + [f"-serf-lan-port={free_port()}", f"-server-port={free_port()}"]

@@ -18,7 +18,7 @@ def side_of(name: str, server, laws: IndexLaws | None) -> Side:
     ports = {int(told("/v1/status/leader").rpartition(":")[2]), told("/v1/agent/members")[0]["Port"]}
     connection.request("PUT", "/v1/kv/first", b"")
     plainer = Plainer(ports, told("/v1/agent/self")["Config"]["Version"], told("/v1/kv/first")[0]["ModifyIndex"])
-    side = Side(name, connection, plainer, server.node, laws)
+    side = Side(name, connection, plainer, server.node, laws, server.dns_port)
     clear(side)
     return side
 

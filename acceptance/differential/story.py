@@ -61,6 +61,7 @@ class Side:
     own_node: str
     # Consul itself breaks them at times, so they are laws for Quorate alone.
     laws: IndexLaws | None = None
+    dns_port: int = 0
     taken: dict[str, object] = field(default_factory=dict)
 
     def fill(self, template):
@@ -105,6 +106,12 @@ class Both:
         for side in self.sides:
             side.plainer.forget_ids()
             side.taken.clear()
+
+    def dns(self, name: str, kind="A", **options) -> None:
+        """Asks both the same question, over UDP unless told otherwise, and compares the messages; see dns_story.py."""
+        from dns_story import asked
+
+        self.outcomes.append(asked(self.sides, name, kind, **options))
 
     def get(self, target, **options) -> "Step":
         return self.request("GET", target, **options)

@@ -52,17 +52,17 @@ pub(crate) struct Clients<W> {
 /// What one slice took.
 #[derive(Clone, Debug)]
 pub(crate) struct Slice {
-    requests: usize,
-    elapsed: Duration,
-    server_cpu: Duration,
-    generator_cpu: Duration,
+    pub(crate) requests: usize,
+    pub(crate) elapsed: Duration,
+    pub(crate) server_cpu: Duration,
+    pub(crate) generator_cpu: Duration,
 }
 
 /// All slices of one load on one server.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Series {
-    slices: Vec<Slice>,
-    latencies: Vec<Duration>,
+    pub(crate) slices: Vec<Slice>,
+    pub(crate) latencies: Vec<Duration>,
 }
 
 impl<W: Workload> Clients<W> {

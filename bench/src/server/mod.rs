@@ -7,6 +7,7 @@
 //!
 //! Every answer is checked against what was written last; a wrong one ends the run.
 
+mod dns;
 mod get;
 mod health;
 mod keys;
@@ -21,6 +22,7 @@ mod watch;
 use anyhow::{Result, ensure};
 use clap::Args;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -71,6 +73,12 @@ pub(crate) struct Arguments {
     /// system's temporary directory
     #[arg(long, value_name = "DIR")]
     data_root: Option<PathBuf>,
+    /// The target's address of DNS, ip:port; DNS is measured only if every server has one
+    #[arg(long, value_name = "ADDRESS")]
+    target_dns: Option<SocketAddr>,
+    /// The peer's, likewise
+    #[arg(long, value_name = "ADDRESS", requires = "peer")]
+    peer_dns: Option<SocketAddr>,
     /// Seconds of load of each kind on each server
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3600))]
     seconds: u32,
@@ -138,6 +146,8 @@ async fn measure(bench: &mut Bench, arguments: &Arguments) -> Result<()> {
     put::measure(bench).await?;
     get::measure(bench).await?;
     health::measure(bench).await?;
+    let addresses = [arguments.target_dns, arguments.peer_dns];
+    dns::measure(bench, &addresses[..bench.subjects.len()]).await?;
     txn::measure(bench).await?;
     memory::measure_loaded(bench)?;
     watch::measure(bench, arguments.watchers).await?;

@@ -1,11 +1,12 @@
 //! The agent: a server from its settings, until a signal or its own disk stops it.
 //!
-//! One runtime thread runs consensus, the apply task and HTTP; the log has a thread of its own, and long encodings go to
-//! the runtime's blocking threads. On one or two processors that costs two thirds of what a pool of threads does.
+//! One runtime thread runs consensus, the apply task and HTTP; the log has a thread of its own, DNS has several, and long
+//! encodings go to the runtime's blocking threads. On one or two processors that costs two thirds of what a pool of threads does.
 
 mod identity;
 mod registration;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use anyhow::Context as _;
 use quorate_base::duration::GoDuration;
 use quorate_base::metrics::Registry;
 use quorate_base::{Host, MemoryDisk};
+use quorate_dns::{Listeners, Zone};
 use quorate_http::Server;
 use quorate_node::{
     BoxFuture, Config, ConsensusConfig, Handle, Member, NodeId, Rpc, RpcReply, Transport, TransportError,
@@ -49,14 +51,16 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let metrics = Registry::new(host.wall.now_ms());
     // The port is taken first: a second server on the same machine then touches no data.
     let listeners = listen(&settings).await?;
+    let dns_listeners = listen_dns(&settings)?;
     let config = node_config(&settings, id, raft_directory(&directory), metrics.clone());
     let node = Handle::start(config, host.clone(), Arc::new(NoPeers)).await?;
-    let server = Server::new(node.clone(), http_settings(&settings, id), metrics);
+    let server = Server::new(node.clone(), http_settings(&settings, id), metrics.clone());
     for listener in listeners {
         info!(address = %listener.local_addr()?, "serving HTTP");
         let server = server.clone();
         host.spawn(async move { server.serve(listener).await });
     }
+    let _dns = serve_dns(&settings, &node, &host, &metrics, dns_listeners)?;
     let keeper = server.clone();
     host.spawn(async move { keeper.keep_metrics().await });
     info!(node = settings.node.name, %id, version = version::QUORATE, "the agent is running");
@@ -114,6 +118,38 @@ async fn listen(settings: &Settings) -> anyhow::Result<Vec<TcpListener>> {
     Ok(listeners)
 }
 
+/// Takes the addresses of DNS.
+fn listen_dns(settings: &Settings) -> anyhow::Result<Vec<Listeners>> {
+    let bind = |address: &SocketAddr| {
+        Listeners::bind(*address, settings.dns.zone.udp_sockets).with_context(|| format!("DNS address {address}"))
+    };
+    settings.dns.addresses.iter().map(bind).collect()
+}
+
+/// Serves DNS on threads of its own until the value is dropped; nothing if no address was taken.
+fn serve_dns(
+    settings: &Settings,
+    node: &Handle,
+    host: &Host,
+    metrics: &Registry,
+    listeners: Vec<Listeners>,
+) -> anyhow::Result<Option<quorate_dns::Server>> {
+    if listeners.is_empty() {
+        return Ok(None);
+    }
+    for listener in &listeners {
+        info!(address = %listener.address(), "serving DNS");
+    }
+    let zone = Zone::new(quorate_dns::Settings {
+        datacenter: settings.datacenter.clone(),
+        node_name: settings.node.name.clone(),
+        ..settings.dns.zone.clone()
+    });
+    let zone = zone.context("the DNS zone")?;
+    let server = quorate_dns::Server::start(zone, node.clone(), host.clone(), metrics, listeners).context("DNS")?;
+    Ok(Some(server))
+}
+
 fn node_config(settings: &Settings, id: NodeId, directory: PathBuf, metrics: Registry) -> Config {
     let addresses = &settings.addresses;
     let multiplier = u64::from(settings.raft_multiplier);
@@ -132,7 +168,7 @@ fn node_config(settings: &Settings, id: NodeId, directory: PathBuf, metrics: Reg
     };
     let member = Member {
         name: settings.node.name.clone(),
-        address: std::net::SocketAddr::new(addresses.advertise, addresses.server_port).to_string(),
+        address: SocketAddr::new(addresses.advertise, addresses.server_port).to_string(),
     };
     Config {
         consensus,

@@ -81,7 +81,7 @@ impl Agent {
     fn start() -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut process = Command::new(QUORATE)
-            .args(["agent", "-dev", "-log-level=INFO", &format!("-http-port={port}")])
+            .args(["agent", "-dev", "-log-level=INFO", "-dns-port=-1", &format!("-http-port={port}")])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

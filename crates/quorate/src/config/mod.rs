@@ -3,10 +3,11 @@
 //! - [`keys`]: every key that Consul 1.13 knows, and what becomes of it here;
 //! - [`mod@file`]: JSON files and directories of them, as [`Entry`]s with their place;
 //! - [`merge`]: Consul's rules for values that are given more than once;
-//! - [`settings`]: what all of it means, checked, with nothing started yet.
+//! - [`settings`]: what all of it means, checked, with nothing started yet; [`dns`] is the part of it about DNS.
 //!
 //! Every mistake is one line that names the culprit: a file with its line and key, or a flag.
 
+pub(crate) mod dns;
 pub(crate) mod file;
 pub(crate) mod keys;
 pub(crate) mod merge;

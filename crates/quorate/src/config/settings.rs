@@ -8,6 +8,7 @@ use std::time::Duration;
 use quorate_base::duration::GoDuration;
 use serde_json::Value;
 
+use super::dns::DnsSettings;
 use super::merge::Merged;
 use super::network::{self, Machine};
 use super::{ConfigError, Entry, Treatment, values};
@@ -32,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) raft_multiplier: u32,
     /// How long requests in flight may take to finish when the agent stops; 5 s by default.
     pub(crate) drain: Duration,
+    /// How DNS is answered.
+    pub(crate) dns: DnsSettings,
     /// What is logged.
     pub(crate) log: LogSettings,
     /// What the operator should know, one line each.
@@ -137,6 +140,7 @@ pub(super) fn resolve(
     let default_multiplier = if is_dev { 1 } else { 5 };
     let raft_multiplier = resolver.number("performance.raft_multiplier", default_multiplier, 1..=10)?;
     let drain = resolver.duration("performance.leave_drain_time", GoDuration(5 * GoDuration::SECOND.0))?;
+    let dns = resolver.dns()?;
     let log = resolver.log()?;
     Ok(Settings {
         mode,
@@ -147,37 +151,43 @@ pub(super) fn resolve(
         limits,
         raft_multiplier: raft_multiplier as u32,
         drain: drain.to_std(),
+        dns,
         log,
         warnings: resolver.warnings,
     })
 }
 
-struct Resolver<'a> {
+pub(super) struct Resolver<'a> {
     merged: &'a Merged,
     is_dev: bool,
-    warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
 }
 
 impl<'a> Resolver<'a> {
-    fn entry(&self, path: &str) -> Option<&'a Entry> {
+    pub(super) fn entry(&self, path: &str) -> Option<&'a Entry> {
         self.merged.get(path)
     }
 
     /// An error about the value of a key.
-    fn wrong(&self, path: &str, problem: impl std::fmt::Display) -> ConfigError {
+    pub(super) fn wrong(&self, path: &str, problem: impl std::fmt::Display) -> ConfigError {
         let culprit = self.entry(path).map_or_else(|| path.to_owned(), Entry::culprit);
         ConfigError(format!("{culprit}: {problem}"))
     }
 
-    fn text(&self, path: &str) -> Option<&'a str> {
+    pub(super) fn text(&self, path: &str) -> Option<&'a str> {
         self.entry(path)?.value.as_str()
     }
 
-    fn flag(&self, path: &str) -> Option<bool> {
+    pub(super) fn flag(&self, path: &str) -> Option<bool> {
         self.entry(path)?.value.as_bool()
     }
 
-    fn number(&self, path: &str, default: i64, bounds: std::ops::RangeInclusive<i64>) -> Result<i64, ConfigError> {
+    pub(super) fn number(
+        &self,
+        path: &str,
+        default: i64,
+        bounds: std::ops::RangeInclusive<i64>,
+    ) -> Result<i64, ConfigError> {
         let Some(entry) = self.entry(path) else { return Ok(default) };
         match entry.value.as_i64() {
             Some(number) if bounds.contains(&number) => Ok(number),
@@ -189,7 +199,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// A duration that is neither negative nor longer than a day.
-    fn duration(&self, path: &str, default: GoDuration) -> Result<GoDuration, ConfigError> {
+    pub(super) fn duration(&self, path: &str, default: GoDuration) -> Result<GoDuration, ConfigError> {
         let Some(text) = self.text(path) else { return Ok(default) };
         let duration = GoDuration::parse(text).map_err(|error| self.wrong(path, error))?;
         if (GoDuration(0)..=DURATION_MAX).contains(&duration) {
@@ -339,7 +349,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// A port; `None` if it is disabled, as anything below 1 says.
-    fn port(&self, path: &str, default: u16) -> Result<Option<u16>, ConfigError> {
+    pub(super) fn port(&self, path: &str, default: u16) -> Result<Option<u16>, ConfigError> {
         let port = self.number(path, default.into(), i64::MIN..=i64::MAX)?;
         if port < 1 {
             return Ok(None);
@@ -352,12 +362,19 @@ impl<'a> Resolver<'a> {
             self.warnings.push("the HTTP port is disabled: nothing can be asked".to_owned());
             return Ok(Vec::new());
         };
-        let path = if self.text("addresses.http").is_some() { "addresses.http" } else { "client_addr" };
-        let text = self.text(path).unwrap_or("127.0.0.1");
-        let addresses = network::parse_ips(text).map_err(|problem| self.wrong(path, problem))?;
+        let addresses = self.client_addresses("addresses.http", port)?;
         if addresses.is_empty() {
+            let path = if self.text("addresses.http").is_some() { "addresses.http" } else { "client_addr" };
             self.warnings.push(format!("{path:?} is empty: nothing can be asked"));
         }
+        Ok(addresses)
+    }
+
+    /// Where clients are served on this port: at the addresses of this key, or at those for all clients.
+    pub(super) fn client_addresses(&self, path: &str, port: u16) -> Result<Vec<SocketAddr>, ConfigError> {
+        let path = if self.text(path).is_some() { path } else { "client_addr" };
+        let text = self.text(path).unwrap_or("127.0.0.1");
+        let addresses = network::parse_ips(text).map_err(|problem| self.wrong(path, problem))?;
         Ok(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect())
     }
 

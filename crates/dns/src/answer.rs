@@ -1,0 +1,381 @@
+//! Answers: what is looked up, found in the catalog and put into records.
+//!
+//! A name of the zone that does not exist is answered NXDOMAIN, one that has nothing of the type asked for with no
+//! record at all (RFC 2308's NODATA); both carry the SOA record, whose time says how long that may be kept. A service
+//! of which no instance is in service does not exist: so it is in Consul, and clients take it for that.
+
+use domain::base::iana::{Rcode, Rtype};
+use quorate_state::{Node, State};
+
+use crate::cache::Found;
+use crate::catalog::{self, Family, Instance, Occupant, Place};
+use crate::foreign::Foreign;
+use crate::name::{Lookup, Target, Text, WireName};
+use crate::random::Shuffle;
+use crate::record::{Answer, Data, Owner, Record};
+use crate::zone::{Domain, Zone};
+
+/// The service that the servers themselves register.
+const SERVERS: &str = "consul";
+/// The most servers that are told as name servers, as in Consul: with their addresses they fit into 512 bytes.
+const NAME_SERVERS_MAX: usize = 3;
+/// How many names within the zone are followed one after the other.
+const FOLLOWED_MAX: usize = 3;
+
+/// Finds answers in one state.
+pub(crate) struct Finder<'s, 'r> {
+    pub(crate) zone: &'s Zone,
+    /// The name of the zone that was asked by.
+    pub(crate) domain: &'s Domain,
+    pub(crate) state: &'s State,
+    /// What recursors said of names outside.
+    pub(crate) foreign: &'s Foreign,
+    pub(crate) random: &'r mut Shuffle,
+    /// The instances in service of the service asked for, if they are known already.
+    pub(crate) known: Option<&'s [Found]>,
+    /// Names outside that the answer leads to and nobody asked about yet.
+    pub(crate) unresolved: Vec<&'s str>,
+    /// Whether the name asked for leads to one of the zone that does not exist.
+    pub(crate) is_dangling: bool,
+}
+
+impl<'s> Finder<'s, '_> {
+    /// The answer to a question about this name.
+    pub(crate) fn answer(&mut self, lookup: Lookup<'_>, kind: Rtype) -> Answer<'s> {
+        let mut answer = Answer::empty();
+        let exists = match lookup {
+            Lookup::Apex => self.apex(kind, &mut answer),
+            Lookup::NameServer => self.name_server(kind, &mut answer),
+            Lookup::Parent => true,
+            Lookup::Node(name) => self.node(name, kind, &mut answer),
+            Lookup::Service { name, tag } => self.service(name, tag, kind, &mut answer),
+            Lookup::Address(address) => {
+                if Family::of(kind).has(address) && matches!(kind, Rtype::A | Rtype::AAAA | Rtype::ANY) {
+                    answer.answers.push(self.record(Owner::Question, self.node_ttl(), Data::Address(address)));
+                }
+                true
+            }
+            Lookup::Nothing | Lookup::Outside | Lookup::Reverse(_) => false,
+        };
+        if answer.answers.is_empty() || self.ends_nowhere(&answer, kind) {
+            // The code speaks of the name that the last one leads to (RFC 6604).
+            answer.rcode = if exists && !self.is_dangling { Rcode::NOERROR } else { Rcode::NXDOMAIN };
+            answer.authority = vec![self.soa()];
+        }
+        answer
+    }
+
+    /// The name of what is at an address; `None` if nothing is.
+    pub(crate) fn reverse(&mut self, address: std::net::IpAddr) -> Option<Answer<'s>> {
+        let target = match catalog::at_address(self.state, address)? {
+            Occupant::Node(node) => Target::Node(&node.name),
+            Occupant::Service(service) => Target::Service(&service.name),
+        };
+        if !self.is_writable(target) {
+            return None;
+        }
+        let mut answer = Answer::empty();
+        answer.answers.push(self.record(Owner::Question, self.node_ttl(), Data::Ptr(target)));
+        Some(answer)
+    }
+
+    fn record(&self, owner: Owner<'s>, ttl: u32, data: Data<'s>) -> Record<'s> {
+        Record { owner, ttl, data }
+    }
+
+    fn soa(&self) -> Record<'s> {
+        self.record(Owner::Zone, self.zone.settings.soa.min_ttl, Data::Soa)
+    }
+
+    fn node_ttl(&self) -> u32 {
+        self.zone.settings.node_ttl_seconds
+    }
+
+    /// Whether an answer is a name of the zone that leads to nothing of the type asked for.
+    fn ends_nowhere(&self, answer: &Answer<'s>, kind: Rtype) -> bool {
+        let Some(Record { data: Data::Cname(Target::Text(name)), .. }) = answer.answers.last() else { return false };
+        kind != Rtype::CNAME && self.is_in_zone(name)
+    }
+
+    fn is_in_zone(&self, name: &str) -> bool {
+        let Some(wire) = WireName::of(Target::Text(name), self.zone, self.domain) else { return false };
+        !matches!(Text::of_wire(wire.as_bytes()).lookup(self.zone).0, Lookup::Outside | Lookup::Reverse(_))
+    }
+
+    fn apex(&mut self, kind: Rtype, answer: &mut Answer<'s>) -> bool {
+        let is_any = kind == Rtype::ANY;
+        if is_any || kind == Rtype::SOA {
+            answer.answers.push(self.soa());
+        }
+        for node in self.servers() {
+            let record = self.record(Owner::Zone, self.node_ttl(), Data::Ns(Target::Node(&node.name)));
+            let place = catalog::node_place(node, Family::Any);
+            let owner = if is_any || kind == Rtype::NS {
+                answer.answers.push(record);
+                Owner::Target(answer.answers.len() - 1)
+            } else if kind == Rtype::SOA {
+                answer.authority.push(record);
+                Owner::NameServer(answer.authority.len() - 1)
+            } else {
+                continue;
+            };
+            if let Some(Place::Address(address)) = place {
+                answer.additional.push(self.record(owner, self.node_ttl(), Data::Address(address)));
+            }
+        }
+        true
+    }
+
+    /// `ns` of the zone stands for all servers.
+    fn name_server(&mut self, kind: Rtype, answer: &mut Answer<'s>) -> bool {
+        let family = Family::of(kind);
+        if !matches!(kind, Rtype::A | Rtype::AAAA | Rtype::ANY) {
+            return true;
+        }
+        for node in self.servers() {
+            match catalog::node_place(node, family) {
+                Some(Place::Address(address)) if family.has(address) => {
+                    answer.answers.push(self.record(Owner::Question, self.node_ttl(), Data::Address(address)));
+                }
+                _ => {}
+            }
+        }
+        true
+    }
+
+    /// Servers whose names DNS can carry, a few in a random order.
+    fn servers(&mut self) -> Vec<&'s Node> {
+        let instances = catalog::in_service(self.state, SERVERS, None, false);
+        let mut nodes: Vec<&Node> = instances.iter().map(|instance| instance.node).collect();
+        nodes.retain(|node| self.is_writable(Target::Node(&node.name)));
+        self.random.shuffle(&mut nodes);
+        nodes.truncate(NAME_SERVERS_MAX);
+        nodes
+    }
+
+    fn node(&mut self, name: &str, kind: Rtype, answer: &mut Answer<'s>) -> bool {
+        let Some(node) = self.state.node(name) else { return false };
+        let ttl = self.node_ttl();
+        if let Some(place) = catalog::node_place(node, Family::of(kind)) {
+            self.place(place, kind, ttl, answer);
+        }
+        let into = match kind {
+            Rtype::TXT | Rtype::ANY => &mut answer.answers,
+            _ if !answer.answers.is_empty() && self.zone.settings.node_meta_txt => &mut answer.additional,
+            _ => return true,
+        };
+        into.extend(catalog::meta_texts(&node.meta).map(|text| Record {
+            owner: Owner::Question,
+            ttl,
+            data: Data::Txt(text),
+        }));
+        true
+    }
+
+    /// The answer that is one place: its address, or its name and where that leads.
+    fn place(&mut self, place: Place<'s>, kind: Rtype, ttl: u32, answer: &mut Answer<'s>) {
+        match place {
+            Place::Address(address) => {
+                if matches!(kind, Rtype::A | Rtype::AAAA | Rtype::ANY) && Family::of(kind).has(address) {
+                    answer.answers.push(self.record(Owner::Question, ttl, Data::Address(address)));
+                }
+            }
+            Place::Name(name) => {
+                let is_wanted = matches!(kind, Rtype::A | Rtype::AAAA | Rtype::ANY | Rtype::CNAME);
+                if !is_wanted || !self.is_writable(Target::Text(name)) {
+                    return;
+                }
+                answer.answers.push(self.record(Owner::Question, ttl, Data::Cname(Target::Text(name))));
+                if kind != Rtype::CNAME {
+                    self.is_dangling = !self.follow(name, kind, 0, &mut answer.answers, 0);
+                }
+            }
+        }
+    }
+
+    /// Puts what a name leads to into `records`: the name is the target of the answer of the number `from`. Names that
+    /// lead to names are followed on, up to a depth. Tells whether the name exists, as far as is known.
+    fn follow(&mut self, name: &'s str, kind: Rtype, from: usize, records: &mut Vec<Record<'s>>, depth: usize) -> bool {
+        let Some(wire) = WireName::of(Target::Text(name), self.zone, self.domain) else { return true };
+        let text = Text::of_wire(wire.as_bytes());
+        let (lookup, _) = text.lookup(self.zone);
+        if matches!(lookup, Lookup::Outside | Lookup::Reverse(_)) {
+            self.follow_outside(name, kind, records);
+            return true;
+        }
+        let family = Family::of(kind);
+        let Some((places, ttl)) = self.places(lookup, family) else { return false };
+        let mut addresses = addresses(&places, family);
+        if let Some(name) = addresses.is_empty().then(|| names(&places).next()).flatten() {
+            let data = Data::Cname(Target::Text(name));
+            // A name that leads back to itself leads nowhere.
+            if depth == FOLLOWED_MAX || records.iter().any(|record| record.data == data) {
+                return true;
+            }
+            records.push(self.record(Owner::Target(from), ttl, data));
+            let from = records.len() - 1;
+            return self.follow(name, kind, from, records, depth + 1);
+        }
+        self.random.shuffle(&mut addresses);
+        records.extend(addresses.into_iter().map(|address| Record {
+            owner: Owner::Target(from),
+            ttl,
+            data: Data::Address(address),
+        }));
+        true
+    }
+
+    /// What recursors said of a name; it is noted as open if they were not asked yet.
+    fn follow_outside(&mut self, name: &'s str, kind: Rtype, records: &mut Vec<Record<'s>>) {
+        match self.foreign.of(name) {
+            Some(found) => records.extend(found.iter().filter(|record| record.answers(kind)).map(|record| Record {
+                owner: Owner::Wire(&record.owner),
+                ttl: record.ttl,
+                data: Data::Foreign(record.kind, &record.data),
+            })),
+            None if !self.unresolved.contains(&name) => self.unresolved.push(name),
+            None => {}
+        }
+    }
+
+    /// Where what is looked up is, and how long that may be kept; `None` if it does not exist.
+    fn places(&self, lookup: Lookup<'_>, family: Family) -> Option<(Vec<Place<'s>>, u32)> {
+        match lookup {
+            Lookup::Node(name) => {
+                let place = catalog::node_place(self.state.node(name)?, family);
+                Some((place.into_iter().collect(), self.node_ttl()))
+            }
+            Lookup::Service { name, tag } => {
+                let instances = self.in_service(name, tag);
+                let places: Vec<_> = instances.iter().filter_map(|instance| instance.place(family)).collect();
+                (!instances.is_empty()).then(|| (places, self.zone.service_ttl(name)))
+            }
+            Lookup::Address(address) => Some((vec![Place::Address(address)], self.node_ttl())),
+            Lookup::Nothing => None,
+            _ => Some((Vec::new(), 0)),
+        }
+    }
+
+    /// Whether DNS can carry a name.
+    fn is_writable(&self, target: Target<'s>) -> bool {
+        WireName::of(target, self.zone, self.domain).is_some()
+    }
+
+    fn in_service(&self, name: &str, tag: Option<&str>) -> Vec<Instance<'s>> {
+        catalog::in_service(self.state, name, tag, self.zone.settings.only_passing)
+    }
+
+    fn service(&mut self, name: &str, tag: Option<&str>, kind: Rtype, answer: &mut Answer<'s>) -> bool {
+        let mut instances: Vec<Instance<'s>> = match self.known {
+            Some(known) => known.iter().map(Instance::from).collect(),
+            None => self.in_service(name, tag),
+        };
+        if instances.is_empty() {
+            return false;
+        }
+        let ttl = self.zone.service_ttl(name);
+        match kind {
+            Rtype::SRV => {
+                self.random.shuffle(&mut instances);
+                self.instances(&instances, ttl, answer);
+            }
+            Rtype::A | Rtype::AAAA | Rtype::ANY | Rtype::CNAME => self.addresses(&instances, kind, ttl, answer),
+            _ => {}
+        }
+        true
+    }
+
+    /// The addresses of instances, each once. Names can't stand beside addresses, nor beside each other: if there are
+    /// only names, one of them is the answer.
+    fn addresses(&mut self, instances: &[Instance<'s>], kind: Rtype, ttl: u32, answer: &mut Answer<'s>) {
+        let family = Family::of(kind);
+        let places: Vec<Place<'s>> = instances.iter().filter_map(|instance| instance.place(family)).collect();
+        let mut addresses = addresses(&places, family);
+        if places.iter().all(|place| matches!(place, Place::Name(_))) {
+            let count = places.len();
+            let chosen = if count > 0 { names(&places).nth(self.random.below(count)) } else { None };
+            if let Some(name) = chosen {
+                self.place(Place::Name(name), kind, ttl, answer);
+            }
+        } else if kind != Rtype::CNAME {
+            self.random.shuffle(&mut addresses);
+            if self.zone.settings.a_record_limit > 0 {
+                addresses.truncate(self.zone.settings.a_record_limit);
+            }
+            let records =
+                addresses.into_iter().map(|address| self.record(Owner::Question, ttl, Data::Address(address)));
+            answer.answers.extend(records);
+        }
+    }
+
+    /// The SRV records of instances, with the addresses of their targets.
+    fn instances(&mut self, instances: &[Instance<'s>], ttl: u32, answer: &mut Answer<'s>) {
+        for instance in instances {
+            let Some(place) = instance.place(Family::Any) else { continue };
+            let Some(target) = self.target(instance, place) else { continue };
+            let data = Data::Srv { weight: instance.weight(), port: instance.port(), target };
+            let is_known = |known: &Record<'_>| match (&known.data, &data) {
+                (Data::Srv { port, target, .. }, Data::Srv { port: own_port, target: own_target, .. }) => {
+                    port == own_port && target == own_target
+                }
+                _ => false,
+            };
+            // Instances on one node at one port are one target.
+            if instances.len() > 1 && answer.answers.iter().any(is_known) {
+                continue;
+            }
+            let number = answer.answers.len();
+            answer.answers.push(self.record(Owner::Question, ttl, data));
+            match place {
+                Place::Address(address) => {
+                    answer.additional.push(self.record(Owner::Target(number), ttl, Data::Address(address)));
+                }
+                Place::Name(name) => {
+                    self.follow(name, Rtype::ANY, number, &mut answer.additional, FOLLOWED_MAX);
+                }
+            }
+            if matches!(target, Target::Node(_)) && self.zone.settings.node_meta_txt {
+                answer.additional.extend(catalog::meta_texts(&instance.node.meta).map(|text| Record {
+                    owner: Owner::Target(number),
+                    ttl,
+                    data: Data::Txt(text),
+                }));
+            }
+        }
+    }
+
+    /// The name that stands for an instance in an SRV record: its node's, or one made of its address if that is its own
+    /// or if DNS can't carry its node's name.
+    fn target(&self, instance: &Instance<'s>, place: Place<'s>) -> Option<Target<'s>> {
+        let writable = |target: Target<'s>| self.is_writable(target).then_some(target);
+        match place {
+            Place::Name(name) => writable(Target::Text(name)),
+            Place::Address(address) if instance.is_at_node(place) => {
+                writable(Target::Node(&instance.node.name)).or(Some(Target::Address(address)))
+            }
+            Place::Address(address) => Some(Target::Address(address)),
+        }
+    }
+}
+
+/// The addresses of a family among places, each once, sorted.
+fn addresses(places: &[Place<'_>], family: Family) -> Vec<std::net::IpAddr> {
+    let mut addresses: Vec<_> = places
+        .iter()
+        .filter_map(|place| match place {
+            Place::Address(address) if family.has(*address) => Some(*address),
+            _ => None,
+        })
+        .collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    addresses
+}
+
+/// The names among places.
+fn names<'p, 's>(places: &'p [Place<'s>]) -> impl Iterator<Item = &'s str> + use<'p, 's> {
+    places.iter().filter_map(|place| match place {
+        Place::Name(name) => Some(*name),
+        Place::Address(_) => None,
+    })
+}

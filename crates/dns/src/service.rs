@@ -1,0 +1,246 @@
+//! The way of one packet through the shell: from the published state at once, or later if it takes a wait.
+//!
+//! What takes a wait (a recursor, or a leader if `allow_stale` is off) is done by a task of the DNS runtime. How many of
+//! those there may be at once is bounded; past the bound the client is told SERVFAIL.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use quorate_base::Host;
+use quorate_base::metrics::Registry;
+use quorate_node::{Consistency, Handle};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use crate::foreign::Foreign;
+use crate::measure::Metrics;
+use crate::random::Shuffle;
+use crate::recursor::Recursors;
+use crate::respond::{self, Asked, Outcome, Responder, Transport};
+use crate::zone::Zone;
+
+/// How many questions may wait at once, for recursors or for a leader. Each holds a socket and some KiB.
+const WAITS_MAX: usize = 1_024;
+/// How long a thread believes what it knew of the leader: `max_stale` need not be exact, and asking takes a lock.
+const FRESHNESS_KEPT: Duration = Duration::from_millis(100);
+/// From which age on an answer counts as stale in the metrics; Consul's.
+const STALE: Duration = Duration::from_secs(5);
+/// How many names outside an answer may lead to that recursors are asked about.
+const OUTSIDE_NAMES_MAX: usize = 8;
+/// How often an answer may lead on to further names outside.
+const ROUNDS_MAX: usize = 3;
+
+/// What all threads and tasks share. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Service(Arc<Inner>);
+
+struct Inner {
+    zone: Zone,
+    node: Handle,
+    host: Host,
+    recursors: Recursors,
+    metrics: Metrics,
+    waits: Arc<Semaphore>,
+    is_stopping: AtomicBool,
+}
+
+/// What one thread keeps between packets.
+pub(crate) struct Worker {
+    service: Service,
+    responder: Responder,
+    /// What is passed where nothing is known of names outside.
+    nothing: Foreign,
+    /// When the freshness was last looked at, and what it was.
+    freshness: Option<(Instant, Freshness)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Freshness {
+    Fresh,
+    Stale,
+    TooOld,
+}
+
+/// What became of a packet.
+pub(crate) enum Handled {
+    /// The answer is written.
+    Answered(Asked),
+    Ignored,
+    /// It takes a wait.
+    Later(Wait),
+}
+
+/// A packet that waits.
+pub(crate) struct Wait {
+    outcome: Option<Outcome>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Service {
+    pub(crate) fn new(zone: Zone, node: Handle, host: Host, registry: &Registry) -> Self {
+        let metrics = Metrics::new(registry, &zone.settings.node_name);
+        let recursors = Recursors::new(&zone.settings, host.random.clone());
+        let waits = Arc::new(Semaphore::new(WAITS_MAX));
+        Self(Arc::new(Inner { zone, node, host, recursors, metrics, waits, is_stopping: AtomicBool::new(false) }))
+    }
+
+    pub(crate) fn host(&self) -> &Host {
+        &self.0.host
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Has all threads end soon.
+    pub(crate) fn stop(&self) {
+        self.0.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.0.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// What a thread needs that answers many.
+    pub(crate) fn worker(&self) -> Worker {
+        self.worker_with(Responder::new(self.0.zone.clone(), self.shuffle()))
+    }
+
+    /// What a connection needs.
+    pub(crate) fn small_worker(&self) -> Worker {
+        self.worker_with(Responder::forgetful(self.0.zone.clone(), self.shuffle()))
+    }
+
+    fn shuffle(&self) -> Shuffle {
+        Shuffle::new(self.0.host.random.number())
+    }
+
+    fn worker_with(&self, responder: Responder) -> Worker {
+        Worker { service: self.clone(), responder, nothing: Foreign::default(), freshness: None }
+    }
+}
+
+impl Worker {
+    /// Answers a packet into `out` if that can be done at once.
+    pub(crate) fn handle(&mut self, packet: &[u8], transport: Transport, out: &mut Vec<u8>) -> Handled {
+        let outcome = if self.may_answer() {
+            let inner = &*self.service.0;
+            let state = inner.node.state();
+            let outcome = self.responder.respond(&state, packet, transport, &self.nothing, out);
+            match outcome {
+                Outcome::Answered(asked) => return Handled::Answered(asked),
+                Outcome::Ignored => return Handled::Ignored,
+                outcome => Some(outcome),
+            }
+        } else {
+            None
+        };
+        let inner = &*self.service.0;
+        match inner.waits.clone().try_acquire_owned() {
+            Ok(permit) => Handled::Later(Wait { outcome, _permit: permit }),
+            Err(_) => {
+                inner.metrics.refused_waits.increment();
+                respond::respond_failure(&inner.zone, packet, transport, out);
+                if out.is_empty() { Handled::Ignored } else { Handled::Answered(Asked::Nothing) }
+            }
+        }
+    }
+
+    /// Whether what is published may be told now.
+    fn may_answer(&mut self) -> bool {
+        let inner = &*self.service.0;
+        if !inner.zone.settings.allow_stale {
+            return inner.node.ready_now(Consistency::Default).is_some();
+        }
+        let now = Instant::now();
+        let known = self.freshness.filter(|(looked, _)| now.duration_since(*looked) < FRESHNESS_KEPT);
+        let freshness = match known {
+            Some((_, freshness)) => freshness,
+            None => {
+                let freshness = self.service.freshness();
+                self.freshness = Some((now, freshness));
+                freshness
+            }
+        };
+        match freshness {
+            Freshness::Fresh => true,
+            Freshness::Stale => {
+                inner.metrics.stale_queries.increment();
+                true
+            }
+            Freshness::TooOld => false,
+        }
+    }
+}
+
+impl Service {
+    fn freshness(&self) -> Freshness {
+        let inner = &*self.0;
+        let age = inner.node.ready_now(Consistency::Stale).map(|freshness| freshness.last_contact_ms);
+        match age.map(Duration::from_millis) {
+            Some(age) if age <= STALE => Freshness::Fresh,
+            Some(age) if age <= inner.zone.settings.max_stale => Freshness::Stale,
+            _ => Freshness::TooOld,
+        }
+    }
+
+    /// Answers a packet that takes a wait. The answer is empty if there is to be none.
+    pub(crate) async fn answer_later(&self, packet: &[u8], transport: Transport, wait: Wait) -> Vec<u8> {
+        let inner = &*self.0;
+        let mut out = Vec::new();
+        let mut responder = Responder::forgetful(inner.zone.clone(), self.shuffle());
+        let mut foreign = Foreign::default();
+        let mut outcome = wait.outcome;
+        for _ in 0..ROUNDS_MAX {
+            match outcome {
+                None => {
+                    if inner.node.ready(Consistency::Default).await.is_err() {
+                        respond::respond_failure(&inner.zone, packet, transport, &mut out);
+                        return out;
+                    }
+                }
+                Some(Outcome::Forward) => return self.forward(packet, transport).await,
+                Some(Outcome::Resolve(names)) => self.resolve(&names, packet, &mut foreign).await,
+                Some(Outcome::Answered(_) | Outcome::Ignored) => return out,
+            }
+            let state = inner.node.snapshot();
+            outcome = Some(responder.respond(&state, packet, transport, &foreign, &mut out));
+        }
+        // What is written is the answer as far as it is known.
+        out
+    }
+
+    async fn forward(&self, packet: &[u8], transport: Transport) -> Vec<u8> {
+        let inner = &*self.0;
+        let mut out = Vec::new();
+        match inner.recursors.ask(packet, transport).await {
+            Some(answer) if answer.len() <= respond::answer_bytes_max(&inner.zone, packet, transport) => answer,
+            Some(_) => {
+                respond::respond_cut(&inner.zone, packet, &mut out);
+                out
+            }
+            None => {
+                respond::respond_failure(&inner.zone, packet, transport, &mut out);
+                out
+            }
+        }
+    }
+
+    /// Asks recursors for what an answer leads to.
+    async fn resolve(&self, names: &[String], packet: &[u8], foreign: &mut Foreign) {
+        let kinds = respond::outside_kinds(packet);
+        for name in names {
+            foreign.note_asked(name);
+        }
+        let wanted = names.iter().take(OUTSIDE_NAMES_MAX).flat_map(|name| kinds.iter().map(move |kind| (name, *kind)));
+        let answers = wanted.map(|(name, kind)| async move {
+            let query = respond::outside_query(name, kind)?;
+            // Over TCP nothing is cut; a datagram is tried first either way.
+            Some((name, self.0.recursors.ask(&query, Transport::Tcp).await?))
+        });
+        for (name, answer) in futures_util::future::join_all(answers).await.into_iter().flatten() {
+            foreign.note(name, &answer);
+        }
+    }
+}

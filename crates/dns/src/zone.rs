@@ -1,0 +1,109 @@
+//! The zone: the settings in the form in which answers need them.
+
+use std::sync::Arc;
+
+use crate::name;
+use crate::settings::Settings;
+
+/// The settings, compiled. Cheap to clone; shared by all threads.
+#[derive(Clone, Debug)]
+pub struct Zone(Arc<Compiled>);
+
+/// What a [`Zone`] knows.
+#[derive(Debug)]
+pub struct Compiled {
+    pub(crate) domain: Domain,
+    pub(crate) alt_domain: Option<Domain>,
+    /// In lower case.
+    pub(crate) datacenter: String,
+    pub(crate) settings: Settings,
+    /// Whole names in lower case, sorted.
+    exact_ttls: Vec<(String, u32)>,
+    /// Beginnings in lower case, the longest first.
+    prefix_ttls: Vec<(String, u32)>,
+}
+
+impl std::ops::Deref for Zone {
+    type Target = Compiled;
+
+    fn deref(&self) -> &Compiled {
+        &self.0
+    }
+}
+
+/// A setting that is no name of DNS.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{0:?} is no name that DNS can carry")]
+pub struct BadName(pub String);
+
+impl Zone {
+    /// Compiles the settings.
+    pub fn new(settings: Settings) -> Result<Self, BadName> {
+        let mut exact_ttls = Vec::new();
+        let mut prefix_ttls = Vec::new();
+        for (pattern, seconds) in &settings.service_ttl_seconds {
+            let pattern = pattern.to_lowercase();
+            match pattern.strip_suffix('*') {
+                Some(prefix) => prefix_ttls.push((prefix.to_owned(), *seconds)),
+                None => exact_ttls.push((pattern, *seconds)),
+            }
+        }
+        exact_ttls.sort();
+        prefix_ttls.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+        Ok(Self(Arc::new(Compiled {
+            domain: Domain::new(&settings.domain)?,
+            alt_domain: settings.alt_domain.as_deref().map(Domain::new).transpose()?,
+            datacenter: settings.datacenter.to_lowercase(),
+            exact_ttls,
+            prefix_ttls,
+            settings,
+        })))
+    }
+}
+
+impl Compiled {
+    /// How long an answer about a service may be kept, in seconds; the name is in lower case.
+    pub(crate) fn service_ttl(&self, name: &str) -> u32 {
+        if let Ok(place) = self.exact_ttls.binary_search_by(|(known, _)| known.as_str().cmp(name)) {
+            return self.exact_ttls[place].1;
+        }
+        self.prefix_ttls.iter().find(|(prefix, _)| name.starts_with(prefix.as_str())).map_or(0, |(_, seconds)| *seconds)
+    }
+
+    /// Whether questions about the rest of the world can be passed on.
+    pub(crate) fn has_recursors(&self) -> bool {
+        !self.settings.recursors.is_empty()
+    }
+}
+
+/// The name of a zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Domain {
+    /// In lower case, without the last dot.
+    text: String,
+    wire: Vec<u8>,
+}
+
+impl Domain {
+    fn new(text: &str) -> Result<Self, BadName> {
+        let lower = text.trim_matches('.').to_lowercase();
+        let wire = name::wire_of_text(&lower).ok_or_else(|| BadName(text.to_owned()))?;
+        Ok(Self { text: lower, wire })
+    }
+
+    /// The name as it stands in a message.
+    pub(crate) fn wire(&self) -> &[u8] {
+        &self.wire
+    }
+
+    /// What stands before the zone in a name in lower case; `None` for a name outside.
+    pub(crate) fn inside<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let before = name.strip_suffix(self.text.as_str())?;
+        if before.is_empty() { Some(before) } else { before.strip_suffix('.') }
+    }
+
+    /// Whether the bytes of a name in lower case, joined by dots, end in the zone.
+    pub(crate) fn is_end_of(&self, name: &[u8]) -> bool {
+        name.strip_suffix(self.text.as_bytes()).is_some_and(|before| before.is_empty() || before.ends_with(b"."))
+    }
+}

@@ -1,0 +1,169 @@
+//! DNS over real sockets of the loopback: datagrams, connections, and recursors.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::time::Duration;
+
+use domain::base::iana::{Rcode, Rtype};
+use quorate_base::metrics::Value;
+use quorate_dns::{Listeners, RecursorStrategy, Settings};
+use support::{Manner, framed, query, read_framed, recursor, start, summary};
+
+#[test]
+fn what_does_not_fit_a_datagram_is_told_over_a_connection() {
+    let running = start(Settings { enable_truncate: true, ..Settings::default() });
+    running.register_webs(20);
+    assert_eq!(summary(&running.ask("n1.node.consul", Rtype::A)), (Rcode::NOERROR, 1, false));
+    assert_eq!(summary(&running.ask("web.service.consul", Rtype::SRV)), (Rcode::NOERROR, 3, true));
+    assert_eq!(summary(&running.ask_tcp("web.service.consul", Rtype::SRV)), (Rcode::NOERROR, 20, false));
+    assert_eq!(summary(&running.ask("nobody.service.consul", Rtype::A)), (Rcode::NXDOMAIN, 0, false));
+    assert_eq!(summary(&running.ask("example.org", Rtype::A)), (Rcode::REFUSED, 0, false));
+}
+
+#[test]
+fn a_registration_is_told_to_the_next_who_asks() {
+    let running = start(Settings::default());
+    for number in 1..=3 {
+        running.register(&format!("late-{number}"), "10.2.0.1", Some("late"));
+        assert_eq!(summary(&running.ask("late.service.consul", Rtype::A)), (Rcode::NOERROR, 1, false));
+    }
+}
+
+#[test]
+fn no_question_of_many_clients_is_lost() {
+    let running = start(Settings { udp_sockets: 2, ..Settings::default() });
+    running.register_webs(5);
+    let clients: Vec<_> = (0..16).map(|_| running.udp()).collect();
+    for round in 0..100u16 {
+        for client in &clients {
+            client.send(&query(round, "web.service.consul", Rtype::A)).unwrap();
+        }
+        for client in &clients {
+            let mut buffer = [0; 512];
+            let length = client.recv(&mut buffer).unwrap();
+            assert_eq!(buffer[..2], round.to_be_bytes());
+            assert_eq!(summary(&buffer[..length]), (Rcode::NOERROR, 3, false));
+        }
+    }
+    assert!(recorded(&running, "consul.dns.domain_query") >= 1_500);
+}
+
+/// How many values a sample has seen.
+fn recorded(running: &support::Running, name: &str) -> u64 {
+    let readings = running.metrics.read().readings;
+    let counts = readings.into_iter().filter(|reading| reading.name.name == name).map(|reading| match reading.value {
+        Value::Sample { count, .. } => count,
+        other => panic!("{other:?}"),
+    });
+    counts.sum()
+}
+
+#[test]
+fn what_is_no_query_gets_no_answer_and_harms_nobody() {
+    let running = start(Settings::default());
+    let socket = running.udp();
+    for rubbish in [&b""[..], b"x", &[0xff; 512], &[0; 11]] {
+        socket.send(rubbish).unwrap();
+    }
+    // The next answer is to the next question.
+    socket.send(&query(99, "n1.node.consul", Rtype::A)).unwrap();
+    let mut buffer = [0; 512];
+    let length = socket.recv(&mut buffer).unwrap();
+    assert_eq!(buffer[..2], 99u16.to_be_bytes());
+    assert_eq!(summary(&buffer[..length]), (Rcode::NOERROR, 1, false));
+}
+
+#[test]
+fn queries_of_a_connection_may_come_together_or_in_pieces() {
+    let running = start(Settings::default());
+    running.register_webs(5);
+    let mut stream = running.tcp();
+    let together: Vec<u8> = (0..200).flat_map(|id| framed(&query(id, "web.service.consul", Rtype::SRV))).collect();
+    stream.write_all(&together).unwrap();
+    for id in 0..200u16 {
+        let answer = read_framed(&mut stream).unwrap();
+        assert_eq!(answer[..2], id.to_be_bytes());
+        assert_eq!(summary(&answer), (Rcode::NOERROR, 5, false));
+    }
+    for byte in framed(&query(300, "n1.node.consul", Rtype::A)) {
+        stream.write_all(&[byte]).unwrap();
+    }
+    assert_eq!(read_framed(&mut stream).unwrap()[..2], 300u16.to_be_bytes());
+    // One that ends its side is still answered.
+    stream.write_all(&framed(&query(301, "n1.node.consul", Rtype::A))).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(read_framed(&mut stream).unwrap()[..2], 301u16.to_be_bytes());
+    assert!(read_framed(&mut stream).is_err());
+    // A length that no query has ends the connection.
+    let mut stream = running.tcp();
+    stream.write_all(&[0xff, 0xff]).unwrap();
+    assert!(read_framed(&mut stream).is_err());
+}
+
+#[test]
+fn recursors_are_asked_in_order_until_one_answers() {
+    let recursors = [Manner::Silent, Manner::Refuses, Manner::Forged].map(recursor).to_vec();
+    let running = start(Settings { recursors, recursor_timeout: Duration::from_millis(200), ..Settings::default() });
+    running.register("far", "www.example.org", Some("far"));
+    let answer = running.ask("example.org", Rtype::A);
+    assert_eq!(answer[..2], 7u16.to_be_bytes());
+    assert_eq!(summary(&answer), (Rcode::NOERROR, 1, false));
+    // The name that stands for the node's address, and its address.
+    assert_eq!(summary(&running.ask("far.service.consul", Rtype::A)), (Rcode::NOERROR, 2, false));
+    assert_eq!(summary(&running.ask_tcp("far.node.consul", Rtype::A)), (Rcode::NOERROR, 2, false));
+    assert_eq!(summary(&running.ask("4.3.2.1.in-addr.arpa", Rtype::PTR)), (Rcode::NOERROR, 0, false));
+    // More than fits: cut in a datagram, whole over a connection.
+    assert_eq!(summary(&running.ask("example.org", Rtype::TXT)), (Rcode::NOERROR, 0, true));
+    assert_eq!(summary(&running.ask_tcp("example.org", Rtype::TXT)), (Rcode::NOERROR, 5, false));
+    // The zone is answered beside it.
+    assert_eq!(summary(&running.ask("n1.node.consul", Rtype::A)), (Rcode::NOERROR, 1, false));
+}
+
+#[test]
+fn without_an_answer_of_any_recursor_it_fails() {
+    let recursors = [Manner::Silent, Manner::Refuses].map(recursor).to_vec();
+    let running = start(Settings {
+        recursors,
+        recursor_strategy: RecursorStrategy::Random,
+        recursor_timeout: Duration::from_millis(100),
+        ..Settings::default()
+    });
+    running.register("far", "www.example.org", Some("far"));
+    assert_eq!(summary(&running.ask("example.org", Rtype::A)), (Rcode::SERVFAIL, 0, false));
+    assert_eq!(summary(&running.ask("far.service.consul", Rtype::A)), (Rcode::NOERROR, 1, false));
+}
+
+#[test]
+fn a_question_that_waits_holds_up_none_behind_it() {
+    let recursors = [Manner::Silent, Manner::Answers].map(recursor).to_vec();
+    let running = start(Settings { recursors, recursor_timeout: Duration::from_secs(1), ..Settings::default() });
+    let mut stream = running.tcp();
+    let names = ["example.org", "n1.node.consul", "www.example.org", "n1.node.consul"];
+    for (id, name) in (0u16..).zip(names) {
+        stream.write_all(&framed(&query(id, name, Rtype::A))).unwrap();
+    }
+    let order: Vec<u16> = (0..4)
+        .map(|_| {
+            let answer = read_framed(&mut stream).unwrap();
+            assert_eq!(summary(&answer), (Rcode::NOERROR, 1, false));
+            u16::from_be_bytes([answer[0], answer[1]])
+        })
+        .collect();
+    assert_eq!(order[..2], [1, 3]);
+    assert_eq!(BTreeSet::from_iter(&order[2..]), BTreeSet::from([&0, &2]));
+}
+
+#[test]
+fn without_stale_answers_the_leader_answers_all_the_same() {
+    let running = start(Settings { allow_stale: false, ..Settings::default() });
+    assert_eq!(summary(&running.ask("n1.node.consul", Rtype::A)), (Rcode::NOERROR, 1, false));
+    assert_eq!(summary(&running.ask_tcp("n1.node.consul", Rtype::A)), (Rcode::NOERROR, 1, false));
+}
+
+#[test]
+fn an_address_that_is_taken_is_an_error() {
+    let running = start(Settings::default());
+    assert!(Listeners::bind(running.address, 1).is_err());
+}

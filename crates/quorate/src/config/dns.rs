@@ -1,0 +1,194 @@
+//! The part of the settings that is about DNS: where it is served, and how it is answered.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use quorate_base::duration::GoDuration;
+use quorate_dns::{RecursorStrategy, Soa, Zone};
+
+use super::ConfigError;
+use super::settings::Resolver;
+
+/// How DNS is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DnsSettings {
+    /// Where it is served, UDP and TCP; nowhere if the port is disabled.
+    pub(crate) addresses: Vec<SocketAddr>,
+    /// What the zone is told, but for the datacenter and the node's name.
+    pub(crate) zone: quorate_dns::Settings,
+}
+
+/// The port of DNS.
+const PORT: u16 = 8_600;
+/// The port of recursors that say none.
+const RECURSOR_PORT: u16 = 53;
+/// The longest that an answer may be told to keep, RFC 2181.
+const TTL_SECONDS_MAX: i64 = i32::MAX as i64;
+/// The most records that a limit may allow: more than fit into any message.
+const RECORDS_LIMIT_MAX: i64 = 65_535;
+/// The most recursors: each that does not answer costs a question its time-out.
+const RECURSORS_MAX: usize = 16;
+
+impl Resolver<'_> {
+    /// How DNS is answered.
+    pub(super) fn dns(&mut self) -> Result<DnsSettings, ConfigError> {
+        let addresses = match self.port("ports.dns", PORT)? {
+            Some(port) => self.client_addresses("addresses.dns", port)?,
+            None => Vec::new(),
+        };
+        let defaults = quorate_dns::Settings::default();
+        let alt_domain = self.text("alt_domain").filter(|domain| !domain.is_empty());
+        let limit =
+            |path, default: usize| self.number(path, default as i64, 0..=RECORDS_LIMIT_MAX).map(|limit| limit as usize);
+        let udp_answer_limit = limit("dns_config.udp_answer_limit", defaults.udp_answer_limit)?;
+        let a_record_limit = limit("dns_config.a_record_limit", defaults.a_record_limit)?;
+        let flag = |path, default| self.flag(path).unwrap_or(default);
+        let zone = quorate_dns::Settings {
+            domain: self.text("domain").unwrap_or(&defaults.domain).to_owned(),
+            alt_domain: alt_domain.map(str::to_owned),
+            node_ttl_seconds: self.ttl("dns_config.node_ttl")?,
+            service_ttl_seconds: self.service_ttls()?,
+            only_passing: flag("dns_config.only_passing", defaults.only_passing),
+            allow_stale: flag("dns_config.allow_stale", defaults.allow_stale),
+            max_stale: self.max_stale(defaults.max_stale)?,
+            udp_answer_limit,
+            a_record_limit,
+            enable_truncate: flag("dns_config.enable_truncate", defaults.enable_truncate),
+            disable_compression: flag("dns_config.disable_compression", defaults.disable_compression),
+            node_meta_txt: flag("dns_config.enable_additional_node_meta_txt", defaults.node_meta_txt),
+            soa: self.soa(defaults.soa)?,
+            recursors: self.recursors()?,
+            recursor_strategy: self.recursor_strategy()?,
+            recursor_timeout: self.recursor_timeout(defaults.recursor_timeout)?,
+            ..defaults
+        };
+        self.check_names(&zone)?;
+        Ok(DnsSettings { addresses, zone })
+    }
+
+    /// Both names of the zone must be names.
+    fn check_names(&self, zone: &quorate_dns::Settings) -> Result<(), ConfigError> {
+        let is_alt = |name: &str| zone.alt_domain.as_deref() == Some(name);
+        Zone::new(zone.clone()).map(drop).map_err(|error| {
+            let path = if is_alt(&error.0) { "alt_domain" } else { "domain" };
+            self.wrong(path, error)
+        })
+    }
+
+    /// Whole seconds of a duration, as long as an answer may be kept.
+    fn ttl(&self, path: &str) -> Result<u32, ConfigError> {
+        let Some(text) = self.text(path) else { return Ok(0) };
+        seconds(text).map_err(|problem| self.wrong(path, problem))
+    }
+
+    fn service_ttls(&self) -> Result<BTreeMap<String, u32>, ConfigError> {
+        const PATH: &str = "dns_config.service_ttl";
+        let Some(entries) = self.entry(PATH).and_then(|entry| entry.value.as_object()) else {
+            return Ok(BTreeMap::new());
+        };
+        let ttl = |(name, value): (&String, &serde_json::Value)| {
+            let seconds = seconds(value.as_str().unwrap_or_default());
+            seconds.map(|seconds| (name.clone(), seconds)).map_err(|problem| format!("{name:?}: {problem}"))
+        };
+        entries.iter().map(ttl).collect::<Result<_, _>>().map_err(|problem| self.wrong(PATH, problem))
+    }
+
+    /// Longer than any other duration may be: Consul's default is ten years.
+    fn max_stale(&self, default: std::time::Duration) -> Result<std::time::Duration, ConfigError> {
+        const PATH: &str = "dns_config.max_stale";
+        let Some(text) = self.text(PATH) else { return Ok(default) };
+        match GoDuration::parse(text) {
+            Ok(GoDuration(nanoseconds @ 0..)) => Ok(GoDuration(nanoseconds).to_std()),
+            Ok(_) => Err(self.wrong(PATH, "it is negative")),
+            Err(error) => Err(self.wrong(PATH, error)),
+        }
+    }
+
+    fn soa(&self, defaults: Soa) -> Result<Soa, ConfigError> {
+        let number =
+            |path, default: u32| self.number(path, default.into(), 0..=TTL_SECONDS_MAX).map(|number| number as u32);
+        Ok(Soa {
+            refresh: number("dns_config.soa.refresh", defaults.refresh)?,
+            retry: number("dns_config.soa.retry", defaults.retry)?,
+            expire: number("dns_config.soa.expire", defaults.expire)?,
+            min_ttl: number("dns_config.soa.min_ttl", defaults.min_ttl)?,
+        })
+    }
+
+    fn recursors(&self) -> Result<Vec<SocketAddr>, ConfigError> {
+        const PATH: &str = "recursors";
+        let list = self.entry(PATH).and_then(|entry| entry.value.as_array());
+        let mut recursors = Vec::new();
+        for text in list.into_iter().flatten().filter_map(serde_json::Value::as_str) {
+            let address = recursor(text)
+                .ok_or_else(|| self.wrong(PATH, format_args!("{text:?} is no IP address, with or without a port")))?;
+            if !recursors.contains(&address) {
+                recursors.push(address);
+            }
+        }
+        if recursors.len() > RECURSORS_MAX {
+            return Err(self.wrong(PATH, format_args!("{} are more than {RECURSORS_MAX}", recursors.len())));
+        }
+        Ok(recursors)
+    }
+
+    fn recursor_strategy(&self) -> Result<RecursorStrategy, ConfigError> {
+        const PATH: &str = "dns_config.recursor_strategy";
+        match self.text(PATH).unwrap_or_default() {
+            "" | "sequential" => Ok(RecursorStrategy::Sequential),
+            "random" => Ok(RecursorStrategy::Random),
+            _ => Err(self.wrong(PATH, "it must be \"sequential\" or \"random\"")),
+        }
+    }
+
+    fn recursor_timeout(&self, default: std::time::Duration) -> Result<std::time::Duration, ConfigError> {
+        let given = self.duration("dns_config.recursor_timeout", GoDuration(0))?;
+        Ok(if given == GoDuration(0) { default } else { given.to_std() })
+    }
+}
+
+/// Whole seconds of a duration that an answer may be kept.
+fn seconds(text: &str) -> Result<u32, String> {
+    let duration = GoDuration::parse(text).map_err(|error| error.to_string())?;
+    match duration.0 / GoDuration::SECOND.0 {
+        seconds @ 0..=TTL_SECONDS_MAX if duration.0 >= 0 => Ok(seconds as u32),
+        _ => Err(format!("{text} is not between 0s and {TTL_SECONDS_MAX}s")),
+    }
+}
+
+/// An address with or without a port.
+fn recursor(text: &str) -> Option<SocketAddr> {
+    let text = text.trim();
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse::<IpAddr>().ok().map(|address| SocketAddr::new(address, RECURSOR_PORT));
+    address.or_else(|| text.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recursor_is_an_address_with_or_without_a_port() {
+        let cases = [
+            ("8.8.8.8", Some("8.8.8.8:53")),
+            (" 8.8.8.8:5353 ", Some("8.8.8.8:5353")),
+            ("::1", Some("[::1]:53")),
+            ("[::1]", Some("[::1]:53")),
+            ("[::1]:54", Some("[::1]:54")),
+            ("dns.example", None),
+            ("", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(recursor(text), expected.map(|address| address.parse().unwrap()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_to_keep_is_whole_seconds() {
+        assert_eq!((seconds("1500ms"), seconds("0s"), seconds("2m")), (Ok(1), Ok(0), Ok(120)));
+        for wrong in ["-1s", "soon", "600000h"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}
