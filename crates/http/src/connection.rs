@@ -5,10 +5,12 @@
 //! and then a fresh hyper takes the stream back.
 //!
 //! A request is only parked so if nothing is lost by it: it has no body, the connection stays open behind it, and all
-//! bytes of earlier answers are out. Otherwise it waits inside hyper, which costs memory and nothing else.
+//! bytes of earlier answers are out; and the stream is a plain one. Otherwise it waits inside hyper, which costs memory and
+//! nothing else. Over TLS, clients may speak HTTP/2 ([`multiplexed`]).
 
 mod attached;
 mod head;
+mod multiplexed;
 mod wire;
 
 use std::io::IoSlice;
@@ -17,17 +19,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
 
 use crate::server::Shared;
+use crate::stream::{Peer, Stream};
 use attached::Parked;
 use wire::Wire;
 
 /// Serves a connection to its end.
-pub(crate) async fn run(server: Arc<Shared>, stream: TcpStream) {
+pub(crate) async fn run(server: Arc<Shared>, stream: Stream, peer: Peer) {
+    if stream.is_http2() {
+        return Box::pin(multiplexed::run(&server, stream, peer)).await;
+    }
     let mut wire = Wire::new(stream, Bytes::new());
     // Boxed, so that nothing of it is kept while a request is parked.
-    while let Some(parked) = Box::pin(attached::run(&server, wire)).await {
+    while let Some(parked) = Box::pin(attached::run(&server, wire, peer)).await {
         match detached(&server, parked).await {
             Some(next) => wire = next,
             None => return,
@@ -50,14 +55,16 @@ async fn detached(server: &Shared, parked: Parked) -> Option<Wire> {
 }
 
 /// Resolves when the client has closed its side. More bytes are a next request, which has to wait for the first answer.
-async fn closed(stream: &TcpStream) {
+/// Only a plain stream is parked: the others can't be looked into.
+async fn closed(stream: &Stream) {
+    let Some(stream) = stream.as_tcp() else { return std::future::pending().await };
     if let Ok(1..) = stream.peek(&mut [0]).await {
         std::future::pending::<()>().await;
     }
 }
 
 /// Writes an answer; `false` if the client did not take it.
-async fn write(stream: &mut TcpStream, head: &[u8], body: &[u8], stall_timeout: Duration) -> bool {
+async fn write(stream: &mut Stream, head: &[u8], body: &[u8], stall_timeout: Duration) -> bool {
     let mut written = 0;
     while written < head.len() + body.len() {
         let rest_of_head = head.get(written..).unwrap_or(&[]);

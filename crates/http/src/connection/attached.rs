@@ -11,7 +11,6 @@ use hyper::header::CONNECTION;
 use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
 use hyper::{Request, Version};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::wire::{Answer, Traffic, Waiting, Wire};
@@ -20,11 +19,12 @@ use crate::reply::{Body, Reply};
 use crate::routes::Outcome;
 use crate::server::{Shared, stopping};
 use crate::settings::Settings;
+use crate::stream::{Peer, Stream};
 
 /// A request that has left hyper.
 pub(super) struct Parked {
     /// Its connection.
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     /// What the client sent behind it.
     pub(super) rest: Bytes,
     /// Its answer.
@@ -38,11 +38,12 @@ const HEADERS_MAX: usize = 100;
 const HEAD_BYTES_MAX: usize = 256 << 10;
 
 /// Serves requests until the connection ends or a request is parked.
-pub(super) async fn run(server: &Arc<Shared>, wire: Wire) -> Option<Parked> {
+pub(super) async fn run(server: &Arc<Shared>, wire: Wire, peer: Peer) -> Option<Parked> {
+    let is_plain = wire.is_plain();
     let traffic = wire.traffic();
     let service = {
         let (server, traffic) = (server.clone(), traffic.clone());
-        service_fn(move |request| serve(server.clone(), traffic.clone(), request))
+        service_fn(move |request| serve(server.clone(), traffic.clone(), peer, is_plain, request))
     };
     let mut builder = http1::Builder::new();
     builder.title_case_headers(true).max_headers(HEADERS_MAX).max_buf_size(HEAD_BYTES_MAX).header_read_timeout(None);
@@ -87,10 +88,16 @@ where
     }
 }
 
-async fn serve(server: Arc<Shared>, traffic: Arc<Traffic>, request: Request<Incoming>) -> Result<Reply, Infallible> {
+async fn serve(
+    server: Arc<Shared>,
+    traffic: Arc<Traffic>,
+    peer: Peer,
+    is_plain: bool,
+    request: Request<Incoming>,
+) -> Result<Reply, Infallible> {
     traffic.begin();
-    let can_leave = can_leave(&request);
-    let reply = match dispatch::answer(server, request).await {
+    let can_leave = is_plain && can_leave(&request);
+    let reply = match dispatch::answer(server, peer, request).await {
         Outcome::Ready(reply) => reply,
         Outcome::Parked(answer) if can_leave => {
             traffic.park(answer);
