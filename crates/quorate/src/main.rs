@@ -52,8 +52,10 @@ fn ask(command: Command) -> ExitCode {
     match runtime.block_on(command::run(command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("{failure}");
-            ExitCode::FAILURE
+            if !failure.is_silent() {
+                eprintln!("{failure}");
+            }
+            ExitCode::from(failure.code())
         }
     }
 }

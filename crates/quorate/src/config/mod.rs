@@ -74,6 +74,12 @@ pub(crate) struct Configuration {
     pub(crate) merged: merge::Merged,
 }
 
+/// The services, checks and watches that a file or the files of a directory define.
+pub(crate) fn definitions_of(path: &Path) -> Result<Vec<definitions::Definition>, ConfigError> {
+    let layers = file::read_path(path, file::Format::ByName, &mut Vec::new())?;
+    Ok(layers.into_iter().flat_map(|layer| layer.definitions).collect())
+}
+
 /// Reads the files that the flags name and works out what everything means on this machine.
 pub(crate) fn read(flags: AgentFlags, machine: &network::Machine) -> Result<Configuration, ConfigError> {
     if let Some(extra) = flags.extra.first() {
