@@ -36,7 +36,8 @@ pub(super) async fn nodes(flags: CatalogNodesFlags) -> Result<(), Failure> {
         instances_nodes(&body.map_err(Failure::of(failed))?).map_err(Failure::of(failed))?
     };
     if nodes.is_empty() {
-        return print("No nodes match the given query - try expanding your search.");
+        eprintln!("No nodes match the given query - try expanding your search.");
+        return Ok(());
     }
     let is_detailed = flags.detailed.unwrap_or(false);
     let mut rows = vec![heading(is_detailed)];
@@ -93,7 +94,8 @@ pub(super) async fn services(flags: CatalogServicesFlags) -> Result<(), Failure>
         services
     };
     if services.is_empty() {
-        return print("No services match the given query - try expanding your search.");
+        eprintln!("No services match the given query - try expanding your search.");
+        return Ok(());
     }
     if !flags.tags.unwrap_or(false) {
         return services.keys().try_for_each(print);

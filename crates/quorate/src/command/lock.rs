@@ -90,11 +90,7 @@ impl Job {
             "" => format!("quorate lock at {prefix:?}"),
             name => name.to_owned(),
         };
-        let session = SessionCreate {
-            name: name.into(),
-            ttl: format!("{}s", SESSION_TTL.as_secs()).into(),
-            ..SessionCreate::default()
-        };
+        let session = SessionCreate { name, ttl: format!("{}s", SESSION_TTL.as_secs()), ..SessionCreate::default() };
         self.client
             .session_create(&session)
             .await
@@ -102,7 +98,10 @@ impl Job {
     }
 
     async fn run(&self, prefix: &str, session: &str, timeout: Option<Duration>) -> Result<(), Failure> {
-        self.say(format!("Setting up lock at path: {prefix}/.lock"));
+        self.say(match self.flags.n {
+            1 => format!("Setting up lock at path: {prefix}/.lock"),
+            limit => format!("Setting up semaphore (limit {limit}) at prefix: {prefix}"),
+        });
         let holding = Holding::new(&self.client, prefix, session, self.flags.n);
         self.say("Attempting lock acquisition");
         let patience = async {

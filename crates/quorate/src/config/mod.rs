@@ -23,6 +23,8 @@ pub(crate) mod template;
 mod values;
 
 #[cfg(test)]
+mod documentation;
+#[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};

@@ -98,6 +98,12 @@ const TABLE: &[Row] = &[
     ("ui-dir", "ui_config.dir", ""),
 ];
 
+/// The flags that stand for a key.
+#[cfg(test)]
+pub(crate) fn flags_of(path: &str) -> Vec<&'static str> {
+    TABLE.iter().filter(|(_, key, _)| *key == path).map(|(name, ..)| *name).collect()
+}
+
 impl Args for AgentFlags {
     fn augment_args(command: Command) -> Command {
         let dev = Arg::new("dev").long("dev").value_parser(go_bool).value_name("BOOL");

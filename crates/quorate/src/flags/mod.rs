@@ -13,6 +13,8 @@ use std::ffi::OsString;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use self::agent::AgentFlags;
+#[cfg(test)]
+pub(crate) use self::agent::flags_of;
 pub(crate) use self::commands::*;
 pub(crate) use self::go_style::{Misuse, go_bool, names};
 

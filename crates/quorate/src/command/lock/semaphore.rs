@@ -22,7 +22,7 @@ struct Places {
 }
 
 fn places(pair: &KvPair<'_>) -> Option<Places> {
-    (pair.flags == SEMAPHORE_FLAGS).then(|| serde_json::from_slice(&pair.value_bytes()).ok()).flatten()
+    (pair.flags == SEMAPHORE_FLAGS).then(|| serde_json::from_slice(pair.value_bytes()).ok()).flatten()
 }
 
 /// Waits until a place is held. Gives the index at which it was.
