@@ -21,6 +21,8 @@ class Case:
     errors: str = ALL
     # Each program against its own server only: what it writes or reads is not meant for the other.
     own_server: bool = False
+    # Against Consul's server only: the agent's routes that it asks are not all served yet.
+    consul_server: bool = False
     # What of standard output is compared: its first line; or a table without the width of its columns.
     first_line: bool = False
     table: bool = False
@@ -210,10 +212,131 @@ OTHERS = [
     case("snapshot restore {dir}/saved", own_server=True),
 ]
 
+CATALOG = [
+    case("catalog datacenters"),
+    case("catalog datacenters x", errors=SAID),
+    case("catalog nodes", own_server=True, table=True),
+    case("catalog nodes -service=consul", own_server=True, table=True),
+    case("catalog nodes -service=nope"),
+    case("catalog nodes -node-meta=a=b"),
+    case("catalog nodes -filter='Node == \"nope\"'"),
+    case("catalog nodes -filter=nonsense", errors=SAID),
+    case("catalog nodes x", errors=SAID),
+    case("catalog services"),
+    case("catalog services -tags"),
+    case("catalog services -node=nope"),
+    case("catalog services -node-meta=a=b"),
+    case("catalog", errors=SAID),
+    case("catalog nope", errors=SAID),
+    case("members", own_server=True, table=True),
+    case("members -status=alive x", own_server=True, table=True),
+    case("members -status=left"),
+    case("members -status='('", errors=SAID),
+    case("info x", own_server=True, first_line=True),
+    case("event -name={id} payload"),
+    case("event -name={id}"),
+    case("event -name={id} -service=web -tag=v1"),
+    case("event -name={id} -tag=v1", errors=FIRST_LINE),
+    case("event -name={id} -node='('", errors=SAID),
+    case("event -name={id} a b", errors=FIRST_LINE),
+    case("event", errors=FIRST_LINE),
+]
+
+WATCHES = [
+    case("kv put {p}watched 1"),
+    case("watch -type=key -key={p}watched"),
+    case("watch -type=key -key={p}none"),
+    case("watch -type=keyprefix -prefix={p}watched"),
+    case("watch -type=keyprefix -prefix={p}none"),
+    case("watch -type=service -service=nope"),
+    case("watch -type=service -service=nope -tag=a -tag=b -passingonly=true"),
+    case("watch -type=services"),
+    case("watch -type=checks -state=critical"),
+    case("watch -type=checks -service=nope"),
+    case("watch -type=event -name=nope"),
+    case("watch -type=key -key={p}watched 'exit 3'"),
+    case("watch -type=key -key={p}watched -shell=false false"),
+    case("watch -type=key -key={p}watched 'cat; exit 1'"),
+    case("watch -type=key -key={p}none 'cat; exit 1'"),
+    case("watch -type=key"),
+    case("watch -type=keyprefix"),
+    case("watch -type=service"),
+    case("watch -type=nope"),
+    case("watch -type=nodes -key=x"),
+    case("watch -type=connect_roots", errors=SAID),
+    case("watch", errors=FIRST_LINE),
+    case("watch -type=nodes -http-addr=127.0.0.1:1", errors=SAID),
+]
+
+LOCKS = [
+    case("lock {p}lock echo held"),
+    case("lock {p}lock 'echo $CONSUL_LOCK_HELD; exit 3'"),
+    case("lock -child-exit-code {p}lock 'exit 3'"),
+    case("lock -child-exit-code {p}lock true"),
+    case("lock -shell=false {p}lock echo '$HOME' two"),
+    case("lock -shell=false {p}lock /nowhere/program", errors=SAID),
+    case("lock -n=2 {p}semaphore echo held"),
+    case("lock -try=10s {p}lock echo held"),
+    case("lock -verbose {p}lock echo held"),
+    case("lock -verbose -n=3 {p}semaphore echo held"),
+    case("lock -pass-stdin {p}lock cat", stdin=b"through\n"),
+    case("kv get -keys {p}"),
+    case("lock -n=0 {p}lock true"),
+    case("lock -n=-1 {p}lock true"),
+    case("lock -try=x {p}lock true", errors=SAID),
+    case("lock -try=-1s {p}lock true", errors=SAID),
+    case("lock {p}lock"),
+    case("lock"),
+]
+
+AGENT = [
+    case("services register {dir}/service.hcl", consul_server=True),
+    case("services deregister {dir}/service.hcl", consul_server=True),
+    case("services register {dir}/services.json", consul_server=True),
+    case("services deregister -id={id}", consul_server=True),
+    case("services register -name={id} -port=5 -tag=a -meta=a=b -address=10.0.0.1", consul_server=True),
+    case("services deregister -id={id}", consul_server=True),
+    case("services deregister -id={id}", consul_server=True),
+    case("services register {dir}/nothing", errors=SAID),
+    case("services register", errors=FIRST_LINE),
+    case("services deregister", errors=FIRST_LINE),
+    case("services", errors=SAID),
+    case("maint", consul_server=True),
+    case("maint -enable -reason=disk", consul_server=True),
+    case("maint", consul_server=True),
+    case("maint -disable", consul_server=True),
+    case("maint -enable -service=nope", errors=SAID),
+    case("maint -enable -disable"),
+    case("maint -service=nope"),
+    case("maint -reason=x"),
+    case("reload", consul_server=True),
+    case("monitor -log-level=nope", consul_server=True),
+    case("join", errors=FIRST_LINE),
+    case("join 127.0.0.1:9", errors=SAID),
+    case("force-leave", errors=FIRST_LINE),
+    case("force-leave nope", errors=SAID),
+    # Consul prints the whole usage.
+    case("leave x", ours=(1, "", "Too many arguments (expected 0, got 1)\n")),
+    # Consul warns of every bootstrap.
+    case("validate {dir}/valid.hcl", ours=(0, "Configuration is valid!\n", "")),
+    case("validate {dir}/valid.json", ours=(0, "Configuration is valid!\n", "")),
+    case("validate -config-format=hcl {dir}/valid.json", ours=(0, "Configuration is valid!\n", "")),
+    case("validate -quiet {dir}/valid.hcl"),
+    case("validate {dir}/twice.hcl", errors=SAID),
+    case("validate {dir}/kind.json", errors=SAID),
+    case("validate {dir}/unknown.json", errors=SAID),
+    case("validate {dir}/broken.json", errors=SAID),
+    case("validate {dir}/nothing", errors=SAID),
+    case("validate"),
+]
+
 # Exit with 0 and print something, each in its own words.
 HELP = ["-h", "--help", "agent -h", "kv -h", "kv get -h", "kv put --help", "kv delete -help", "kv export -h"]
 HELP += ["kv import -h", "snapshot -h", "snapshot save -h", "snapshot restore -h", "snapshot inspect -h"]
 HELP += ["operator -h", "operator raft -h", "operator raft list-peers -h", "version -h"]
+HELP += ["catalog -h", "catalog nodes -h", "services -h", "services register -h", "event -h", "lock -h", "watch -h"]
+HELP += ["maint -h", "monitor -h", "reload -h", "leave -h", "join -h", "force-leave -h", "validate -h", "members -h"]
+HELP += ["info -h"]
 
 AREAS = {
     "writes": WRITES,
@@ -223,4 +346,8 @@ AREAS = {
     "transfer": TRANSFER,
     "deletes": DELETES,
     "others": OTHERS,
+    "catalog": CATALOG,
+    "watches": WATCHES,
+    "locks": LOCKS,
+    "agent": AGENT,
 }

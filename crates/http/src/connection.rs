@@ -5,13 +5,15 @@
 //! and then a fresh hyper takes the stream back.
 //!
 //! A request is only parked so if nothing is lost by it: it has no body, the connection stays open behind it, and all
-//! bytes of earlier answers are out. Otherwise it waits inside hyper, which costs memory and nothing else.
+//! bytes of earlier answers are out; and the stream is a plain one. Otherwise it waits inside hyper, which costs memory and
+//! nothing else. Over TLS, clients may speak HTTP/2 ([`multiplexed`]).
 //!
-//! For the same reason a connection meets hyper only when its client has said something, and leaves it again when the
-//! client has been quiet for some time.
+//! For the same reason a plain connection meets hyper only when its client has said something, and leaves it again when
+//! the client has been quiet for some time.
 
 mod attached;
 mod head;
+mod multiplexed;
 mod wire;
 
 use std::io::IoSlice;
@@ -20,28 +22,49 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use crate::rules::ClientGuard;
 use crate::server::{ConnectionGuard, Shared, stopping};
+use crate::stream::{Arrival, Peer, Stream};
 use attached::{Left, Parked};
 use wire::Wire;
 
-/// Serves a connection to its end, and gives its place back then.
-pub(crate) async fn run(server: Arc<Shared>, stream: TcpStream, _place: ConnectionGuard) {
-    let mut left = Some(Left::Quiet { stream, since: Instant::now() });
+/// Serves a connection to its end, and gives its places back then.
+pub(crate) async fn run(
+    server: Arc<Shared>,
+    arrival: Arrival,
+    peer: Peer,
+    _place: ConnectionGuard,
+    _place_of_client: ClientGuard,
+) {
     // Each step is boxed, so that none takes room while another waits.
+    let Some(stream) = Box::pin(begin(&server, arrival, peer)).await else { return };
+    if stream.is_http2() {
+        return Box::pin(multiplexed::run(&server, stream, peer)).await;
+    }
+    let mut left = Some(Left::Quiet { stream, since: Instant::now() });
     while let Some(last) = left {
         let next = match last {
             Left::Quiet { stream, since } => Box::pin(next_request(&server, stream, since)).await,
             Left::Parked(parked) => Box::pin(detached(&server, parked)).await,
         };
         left = match next {
-            Some(Next::Request(wire)) => Box::pin(attached::run(&server, wire)).await,
+            Some(Next::Request(wire)) => Box::pin(attached::run(&server, wire, peer)).await,
             Some(Next::Quiet(stream)) => Some(Left::Quiet { stream, since: Instant::now() }),
             None => None,
         };
     }
+}
+
+/// Begins TLS if it is spoken.
+async fn begin(server: &Shared, arrival: Arrival, peer: Peer) -> Option<Stream> {
+    match tokio::time::timeout(server.settings.handshake_timeout, arrival.open()).await {
+        Ok(Ok(stream)) => return Some(stream),
+        Ok(Err(error)) => tracing::debug!(%error, ?peer, "a connection did not begin"),
+        Err(_) => tracing::debug!(?peer, "a client took too long to begin TLS"),
+    }
+    None
 }
 
 /// What comes after a wait outside of hyper.
@@ -49,15 +72,16 @@ enum Next {
     /// Something has arrived.
     Request(Wire),
     /// Nothing has arrived yet.
-    Quiet(TcpStream),
+    Quiet(Stream),
 }
 
 /// Waits for the first byte of a request on a connection that has been quiet since then. `None` if none comes in time, or
-/// the server stops first.
-async fn next_request(server: &Shared, stream: TcpStream, since: Instant) -> Option<Next> {
+/// the server stops first. Only a plain stream can be looked into.
+async fn next_request(server: &Shared, stream: Stream, since: Instant) -> Option<Next> {
+    let Some(plain) = stream.as_tcp() else { return Some(Next::Request(Wire::new(stream, Bytes::new()))) };
     let mut draining = server.draining.subscribe();
     let arrived = tokio::select! {
-        readable = stream.readable() => readable.is_ok(),
+        readable = plain.readable() => readable.is_ok(),
         () = stopping(&mut draining) => false,
         () = tokio::time::sleep_until(since + server.settings.idle_timeout) => false,
     };
@@ -86,14 +110,16 @@ async fn detached(server: &Shared, parked: Parked) -> Option<Next> {
 }
 
 /// Resolves when the client has closed its side. More bytes are a next request, which has to wait for the first answer.
-async fn closed(stream: &TcpStream) {
+/// Only a plain stream is parked: the others can't be looked into.
+async fn closed(stream: &Stream) {
+    let Some(stream) = stream.as_tcp() else { return std::future::pending().await };
     if let Ok(1..) = stream.peek(&mut [0]).await {
         std::future::pending::<()>().await;
     }
 }
 
 /// Writes an answer; `false` if the client did not take it.
-async fn write(stream: &mut TcpStream, head: &[u8], body: &[u8], stall_timeout: Duration) -> bool {
+async fn write(stream: &mut Stream, head: &[u8], body: &[u8], stall_timeout: Duration) -> bool {
     let mut written = 0;
     while written < head.len() + body.len() {
         let rest_of_head = head.get(written..).unwrap_or(&[]);

@@ -19,19 +19,42 @@ use crate::reply::{self, Body, Refused, Reply};
 use crate::request::Call;
 use crate::routes::{self, Action, Found, Outcome, Route};
 use crate::server::Shared;
+use crate::stream::Peer;
 
 /// Answers a request, or parks it.
-pub(crate) async fn answer(server: Arc<Shared>, request: Request<Incoming>) -> Outcome {
+pub(crate) async fn answer(server: Arc<Shared>, peer: Peer, request: Request<Incoming>) -> Outcome {
+    match answer_undressed(server.clone(), peer, request).await {
+        Outcome::Ready(mut reply) => {
+            server.rules.dress(&mut reply);
+            Outcome::Ready(reply)
+        }
+        // Without headers to add there is nothing to wrap, and parked queries are many.
+        Outcome::Parked(answer) if !server.rules.has_headers() => Outcome::Parked(answer),
+        Outcome::Parked(answer) => Outcome::Parked(Box::pin(async move {
+            let mut reply = answer.await;
+            server.rules.dress(&mut reply);
+            reply
+        })),
+    }
+}
+
+async fn answer_undressed(server: Arc<Shared>, peer: Peer, request: Request<Incoming>) -> Outcome {
     let (head, body) = request.into_parts();
     let (route, rest_at) = match find_route(&head) {
         Ok(found) => found,
         Err(reply) => return Outcome::Ready(*reply),
     };
     let dressing = Dressing { gzip: gzip::is_accepted(&head.headers) };
+    if let Some(refusal) = server.rules.blocked(head.uri.path()) {
+        return Outcome::Ready(dressing.put_on(refusal));
+    }
     let (place, action) = match find_action(route, &head) {
         Ok(found) => found,
         Err(reply) => return Outcome::Ready(dressing.put_on(*reply)),
     };
+    if let Some(refusal) = server.rules.unwritable(&head.method, peer) {
+        return Outcome::Ready(dressing.put_on(refusal));
+    }
     let started = Instant::now();
     let log = log_line(&head);
     let call = Call { server: server.clone(), head, body, rest_at };

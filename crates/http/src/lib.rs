@@ -26,11 +26,16 @@ mod questions;
 mod reply;
 mod request;
 mod routes;
+mod rules;
 mod server;
 mod settings;
+mod stream;
+pub mod tls;
 
+pub use rules::{Network, NoNetwork, is_header};
 pub use server::Server;
 pub use settings::Settings;
+pub use stream::Listener;
 
 /// The decoders of a request's target, for the fuzzer. None of them panics, whatever it is given.
 pub mod target {

@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use quorate_base::metrics::{Gauge, INTERVAL, Registry};
 use quorate_node::Handle;
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{oneshot, watch};
 
 use crate::answers::AnswerCache;
 use crate::connection;
 use crate::measure::{Gauges, RouteMetrics, Timers};
 use crate::questions::Questions;
+use crate::rules::{Clients, Rules};
 use crate::settings::Settings;
+use crate::stream::{Arrival, Listener, Peer};
 
 /// The HTTP server of one node. Clones speak of the same one.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub struct Server {
 pub(crate) struct Shared {
     pub(crate) node: Handle,
     pub(crate) settings: Settings,
+    pub(crate) rules: Rules,
+    clients: Arc<Clients>,
     pub(crate) metrics: Registry,
     pub(crate) route_metrics: RouteMetrics,
     pub(crate) timers: Timers,
@@ -50,6 +53,11 @@ const REFUSAL: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/pl
 Retry-After: 1\r\nContent-Length: 69\r\nConnection: close\r\n\r\n\
 This server has as many connections as it may have; try again later.\n";
 
+/// What one past the bound of its own client reads; the text is Consul's.
+const CLIENT_REFUSAL: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain; charset=utf-8\r\n\
+Retry-After: 1\r\nContent-Length: 81\r\nConnection: close\r\n\r\n\
+Your IP is issuing too many concurrent connections, please rate limit your calls\n";
+
 impl Server {
     /// A server for `node`. Its measurements go to `metrics`, whose intervals it ends while it serves.
     pub fn new(node: Handle, settings: Settings, metrics: Registry) -> Self {
@@ -62,6 +70,8 @@ impl Server {
             gauges: Gauges::new(&metrics, &settings.datacenter),
             connections: AtomicUsize::new(0),
             connections_gauge: metrics.gauge("quorate.http.connections"),
+            rules: Rules::new(&settings),
+            clients: Arc::new(Clients::new(settings.connections_per_client_max)),
             node,
             settings,
             metrics,
@@ -70,14 +80,15 @@ impl Server {
     }
 
     /// Takes connections until the server stops. May run for several listeners at once.
-    pub async fn serve(&self, listener: TcpListener) {
+    pub async fn serve(&self, listener: impl Into<Listener>) {
+        let listener = listener.into();
         let mut draining = self.shared.draining.subscribe();
         loop {
             tokio::select! {
                 biased;
                 () = stopping(&mut draining) => return,
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => self.take(stream),
+                    Ok((arrival, peer)) => self.take(arrival, peer),
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be taken");
                         tokio::time::sleep(ACCEPT_RETRY).await;
@@ -87,15 +98,21 @@ impl Server {
         }
     }
 
-    fn take(&self, stream: TcpStream) {
+    fn take(&self, arrival: Arrival, peer: Peer) {
         let shared = self.shared.clone();
+        let host = self.shared.node.host();
         let Some(guard) = ConnectionGuard::enter(&shared) else {
-            self.shared.node.host().spawn(refuse(stream));
-            return;
+            return host.spawn(refuse(arrival, REFUSAL));
         };
-        // Answers are written whole; waiting for more would only delay them.
-        let _ = stream.set_nodelay(true);
-        self.shared.node.host().spawn(connection::run(shared, stream, guard));
+        let Some(client_guard) = shared.clients.enter(peer) else {
+            return host.spawn(refuse(arrival, CLIENT_REFUSAL));
+        };
+        host.spawn(connection::run(shared, arrival, peer, guard, client_guard));
+    }
+
+    /// Sets another bound for the connections of one client, for those to come.
+    pub fn set_connections_per_client_max(&self, max: usize) {
+        self.shared.clients.set_max(max);
     }
 
     /// Stops: takes no more connections, answers parked queries, and waits for the requests in flight, at most for
@@ -176,9 +193,15 @@ impl Drop for ConnectionGuard {
     }
 }
 
-async fn refuse(mut stream: TcpStream) {
+async fn refuse(arrival: Arrival, refusal: &'static [u8]) {
+    // Whoever expects TLS could not read it.
+    let mut stream: Box<dyn AsyncWrite + Send + Unpin> = match arrival {
+        Arrival::Tcp(stream) => Box::new(stream),
+        Arrival::Unix(stream) => Box::new(stream),
+        Arrival::Tls(..) => return,
+    };
     let write = async {
-        let _ = stream.write_all(REFUSAL).await;
+        let _ = stream.write_all(refusal).await;
         let _ = stream.shutdown().await;
     };
     let _ = tokio::time::timeout(REFUSAL_TIMEOUT, write).await;
@@ -187,9 +210,11 @@ async fn refuse(mut stream: TcpStream) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_refusal_tells_its_own_length() {
-        let text = std::str::from_utf8(super::REFUSAL).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(head.contains(&format!("Content-Length: {}", body.len())), "{}", body.len());
+    fn refusals_tell_their_own_length() {
+        for refusal in [super::REFUSAL, super::CLIENT_REFUSAL] {
+            let text = std::str::from_utf8(refusal).unwrap();
+            let (head, body) = text.split_once("\r\n\r\n").unwrap();
+            assert!(head.contains(&format!("Content-Length: {}", body.len())), "{}", body.len());
+        }
     }
 }

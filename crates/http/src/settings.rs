@@ -1,8 +1,11 @@
 //! What the server is told when it starts: limits, names and versions. Parsing flags and files is the binary's affair.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use quorate_base::duration::GoDuration;
+
+use crate::rules::Network;
 
 /// The limits, names and versions of one HTTP server.
 #[derive(Clone, Debug)]
@@ -53,6 +56,17 @@ pub struct Settings {
     /// The most connections at once. One past it is answered 429 and closed. Each costs up to 20 KiB while it is used,
     /// 4 KiB while it is parked, and a file descriptor always.
     pub connections_max: usize,
+    /// The most connections of one client, by its address, at once; an IPv6 client is a /64. One past it is answered 429
+    /// and closed.
+    pub connections_per_client_max: usize,
+    /// How long a client may take to begin TLS.
+    pub handshake_timeout: Duration,
+    /// Headers that every answer has, unless its route says otherwise.
+    pub response_headers: BTreeMap<String, String>,
+    /// Beginnings of paths that are answered 403.
+    pub blocked_paths: Vec<String>,
+    /// The networks from which writes are taken; from everywhere if there are none.
+    pub write_networks: Vec<Network>,
     /// The most parked queries at once; one past it is answered 429.
     pub parked_queries_max: usize,
     /// How long a request's head may take to arrive from its first byte on. Slower clients hold memory for nothing.
@@ -95,6 +109,11 @@ impl Default for Settings {
             wait_max: Duration::from_secs(600),
             wait_default: Duration::from_secs(300),
             connections_max: 32_768,
+            connections_per_client_max: 200,
+            handshake_timeout: Duration::from_secs(5),
+            response_headers: BTreeMap::new(),
+            blocked_paths: Vec::new(),
+            write_networks: Vec::new(),
             parked_queries_max: 32_768,
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(600),

@@ -3,8 +3,12 @@
 //! One runtime thread runs consensus, the apply task and HTTP; the log has a thread of its own, DNS has several, and long
 //! encodings go to the runtime's blocking threads. On one or two processors that costs two thirds of what a pool of threads does.
 
+mod files;
 mod identity;
+mod notify;
 mod registration;
+mod reload;
+mod telemetry;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,16 +19,20 @@ use quorate_base::duration::GoDuration;
 use quorate_base::metrics::Registry;
 use quorate_base::{Host, MemoryDisk};
 use quorate_dns::{Listeners, Zone};
-use quorate_http::Server;
+use quorate_http::tls::Tls;
+use quorate_http::{Listener, Server};
 use quorate_node::{
     BoxFuture, Config, ConsensusConfig, Handle, Member, NodeId, Rpc, RpcReply, Transport, TransportError,
 };
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use crate::config::Settings;
+use self::files::Temporary;
+use self::reload::Reloader;
 use crate::config::settings::Mode;
+use crate::config::{Configuration, Settings};
+use crate::logging::Log;
 use crate::version;
 
 /// How much a development server may keep: the log and snapshots of some hundred thousand keys.
@@ -39,41 +47,48 @@ const ELECTION_MS: u64 = 200;
 const LEADER_WAIT_MS: u64 = 7_000;
 
 /// Runs the agent until it is told to stop.
-pub(crate) fn run(settings: Settings) -> anyhow::Result<()> {
+pub(crate) fn run(configuration: Configuration, log: Log) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("runtime")?;
-    runtime.block_on(serve(settings))
+    runtime.block_on(serve(configuration, log))
 }
 
-async fn serve(settings: Settings) -> anyhow::Result<()> {
+async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
+    let settings = &configuration.settings;
     raise_file_limit();
-    let (host, directory) = storage(&settings)?;
+    let (host, directory) = storage(settings)?;
     let id = identity::find(&host, &directory, settings.node.id).context("node id")?;
     let metrics = Registry::new(host.wall.now_ms());
     // The port is taken first: a second server on the same machine then touches no data.
-    let listeners = listen(&settings).await?;
-    let dns_listeners = listen_dns(&settings)?;
-    let config = node_config(&settings, id, raft_directory(&directory), metrics.clone());
+    let (listeners, tls, sockets) = listen(settings).await?;
+    let dns_listeners = listen_dns(settings)?;
+    let pid_file = settings.process.pid_file.as_deref().map(files::write_pid).transpose()?;
+    let config = node_config(settings, id, raft_directory(&directory), metrics.clone());
     let node = Handle::start(config, host.clone(), Arc::new(NoPeers)).await?;
-    let server = Server::new(node.clone(), http_settings(&settings, id), metrics.clone());
+    let server = Server::new(node.clone(), http_settings(settings, id), metrics.clone());
     for listener in listeners {
-        info!(address = %listener.local_addr()?, "serving HTTP");
+        info!(on = %listener.name(), "serving HTTP");
         let server = server.clone();
         host.spawn(async move { server.serve(listener).await });
     }
-    let _dns = serve_dns(&settings, &node, &host, &metrics, dns_listeners)?;
+    let _dns = serve_dns(settings, &node, &host, &metrics, dns_listeners)?;
     let keeper = server.clone();
     host.spawn(async move { keeper.keep_metrics().await });
+    host.spawn(telemetry::send(settings.process.telemetry.clone(), settings.node.name.clone(), metrics));
     info!(node = settings.node.name, %id, version = version::QUORATE, "the agent is running");
+    notify::tell(notify::State::Ready);
 
+    let mut reloader = Reloader { current: configuration, log, server: server.clone(), tls };
     let outcome = tokio::select! {
         reason = node.stopped() => Err(anyhow::anyhow!("the server stopped: {reason}")),
-        signal = stop_signal() => signal.map(|name| info!(signal = name, "stopping")),
+        signal = stop_signal(&mut reloader) => signal.map(|name| info!(signal = name, "stopping")),
     };
+    notify::tell(notify::State::Stopping);
     let open = server.drain().await;
     if open > 0 {
         warn!(open, "connections were still busy when the time for them was over");
     }
     node.shutdown().await;
+    drop((sockets, pid_file));
     info!("stopped");
     outcome
 }
@@ -109,13 +124,29 @@ fn raise_file_limit() {
     }
 }
 
-async fn listen(settings: &Settings) -> anyhow::Result<Vec<TcpListener>> {
-    let mut listeners = Vec::new();
+/// Where HTTP comes from, the certificates of HTTPS, and the files of sockets.
+type Listening = (Vec<Listener>, Option<Arc<Tls>>, Vec<Temporary>);
+
+async fn listen(settings: &Settings) -> anyhow::Result<Listening> {
+    let http = &settings.http;
+    let (mut listeners, mut sockets) = (Vec::new(), Vec::new());
     for address in &settings.addresses.http {
         let listener = TcpListener::bind(address).await;
-        listeners.push(listener.with_context(|| format!("HTTP address {address}"))?);
+        listeners.push(Listener::Tcp(listener.with_context(|| format!("HTTP address {address}"))?));
     }
-    Ok(listeners)
+    let tls = http.tls.as_ref().map(Tls::new).transpose()?.map(Arc::new);
+    for address in &http.https {
+        let listener = TcpListener::bind(address).await.with_context(|| format!("HTTPS address {address}"))?;
+        if let Some(tls) = &tls {
+            listeners.push(Listener::Tls(listener, tls.clone()));
+        }
+    }
+    for path in &http.sockets {
+        let (listener, file) = files::listen(path, &http.socket_access)?;
+        listeners.push(Listener::Unix(listener));
+        sockets.push(file);
+    }
+    Ok((listeners, tls, sockets))
 }
 
 /// Takes the addresses of DNS.
@@ -207,22 +238,47 @@ fn http_settings(settings: &Settings, id: NodeId) -> quorate_http::Settings {
         session_ttl_min: GoDuration::from_ms(limits.session_ttl_min.as_millis() as u64),
         wait_default: limits.wait_default,
         wait_max: limits.wait_max,
+        connections_per_client_max: limits.connections_per_client_max,
+        handshake_timeout: limits.handshake_timeout,
+        response_headers: settings.http.response_headers.clone(),
+        blocked_paths: settings.http.blocked_paths.clone(),
+        write_networks: settings.http.write_networks.clone(),
         drain_timeout: settings.drain,
         ..defaults
     }
 }
 
-/// Waits for the signal to stop and gives its name.
-async fn stop_signal() -> anyhow::Result<&'static str> {
+/// Waits for the signal to stop and gives its name; reads the configuration again for SIGHUP.
+async fn stop_signal(reloader: &mut Reloader) -> anyhow::Result<&'static str> {
+    let process = reloader.current.settings.process.clone();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
     loop {
         tokio::select! {
-            _ = interrupt.recv() => return Ok("SIGINT"),
-            _ = terminate.recv() => return Ok("SIGTERM"),
-            _ = hangup.recv() => warn!("SIGHUP: the configuration is not read again yet; restart the agent for that"),
+            _ = interrupt.recv() => {
+                say_leave(!process.skip_leave_on_interrupt);
+                return Ok("SIGINT");
+            }
+            _ = terminate.recv() => {
+                say_leave(process.leave_on_terminate);
+                return Ok("SIGTERM");
+            }
+            _ = hangup.recv() => {
+                notify::tell(notify::State::Reloading);
+                if let Err(error) = reloader.reload() {
+                    error!(error, "SIGHUP: the configuration was not taken, and nothing has changed");
+                }
+                notify::tell(notify::State::Ready);
+            }
         }
+    }
+}
+
+/// Says what leaving means for a server that has nobody to tell.
+fn say_leave(leaves: bool) {
+    if leaves {
+        info!("leaving: there are no other members, so this is the same as stopping");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Logs: one line for each event on standard output, in the form that Consul's logs have, so that what reads those reads
+//! Logs: one line for each event on standard output (and in a file and in syslog, see [`sinks`]), in the form that Consul's logs have, so that what reads those reads
 //! these: `TIME [LEVEL] module: message: key=value`, or as JSON `@timestamp`, `@level`, `@module`, `@message` and the fields.
 
 use std::fmt::{Debug, Write as _};
@@ -13,18 +13,43 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Registry, reload};
 
 use crate::config::settings::LogSettings;
 
-/// Starts logging. Other crates than our own are heard from the level WARN up, unless everything is asked for.
-pub(crate) fn start(settings: LogSettings) {
-    let of_others = if settings.level == Level::TRACE { Level::TRACE } else { settings.level.min(Level::WARN) };
-    let targets = Targets::new()
-        .with_default(LevelFilter::from_level(of_others))
-        .with_target("quorate", LevelFilter::from_level(settings.level));
+mod file;
+mod sinks;
+mod syslog;
+
+/// A log that is being written.
+pub(crate) struct Log {
+    targets: reload::Handle<Targets, Registry>,
+}
+
+/// Starts logging.
+pub(crate) fn start(settings: &LogSettings) -> Result<Log, String> {
+    let (targets, handle) = reload::Layer::new(targets(settings.level));
     let lines = tracing_subscriber::fmt::layer().event_format(Lines { is_json: settings.is_json });
+    let lines = lines.with_writer(sinks::Sinks::open(settings)?);
     // It fails only if logging was started before, and then there is a log.
     let _ = tracing_subscriber::registry().with(targets).with(lines).try_init();
+    Ok(Log { targets: handle })
+}
+
+impl Log {
+    /// Logs from another level up, from now on.
+    pub(crate) fn set_level(&self, level: Level) {
+        // It fails only if the log is gone.
+        let _ = self.targets.reload(targets(level));
+    }
+}
+
+/// What is heard. Other crates than our own are from the level WARN up, unless everything is asked for.
+fn targets(level: Level) -> Targets {
+    let of_others = if level == Level::TRACE { Level::TRACE } else { level.min(Level::WARN) };
+    Targets::new()
+        .with_default(LevelFilter::from_level(of_others))
+        .with_target("quorate", LevelFilter::from_level(level))
 }
 
 /// How an event is written.

@@ -26,15 +26,18 @@ fn main() -> ExitCode {
 
 /// Settings, logging, then the agent until it is told to stop.
 fn start_agent(flags: AgentFlags) -> ExitCode {
-    let settings = match config::load(flags, &Machine::this()) {
-        Ok(settings) => settings,
+    let configuration = match config::read(flags, &Machine::this()) {
+        Ok(configuration) => configuration,
         Err(error) => return fail(&error),
     };
-    logging::start(settings.log);
-    for warning in &settings.warnings {
+    let log = match logging::start(&configuration.settings.log) {
+        Ok(log) => log,
+        Err(error) => return fail(&error),
+    };
+    for warning in &configuration.settings.warnings {
         tracing::warn!("{warning}");
     }
-    match agent::run(settings) {
+    match agent::run(configuration, log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&format_args!("{error:#}")),
     }
@@ -49,8 +52,10 @@ fn ask(command: Command) -> ExitCode {
     match runtime.block_on(command::run(command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("{failure}");
-            ExitCode::FAILURE
+            if !failure.is_silent() {
+                eprintln!("{failure}");
+            }
+            ExitCode::from(failure.code())
         }
     }
 }

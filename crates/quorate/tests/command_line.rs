@@ -75,22 +75,54 @@ fn under_the_name_of_consul_it_does_the_same() {
 struct Agent {
     process: Child,
     address: String,
+    /// What it logs.
+    log: std::sync::mpsc::Receiver<String>,
 }
 
 impl Agent {
     fn start() -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self::start_with(&[])
+    }
+
+    fn start_with(flags: &[&str]) -> Self {
+        let port = free_port();
         let mut process = Command::new(QUORATE)
             .args(["agent", "-dev", "-log-level=INFO", "-dns-port=-1", &format!("-http-port={port}")])
+            .args(flags)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let mut log = BufReader::new(process.stdout.take().unwrap()).lines();
         let ready = log.by_ref().map_while(Result::ok).any(|line| line.contains("registered this server"));
         assert!(ready, "the agent ended before it was ready");
-        // Whoever logs to a closed pipe fails: the rest is read, and thrown away.
-        std::thread::spawn(move || log.count());
-        Self { process, address: format!("127.0.0.1:{port}") }
+        // Whoever logs to a closed pipe fails: the rest is read, wanted or not.
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || log.map_while(Result::ok).for_each(|line| drop(sender.send(line))));
+        Self { process, address: format!("127.0.0.1:{port}"), log: receiver }
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.process.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Sends a signal, and gives what is logged from there up to a line with these words.
+    fn signal_and_wait(&self, name: &str, words: &str) -> String {
+        while self.log.try_recv().is_ok() {}
+        self.signal(name);
+        let mut said = String::new();
+        while !said.contains(words) {
+            let line = self.log.recv_timeout(std::time::Duration::from_secs(20));
+            said.push_str(&line.unwrap_or_else(|_| panic!("{words:?} was not logged, but: {said}")));
+            said.push('\n');
+        }
+        said
+    }
+
+    /// Ends it in good order.
+    fn stop(mut self) -> std::process::ExitStatus {
+        self.signal("TERM");
+        self.process.wait().unwrap()
     }
 
     /// Runs a command against it; gives its output.
@@ -143,8 +175,210 @@ fn keys_move_from_one_server_to_another() {
 
 #[test]
 fn a_signal_ends_it_in_good_order() {
-    let mut agent = Agent::start();
-    let stopped = Command::new("kill").args(["-TERM", &agent.process.id().to_string()]).status().unwrap();
-    assert!(stopped.success());
-    assert!(agent.process.wait().unwrap().success());
+    assert!(Agent::start().stop().success());
+}
+
+/// Certificates for a test, made by openssl: of an authority, of a server at 127.0.0.1, of a client.
+fn certificates(scratch: &Scratch) -> bool {
+    let script = r#"cd "$0" && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=ca \
+        -keyout ca.key -out ca.pem && for name in server client; do
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=$name -keyout $name.key -out $name.csr &&
+        printf 'subjectAltName=IP:127.0.0.1,DNS:server.test\nbasicConstraints=CA:FALSE\n' >ext &&
+        openssl x509 -req -in $name.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out $name.pem ||
+        exit 1; done"#;
+    let made = Command::new("sh").args(["-c", script]).arg(&scratch.0).stderr(Stdio::null()).status();
+    made.is_ok_and(|made| made.success())
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn https_and_sockets_are_served_and_certificates_are_replaced_in_service() {
+    let scratch = Scratch::new("tls");
+    if !certificates(&scratch) {
+        eprintln!("openssl is not there to make certificates: nothing was tested");
+        return;
+    }
+    let path = |name: &str| scratch.0.join(name).display().to_string();
+    let port = free_port();
+    let file = scratch.file(
+        "agent.hcl",
+        &format!(
+            "ports {{ https = {port} }}\naddresses {{ http = \"unix://{socket} 127.0.0.1\" }}\n\
+             unix_sockets {{ mode = \"0700\" }}\nlog_file = \"{logs}\" pid_file = \"{pid}\"\n\
+             tls {{ defaults {{ ca_file = \"{ca}\" cert_file = \"{cert}\" key_file = \"{key}\" }}\n\
+             https {{ verify_incoming = true }} }}\n\
+             http_config {{ response_headers {{ X-Own = \"yes\" }} block_endpoints = [\"/v1/kv/blocked\"] }}\n",
+            socket = path("q.sock"),
+            logs = path("agent.log"),
+            pid = path("q.pid"),
+            ca = path("ca.pem"),
+            cert = path("server.pem"),
+            key = path("server.key"),
+        ),
+    );
+    let agent = Agent::start_with(&[&format!("-config-file={file}")]);
+    let https = format!("-http-addr=https://127.0.0.1:{port}");
+    let client = [format!("-client-cert={}", path("client.pem")), format!("-client-key={}", path("client.key"))];
+    let ask = |flags: &[&str]| run(QUORATE, &[&["kv", "get"], flags, &["k"]].concat());
+
+    agent.tell(&["kv", "put", "-http-addr", &format!("unix://{}", path("q.sock")), "k", "v"], b"");
+    let ca = format!("-ca-file={}", path("ca.pem"));
+    let known = ask(&[&https, &ca, &client[0], &client[1]]);
+    assert_eq!(text(&known.stdout), "v\n", "{}", text(&known.stderr));
+    let named = ask(&[&https, &ca, &client[0], &client[1], "-tls-server-name=server.test"]);
+    assert_eq!(text(&named.stdout), "v\n", "{}", text(&named.stderr));
+    for strangers in
+        [&[https.as_str(), &ca][..], &[&https, &client[0], &client[1]], &[&https, &ca, "-tls-server-name=x"]]
+    {
+        let refused = ask(strangers);
+        assert_eq!((refused.status.code(), text(&refused.stdout)), (Some(1), String::new()), "{strangers:?}");
+    }
+    let blocked = run(QUORATE, &["kv", "get", "-http-addr", &agent.address, "blocked/x"]);
+    assert!(text(&blocked.stderr).contains("403 (Endpoint is blocked by agent configuration)"));
+
+    // HTTP/2, where curl can speak it.
+    let curl = Command::new("curl")
+        .args([
+            "-si",
+            "--http2",
+            "--cacert",
+            &path("ca.pem"),
+            "--cert",
+            &path("client.pem"),
+            "--key",
+            &path("client.key"),
+        ])
+        .arg(format!("https://127.0.0.1:{port}/v1/kv/k?raw"))
+        .output();
+    if let Ok(answer) = curl {
+        let answer = text(&answer.stdout);
+        assert!(answer.starts_with("HTTP/2 200") && answer.contains("x-own: yes") && answer.ends_with('v'), "{answer}");
+    }
+
+    // Another authority's certificates: the old ones no longer do after SIGHUP.
+    let old_ca = scratch.file("old.pem", &std::fs::read_to_string(path("ca.pem")).unwrap());
+    assert!(certificates(&scratch));
+    let reloaded = agent.signal_and_wait("HUP", "the configuration was read again");
+    assert!(!reloaded.contains("next start"), "{reloaded}");
+    assert_eq!(text(&ask(&[&https, &ca, &client[0], &client[1]]).stdout), "v\n");
+    assert_eq!(ask(&[&https, &format!("-ca-file={old_ca}"), &client[0], &client[1]]).status.code(), Some(1));
+
+    let pid = std::fs::read_to_string(path("q.pid")).unwrap();
+    assert_eq!(pid, agent.process.id().to_string());
+    assert!(agent.stop().success());
+    assert!(!Path::new(&path("q.pid")).exists() && !Path::new(&path("q.sock")).exists());
+    let logs: Vec<_> = std::fs::read_dir(&scratch.0).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let log = logs.iter().find(|path| path.to_string_lossy().contains("agent-")).unwrap();
+    assert!(std::fs::read_to_string(log).unwrap().contains("stopped"));
+}
+
+#[test]
+fn a_reload_applies_what_may_change_and_tells_what_did_not() {
+    let scratch = Scratch::new("reload");
+    let file = scratch.file("agent.hcl", "log_level = \"WARN\" datacenter = \"dc1\"");
+    let agent = Agent::start_with(&["-hcl=log_level=\"INFO\"", &format!("-config-file={file}")]);
+    scratch.file("agent.hcl", "datacenter = \"dc2\" limits { http_max_conns_per_client = 1 }");
+    let said = agent.signal_and_wait("HUP", "the configuration was read again");
+    assert!(said.contains("in effect only after the next start") && said.contains("datacenter"), "{said}");
+    assert!(!said.contains("http_max_conns_per_client"), "{said}");
+    let _held = std::net::TcpStream::connect(&agent.address).unwrap();
+    let mut refused = String::new();
+    let mut second = std::net::TcpStream::connect(&agent.address).unwrap();
+    std::io::Read::read_to_string(&mut second, &mut refused).unwrap();
+    assert!(refused.starts_with("HTTP/1.1 429 ") && refused.contains("too many concurrent connections"), "{refused}");
+
+    scratch.file("agent.hcl", "datacenter = ");
+    let said = agent.signal_and_wait("HUP", "nothing has changed");
+    assert!(said.contains("agent.hcl:1:14: expected a value"), "{said}");
+}
+
+#[test]
+fn validate_says_what_a_start_would() {
+    let scratch = Scratch::new("validate");
+    let good = scratch.file("good.hcl", "server = true bootstrap = true data_dir = \"/nowhere\" ui = true");
+    let output = run(QUORATE, &["validate", &good]);
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(0), "Configuration is valid!\n"));
+    assert!(text(&output.stderr).contains(&format!("{good}:1: \"ui\" is an old name")), "{}", text(&output.stderr));
+    let quiet = run(QUORATE, &["validate", "-quiet", &good]);
+    assert_eq!((quiet.status.code(), quiet.stdout, quiet.stderr), (Some(0), vec![], vec![]));
+    let broken = scratch.file("broken.json", "{\n\"datcenter\": 1}");
+    let output = run(QUORATE, &["validate", &broken]);
+    let said =
+        format!("Config validation failed: {broken}:2: unknown key \"datcenter\"; did you mean \"datacenter\"?\n");
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), said));
+    assert_eq!(run(QUORATE, &["validate"]).status.code(), Some(1));
+}
+
+#[test]
+fn a_lock_ends_its_command_when_it_is_lost() {
+    let scratch = Scratch::new("lock");
+    let agent = Agent::start();
+    let marks = scratch.0.join("marks").display().to_string();
+    let script = format!("trap 'echo told >>{marks}; exit 0' TERM; echo held >>{marks}; while :; do sleep 0.05; done");
+    let holder = Command::new(QUORATE)
+        .args(["lock", "job", &script])
+        .env("CONSUL_HTTP_ADDR", &agent.address)
+        .env("SHELL", "/bin/sh")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mark = |wanted: &str| {
+        let deadline = std::time::Duration::from_secs(20);
+        let found = std::iter::repeat_with(|| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::fs::read_to_string(&marks).unwrap_or_default()
+        });
+        let tries = deadline.as_millis() / 20;
+        assert!(found.take(tries as usize).any(|marks| marks.contains(wanted)), "{wanted} was not reached");
+    };
+    mark("held");
+    let impatient = run(QUORATE, &["lock", "-http-addr", &agent.address, "-try=100ms", "job", "true"]);
+    assert_eq!(impatient.status.code(), Some(1));
+    // Whoever takes the key away takes the lock.
+    agent.tell(&["kv", "delete", "job/.lock"], b"");
+    mark("told");
+    let ended = holder.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{}", text(&ended.stderr));
+    assert_eq!(agent.tell(&["lock", "-n=2", "slots", "echo $CONSUL_LOCK_HELD"], b""), "true\n");
+    assert_eq!(agent.tell(&["kv", "get", "-keys", "slots"], b""), "");
+}
+
+#[test]
+fn a_watch_runs_its_command_once_for_each_other_content() {
+    let scratch = Scratch::new("watch");
+    let agent = Agent::start();
+    let marks = scratch.0.join("marks");
+    let mut watch = Command::new(QUORATE)
+        .args(["watch", "-type=key", "-key=k", &format!("cat >>{}", marks.display())])
+        .env("CONSUL_HTTP_ADDR", &agent.address)
+        .spawn()
+        .unwrap();
+    let lines = |count: usize| {
+        for _ in 0..1_000 {
+            let text = std::fs::read_to_string(&marks).unwrap_or_default();
+            if text.lines().count() >= count {
+                return text;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        panic!("no {count} lines");
+    };
+    assert_eq!(lines(1), "null\n");
+    agent.tell(&["kv", "put", "other", "x"], b"");
+    agent.tell(&["kv", "put", "k", "one"], b"");
+    assert!(lines(2).contains("\"Value\":\"b25l\""));
+    agent.tell(&["kv", "delete", "k"], b"");
+    let all = lines(3);
+    assert_eq!((all.lines().count(), all.lines().last()), (3, Some("null")));
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    assert_eq!(agent.tell(&["watch", "-type=key", "-key=k"], b""), "null\n");
+    let failing = run(QUORATE, &["watch", "-http-addr", &agent.address, "-type=nodes", "exit 3"]);
+    assert_eq!(
+        (failing.status.code(), text(&failing.stderr).as_str()),
+        (Some(1), "Error executing handler: exit status 3\n")
+    );
 }

@@ -1,4 +1,4 @@
-//! Where a server is: `host:port`, `http://host:port` or `http://host:port/prefix`.
+//! Where a server is: `host:port`, `http://host:port`, `https://host:port/prefix`, or `unix:///path/of/a/socket`.
 
 use std::str::FromStr;
 
@@ -7,9 +7,29 @@ use std::str::FromStr;
 pub struct Address {
     host_and_port: String,
     path_prefix: String,
+    is_tls: bool,
+    /// The path of the Unix socket, if it is one.
+    socket: Option<String>,
 }
 
 impl Address {
+    /// Whether TLS is spoken there.
+    pub fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+
+    /// The same host and port, where TLS is spoken.
+    #[must_use]
+    pub fn with_tls(self) -> Self {
+        let is_tls = self.socket.is_none();
+        Self { is_tls, ..self }
+    }
+
+    /// The path of the Unix socket, if it is one.
+    pub(super) fn socket(&self) -> Option<&str> {
+        self.socket.as_deref()
+    }
+
     /// The host and the port, for messages.
     pub fn host_and_port(&self) -> &str {
         &self.host_and_port
@@ -17,14 +37,15 @@ impl Address {
 
     /// The URL of a path below the address.
     pub(super) fn url(&self, path_and_query: &str) -> String {
-        format!("http://{}{}{path_and_query}", self.host_and_port, self.path_prefix)
+        let scheme = if self.is_tls { "https" } else { "http" };
+        format!("{scheme}://{}{}{path_and_query}", self.host_and_port, self.path_prefix)
     }
 }
 
 impl Default for Address {
     /// Where an agent listens that was told nothing else.
     fn default() -> Self {
-        Self { host_and_port: "127.0.0.1:8500".to_owned(), path_prefix: String::new() }
+        Self { host_and_port: "127.0.0.1:8500".to_owned(), path_prefix: String::new(), is_tls: false, socket: None }
     }
 }
 
@@ -33,12 +54,20 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let refused = |problem: &'static str| Err(AddressError { address: text.to_owned(), problem });
-        let authority_and_path = match text.split_once("://") {
-            None => text,
-            Some(("http", rest)) => rest,
-            Some(("https", _)) => return refused("TLS is not served yet; use http://"),
-            Some(("unix", _)) => return refused("Unix sockets are not served yet; use host:port"),
-            Some(_) => return refused("unknown protocol scheme; use http://"),
+        let (is_tls, authority_and_path) = match text.split_once("://") {
+            None => (false, text),
+            Some(("http", rest)) => (false, rest),
+            Some(("https", rest)) => (true, rest),
+            Some(("unix", "")) => return refused("the path of the socket is missing"),
+            Some(("unix", path)) => {
+                // The host is for the header alone.
+                return Ok(Self {
+                    host_and_port: "localhost".to_owned(),
+                    socket: Some(path.to_owned()),
+                    ..Self::default()
+                });
+            }
+            Some(_) => return refused("unknown protocol scheme; use http://, https:// or unix://"),
         };
         let (authority, path) = authority_and_path.split_once('/').unwrap_or((authority_and_path, ""));
         if authority.is_empty() {
@@ -46,7 +75,7 @@ impl FromStr for Address {
         }
         let path = path.trim_end_matches('/');
         let path_prefix = if path.is_empty() { String::new() } else { format!("/{path}") };
-        let address = Self { host_and_port: authority.to_owned(), path_prefix };
+        let address = Self { host_and_port: authority.to_owned(), path_prefix, is_tls, socket: None };
         match hyper::Uri::try_from(address.url("/")) {
             Ok(_) => Ok(address),
             Err(_) => refused("it is no host and port"),
@@ -73,6 +102,8 @@ mod tests {
             ("http://127.0.0.1:8500", "http://127.0.0.1:8500/v1/x"),
             ("http://[::1]:8500/", "http://[::1]:8500/v1/x"),
             ("http://proxy/consul/", "http://proxy/consul/v1/x"),
+            ("https://proxy:8501", "https://proxy:8501/v1/x"),
+            ("unix:///run/consul.sock", "http://localhost/v1/x"),
         ] {
             assert_eq!(text.parse::<Address>().unwrap().url("/v1/x"), url, "{text}");
         }
@@ -81,9 +112,11 @@ mod tests {
     #[test]
     fn what_is_not_served_is_refused_with_a_sentence() {
         for (text, message) in [
-            ("https://a:1", "\"https://a:1\" is no address of an HTTP API: TLS is not served yet; use http://"),
-            ("unix:///s", "\"unix:///s\" is no address of an HTTP API: Unix sockets are not served yet; use host:port"),
-            ("ftp://a", "\"ftp://a\" is no address of an HTTP API: unknown protocol scheme; use http://"),
+            (
+                "ftp://a",
+                "\"ftp://a\" is no address of an HTTP API: unknown protocol scheme; use http://, https:// or unix://",
+            ),
+            ("unix://", "\"unix://\" is no address of an HTTP API: the path of the socket is missing"),
             ("http://", "\"http://\" is no address of an HTTP API: the host is missing"),
             ("a b", "\"a b\" is no address of an HTTP API: it is no host and port"),
         ] {

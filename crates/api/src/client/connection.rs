@@ -15,7 +15,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::de::DeserializeOwned;
 
+use super::connector::Connector;
 use super::query::Target;
+use super::tls::{Tls, TlsError, TlsSettings};
 use super::{Address, Answer, Error, Query};
 
 /// Idle connections that are kept. A client has few requests under way at once; more than these are opened as needed.
@@ -70,7 +72,7 @@ impl std::fmt::Debug for ClientSettings {
 pub struct Client {
     address: Address,
     settings: Arc<ClientSettings>,
-    connections: legacy::Client<HttpConnector, Body>,
+    connections: legacy::Client<Connector, Body>,
 }
 
 impl Client {
@@ -79,11 +81,24 @@ impl Client {
         Self::with_settings(address, ClientSettings::default())
     }
 
-    /// A client. It connects with its first request.
+    /// A client. It connects with its first request. An address with `https` trusts whom the machine trusts.
     pub fn with_settings(address: Address, settings: ClientSettings) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let tls = if address.is_tls() { Tls::new(&TlsSettings::default()).ok() } else { None };
+        Self::connecting(address, settings, tls)
+    }
+
+    /// A client that speaks TLS by these settings, if its address asks for TLS.
+    pub fn with_tls(address: Address, settings: ClientSettings, tls: &TlsSettings) -> Result<Self, TlsError> {
+        let tls = if address.is_tls() { Some(Tls::new(tls)?) } else { None };
+        Ok(Self::connecting(address, settings, tls))
+    }
+
+    fn connecting(address: Address, settings: ClientSettings, tls: Option<Tls>) -> Self {
+        let mut http = HttpConnector::new();
+        http.set_nodelay(true);
+        http.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        http.enforce_http(false);
+        let connector = Connector { http, tls: tls.map(Arc::new), socket: address.socket().map(Into::into) };
         let connections = legacy::Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
             .pool_idle_timeout(IDLE_CONNECTION_LIFE)
@@ -218,7 +233,7 @@ impl Client {
 }
 
 /// How long the server may take to answer a read.
-fn wait_of(query: &Query) -> Duration {
+pub(super) fn wait_of(query: &Query) -> Duration {
     if query.index == 0 {
         return Duration::ZERO;
     }

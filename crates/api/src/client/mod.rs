@@ -16,14 +16,19 @@
 mod address;
 mod answer;
 mod connection;
+mod connector;
 mod error;
 mod query;
+mod raw;
 mod routes;
 mod snapshot;
+mod tls;
 
 pub use address::{Address, AddressError};
 pub use answer::Answer;
 pub use connection::{Client, ClientSettings};
 pub use error::Error;
 pub use query::{Consistency, Delete, PutCondition, Query, Write};
+pub use raw::{RawAnswer, RawStream};
 pub use snapshot::SnapshotStream;
+pub use tls::{TlsError, TlsSettings};

@@ -13,7 +13,6 @@ use hyper::header::CONNECTION;
 use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
 use hyper::{Request, Version};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::wire::{Answer, Traffic, Waiting, Wire};
@@ -22,19 +21,20 @@ use crate::reply::{Body, Reply};
 use crate::routes::Outcome;
 use crate::server::{Shared, stopping};
 use crate::settings::Settings;
+use crate::stream::{Peer, Stream};
 
 /// What has left hyper.
 pub(super) enum Left {
     /// A request that waits for its answer.
     Parked(Parked),
     /// A connection whose client has asked nothing since then.
-    Quiet { stream: TcpStream, since: Instant },
+    Quiet { stream: Stream, since: Instant },
 }
 
 /// A request that has left hyper.
 pub(super) struct Parked {
     /// Its connection.
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     /// What the client sent behind it.
     pub(super) rest: Bytes,
     /// Its answer.
@@ -52,11 +52,12 @@ const HEAD_BYTES_MAX: usize = 256 << 10;
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Serves requests until the connection ends, a request is parked or none comes for some time.
-pub(super) async fn run(server: &Arc<Shared>, wire: Wire) -> Option<Left> {
+pub(super) async fn run(server: &Arc<Shared>, wire: Wire, peer: Peer) -> Option<Left> {
+    let is_plain = wire.is_plain();
     let traffic = wire.traffic();
     let service = {
         let (server, traffic) = (server.clone(), traffic.clone());
-        service_fn(move |request| serve(server.clone(), traffic.clone(), request))
+        service_fn(move |request| serve(server.clone(), traffic.clone(), peer, is_plain, request))
     };
     let mut builder = http1::Builder::new();
     builder.title_case_headers(true).max_headers(HEADERS_MAX).max_buf_size(HEAD_BYTES_MAX).header_read_timeout(None);
@@ -109,10 +110,16 @@ where
     }
 }
 
-async fn serve(server: Arc<Shared>, traffic: Arc<Traffic>, request: Request<Incoming>) -> Result<Reply, Infallible> {
-    let can_leave = can_leave(&request);
+async fn serve(
+    server: Arc<Shared>,
+    traffic: Arc<Traffic>,
+    peer: Peer,
+    is_plain: bool,
+    request: Request<Incoming>,
+) -> Result<Reply, Infallible> {
+    let can_leave = is_plain && can_leave(&request);
     traffic.begin(can_leave);
-    let reply = match dispatch::answer(server, request).await {
+    let reply = match dispatch::answer(server, peer, request).await {
         Outcome::Ready(reply) => reply,
         Outcome::Parked(answer) if can_leave => {
             traffic.park(answer);

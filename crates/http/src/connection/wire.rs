@@ -11,16 +11,16 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, Bytes};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use crate::reply::Reply;
+use crate::stream::Stream;
 
 /// An answer that is yet to come.
 pub(super) type Answer = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
 /// A stream, with bytes in front of it that were read already.
 pub(super) struct Wire {
-    stream: TokioIo<TcpStream>,
+    stream: TokioIo<Stream>,
     before: Bytes,
     traffic: Arc<Traffic>,
 }
@@ -42,8 +42,13 @@ pub(super) struct Traffic {
 }
 
 impl Wire {
-    pub(super) fn new(stream: TcpStream, before: Bytes) -> Self {
+    pub(super) fn new(stream: Stream, before: Bytes) -> Self {
         Self { stream: TokioIo::new(stream), before, traffic: Arc::default() }
+    }
+
+    /// Whether the stream is plain TCP, which can be parked.
+    pub(super) fn is_plain(&self) -> bool {
+        self.stream.inner().as_tcp().is_some()
     }
 
     pub(super) fn traffic(&self) -> Arc<Traffic> {
@@ -51,7 +56,7 @@ impl Wire {
     }
 
     /// The stream, once hyper has let go of it and taken all that was read before.
-    pub(super) fn into_stream(self) -> TcpStream {
+    pub(super) fn into_stream(self) -> Stream {
         self.stream.into_inner()
     }
 }

@@ -1,15 +1,17 @@
 //! From flags and environment to a client.
 
-use quorate_api::client::{Address, Client, ClientSettings, Consistency, Query};
+use quorate_api::client::{Address, Client, ClientSettings, Consistency, Query, TlsSettings};
 
 use super::Failure;
-use crate::flags::{HttpFlags, TenantFlags, go_bool};
+use crate::flags::{HttpFlags, TenantFlags, TlsFlags, go_bool};
 
 /// A client of the server that flags and environment name. Flags go before the environment.
 pub(super) fn client(flags: &HttpFlags, tenant: Option<&TenantFlags>) -> Result<Client, Failure> {
     resolve(flags, tenant, |name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        .and_then(|(address, settings, tls)| {
+            Client::with_tls(address, settings, &tls).map_err(|error| error.to_string())
+        })
         .map_err(Failure::of("Error connecting to Consul agent"))
-        .map(|(address, settings)| Client::with_settings(address, settings))
 }
 
 /// How a read is to be answered.
@@ -23,13 +25,19 @@ fn resolve(
     flags: &HttpFlags,
     tenant: Option<&TenantFlags>,
     environment: impl Fn(&str) -> Option<String>,
-) -> Result<(Address, ClientSettings), String> {
-    refuse_tls(flags, &environment)?;
+) -> Result<(Address, ClientSettings, TlsSettings), String> {
     let given = |flag: Option<&String>, name: &str| flag.cloned().or_else(|| environment(name));
     let address = match given(flags.http_addr.as_ref(), "CONSUL_HTTP_ADDR") {
         Some(address) if !address.is_empty() => address.parse().map_err(|error| format!("{error}"))?,
         _ => Address::default(),
     };
+    // Whoever asks for TLS must not be answered in the clear, whatever the address says.
+    let address = match environment("CONSUL_HTTP_SSL").map(|value| go_bool(&value)) {
+        None | Some(Ok(false)) => address,
+        Some(Ok(true)) => address.with_tls(),
+        Some(Err(problem)) => return Err(format!("CONSUL_HTTP_SSL is neither true nor false: {problem}")),
+    };
+    let tls = tls(&flags.tls, &environment)?;
     let mut token = given(flags.token.as_ref(), "CONSUL_HTTP_TOKEN").unwrap_or_default();
     if let Some(path) = given(flags.token_file.as_ref(), "CONSUL_HTTP_TOKEN_FILE").filter(|path| !path.is_empty()) {
         let content = std::fs::read_to_string(&path);
@@ -50,31 +58,26 @@ fn resolve(
         basic_auth,
         timeout: None,
     };
-    Ok((address, settings))
+    Ok((address, settings, tls))
 }
 
-/// Whoever asks for TLS must not be answered in the clear.
-fn refuse_tls(flags: &HttpFlags, environment: &impl Fn(&str) -> Option<String>) -> Result<(), String> {
-    if environment("CONSUL_HTTP_SSL").is_some_and(|value| go_bool(&value) != Ok(false)) {
-        return Err("CONSUL_HTTP_SSL asks for TLS, which is not served yet".to_owned());
-    }
-    let tls = &flags.tls;
-    let given = [
-        (&tls.ca_file, "-ca-file", "CONSUL_CACERT"),
-        (&tls.ca_path, "-ca-path", "CONSUL_CAPATH"),
-        (&tls.client_cert, "-client-cert", "CONSUL_CLIENT_CERT"),
-        (&tls.client_key, "-client-key", "CONSUL_CLIENT_KEY"),
-        (&tls.tls_server_name, "-tls-server-name", "CONSUL_TLS_SERVER_NAME"),
-    ];
-    for (flag, flag_name, name) in given {
-        let culprit = match flag {
-            Some(_) => flag_name,
-            None if environment(name).is_some() => name,
-            None => continue,
-        };
-        return Err(format!("{culprit} is for TLS, which is not served yet"));
-    }
-    Ok(())
+/// How TLS is spoken if the address asks for it.
+fn tls(flags: &TlsFlags, environment: &impl Fn(&str) -> Option<String>) -> Result<TlsSettings, String> {
+    let given =
+        |flag: &Option<String>, name: &str| flag.clone().or_else(|| environment(name)).filter(|text| !text.is_empty());
+    let is_verified = match environment("CONSUL_HTTP_SSL_VERIFY").map(|value| go_bool(&value)) {
+        None => true,
+        Some(Ok(is_verified)) => is_verified,
+        Some(Err(problem)) => return Err(format!("CONSUL_HTTP_SSL_VERIFY is neither true nor false: {problem}")),
+    };
+    Ok(TlsSettings {
+        authority_file: given(&flags.ca_file, "CONSUL_CACERT").map(Into::into),
+        authority_directory: given(&flags.ca_path, "CONSUL_CAPATH").map(Into::into),
+        certificate_file: given(&flags.client_cert, "CONSUL_CLIENT_CERT").map(Into::into),
+        key_file: given(&flags.client_key, "CONSUL_CLIENT_KEY").map(Into::into),
+        server_name: given(&flags.tls_server_name, "CONSUL_TLS_SERVER_NAME"),
+        is_unverified: !is_verified,
+    })
 }
 
 #[cfg(test)]
@@ -82,7 +85,10 @@ mod tests {
     use super::*;
     use crate::flags::{Command, KvCommand, parse};
 
-    fn resolved(arguments: &[&str], environment: &[(&str, &str)]) -> Result<(Address, ClientSettings), String> {
+    fn resolved(
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<(Address, ClientSettings, TlsSettings), String> {
         let line = ["kv", "get"].iter().chain(arguments).map(|argument| argument.into());
         let Ok(Command::Kv(KvCommand::Get(flags))) = parse(line) else { panic!("{arguments:?}") };
         resolve(&flags.http, Some(&flags.tenant), |name| {
@@ -93,10 +99,11 @@ mod tests {
     #[test]
     fn flags_go_before_the_environment() {
         let environment = [("CONSUL_HTTP_ADDR", "http://a:1"), ("CONSUL_HTTP_TOKEN", "t"), ("CONSUL_HTTP_AUTH", "u:p")];
-        let (address, settings) = resolved(&[], &environment).unwrap();
+        let (address, settings, _) = resolved(&[], &environment).unwrap();
         assert_eq!(address.host_and_port(), "a:1");
         assert_eq!((settings.token.as_str(), settings.basic_auth), ("t", Some(("u".to_owned(), "p".to_owned()))));
-        let (address, settings) = resolved(&["-http-addr=b:2", "-token", "s", "-datacenter=d"], &environment).unwrap();
+        let (address, settings, _) =
+            resolved(&["-http-addr=b:2", "-token", "s", "-datacenter=d"], &environment).unwrap();
         assert_eq!((address.host_and_port(), settings.token.as_str()), ("b:2", "s"));
         assert_eq!(settings.datacenter, "d");
         assert_eq!(resolved(&[], &[]).unwrap().0, Address::default());
@@ -106,7 +113,7 @@ mod tests {
     fn a_token_file_goes_before_a_token() {
         let file = std::env::temp_dir().join(format!("quorate-token-{}", std::process::id()));
         std::fs::write(&file, " from-file\n").unwrap();
-        let (_, settings) = resolved(&["-token=t", &format!("-token-file={}", file.display())], &[]).unwrap();
+        let (_, settings, _) = resolved(&["-token=t", &format!("-token-file={}", file.display())], &[]).unwrap();
         std::fs::remove_file(&file).unwrap();
         assert_eq!(settings.token, "from-file");
         let missing = resolved(&["-token-file=/nowhere/token"], &[]).unwrap_err();
@@ -114,14 +121,17 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_refused_with_a_sentence() {
-        let refused = |arguments: &[&str], environment: &[(&str, &str)]| resolved(arguments, environment).unwrap_err();
-        let ssl = refused(&[], &[("CONSUL_HTTP_SSL", "true")]);
-        assert_eq!(ssl, "CONSUL_HTTP_SSL asks for TLS, which is not served yet");
-        assert_eq!(refused(&["-ca-file=x"], &[]), "-ca-file is for TLS, which is not served yet");
-        let key = refused(&[], &[("CONSUL_CLIENT_KEY", "k")]);
-        assert_eq!(key, "CONSUL_CLIENT_KEY is for TLS, which is not served yet");
-        assert!(refused(&["-http-addr=https://a:1"], &[]).contains("TLS is not served yet"));
-        assert!(resolved(&[], &[("CONSUL_HTTP_SSL", "false")]).is_ok());
+    fn tls_is_spoken_where_it_is_asked_for() {
+        assert!(!resolved(&[], &[("CONSUL_HTTP_SSL", "false")]).unwrap().0.is_tls());
+        let (address, _, tls) =
+            resolved(&["-ca-file=a", "-tls-server-name=n"], &[("CONSUL_HTTP_SSL", "true"), ("CONSUL_CACERT", "b")])
+                .unwrap();
+        assert!(address.is_tls());
+        assert_eq!((tls.authority_file, tls.server_name), (Some("a".into()), Some("n".to_owned())));
+        assert!(resolved(&["-http-addr=https://a:1"], &[]).unwrap().0.is_tls());
+        // An address in the clear does not take back what was asked for.
+        assert!(resolved(&["-http-addr=http://a:1"], &[("CONSUL_HTTP_SSL", "1")]).unwrap().0.is_tls());
+        assert!(resolved(&[], &[("CONSUL_HTTP_SSL_VERIFY", "false")]).unwrap().2.is_unverified);
+        assert!(resolved(&[], &[("CONSUL_HTTP_SSL", "maybe")]).is_err());
     }
 }

@@ -3,18 +3,33 @@
 use std::ffi::OsString;
 use std::io::Write;
 
-/// Why a command failed: what it prints to standard error. Its exit code is 1.
+/// Why a command failed: what it prints to standard error, and its exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure(String);
+pub(crate) struct Failure(String, u8);
 
 impl Failure {
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(text.into(), 1)
+    }
+
+    /// One that says nothing and has an exit code of its own.
+    pub(super) fn silent(code: u8) -> Self {
+        Self(String::new(), code)
+    }
+
+    /// The exit code.
+    pub(crate) fn code(&self) -> u8 {
+        self.1
+    }
+
+    /// Whether there is something to print.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// For `map_err`: what was done, and why it failed.
     pub(super) fn of<E: std::fmt::Display>(what: &str) -> impl FnOnce(E) -> Self {
-        move |error| Self(format!("{what}: {error}"))
+        move |error| Self(format!("{what}: {error}"), 1)
     }
 }
 
@@ -35,14 +50,31 @@ pub(super) fn print(line: impl AsRef<[u8]>) -> Result<(), Failure> {
 pub(super) fn at_most_one(arguments: Vec<OsString>) -> Result<Option<OsString>, Failure> {
     let count = arguments.len();
     if count > 1 {
-        return Err(Failure(format!("Too many arguments (expected 1, got {count})")));
+        return Err(Failure::new(format!("Too many arguments (expected 1, got {count})")));
     }
     Ok(arguments.into_iter().next())
 }
 
+/// Refuses arguments where none is taken.
+pub(super) fn no_arguments(arguments: &[OsString]) -> Result<(), Failure> {
+    if arguments.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("Too many arguments (expected 0, got {})", arguments.len())))
+}
+
+/// Pairs of `key=value`; a text without `=` is a key with an empty value.
+pub(super) fn pairs(texts: &[String]) -> Vec<(String, String)> {
+    let pair = |text: &String| match text.split_once('=') {
+        Some((key, value)) => (key.to_owned(), value.to_owned()),
+        None => (text.clone(), String::new()),
+    };
+    texts.iter().map(pair).collect()
+}
+
 /// An argument that must be text.
 pub(super) fn text(argument: OsString) -> Result<String, Failure> {
-    argument.into_string().map_err(|argument| Failure(format!("Error! {argument:?} is not UTF-8")))
+    argument.into_string().map_err(|argument| Failure::new(format!("Error! {argument:?} is not UTF-8")))
 }
 
 /// What an argument says: itself, the content of a file (`@FILE`), or standard input (`-`).
@@ -51,7 +83,8 @@ pub(super) fn data(argument: OsString) -> Result<Vec<u8>, Failure> {
     match bytes.split_first() {
         Some((b'@', path)) => {
             let path = String::from_utf8_lossy(path).into_owned();
-            std::fs::read(&path).map_err(|error| Failure(format!("Error! Failed to read file: open {path}: {error}")))
+            std::fs::read(&path)
+                .map_err(|error| Failure::new(format!("Error! Failed to read file: open {path}: {error}")))
         }
         Some((b'-', [])) => {
             let mut data = Vec::new();

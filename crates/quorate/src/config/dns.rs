@@ -30,10 +30,19 @@ const RECORDS_LIMIT_MAX: i64 = 65_535;
 const RECURSORS_MAX: usize = 16;
 
 impl Resolver<'_> {
+    /// Where DNS is served: at the addresses of its own, or at those for all clients, of which sockets speak HTTP alone.
+    fn dns_addresses(&self, port: u16) -> Result<Vec<SocketAddr>, ConfigError> {
+        let (ips, sockets) = self.clients("dns")?;
+        if self.text("addresses.dns").is_some() && !sockets.is_empty() {
+            return Err(self.wrong("addresses.dns", "DNS has no Unix sockets"));
+        }
+        Ok(ips.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
+    }
+
     /// How DNS is answered.
     pub(super) fn dns(&mut self) -> Result<DnsSettings, ConfigError> {
         let addresses = match self.port("ports.dns", PORT)? {
-            Some(port) => self.client_addresses("addresses.dns", port)?,
+            Some(port) => self.dns_addresses(port)?,
             None => Vec::new(),
         };
         let defaults = quorate_dns::Settings::default();

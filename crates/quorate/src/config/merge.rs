@@ -1,5 +1,5 @@
-//! What holds when a key is given more than once, by Consul's rules: files in the order given, then flags; the last single
-//! value wins; lists are joined, those of flags first; maps are laid over each other.
+//! What holds when a key is given more than once, by Consul's rules: files in the order given, then flags, then the
+//! fragments of `-hcl`; the last single value wins; lists are joined, those of flags first; maps are laid over each other.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,13 @@ use super::{Entry, Kind};
 /// What holds, by key.
 pub(crate) type Merged = BTreeMap<&'static str, Entry>;
 
-/// Merges the files, each a layer, with the flags.
-pub(crate) fn merge(files: Vec<Vec<Entry>>, flags: Vec<Entry>) -> Merged {
+/// Merges the files, each a layer, with the flags and the fragments of HCL among them.
+pub(crate) fn merge(files: Vec<Vec<Entry>>, flags: Vec<Entry>, fragments: Vec<Vec<Entry>>) -> Merged {
     let (lists, values): (Vec<_>, Vec<_>) = flags.into_iter().partition(|entry| entry.key.kind == Kind::List);
     let mut merged = Merged::new();
-    for entry in lists.into_iter().chain(files.into_iter().flatten()).chain(values) {
+    for entry in
+        lists.into_iter().chain(files.into_iter().flatten()).chain(values).chain(fragments.into_iter().flatten())
+    {
         match merged.get_mut(entry.key.path) {
             Some(known) => add(known, entry),
             None => {

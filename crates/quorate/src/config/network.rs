@@ -2,6 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
+use serde_json::Value;
+
+use super::merge::Merged;
+use super::template::interfaces::{self, InterfaceAddress};
+use super::{ConfigError, Kind, template};
+
 /// What the settings need to know of the machine.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
@@ -11,6 +17,8 @@ pub(crate) struct Machine {
     pub(crate) outbound_v4: Option<Ipv4Addr>,
     /// The same over IPv6.
     pub(crate) outbound_v6: Option<Ipv6Addr>,
+    /// The addresses of its interfaces, which templates choose from.
+    pub(crate) interfaces: Vec<InterfaceAddress>,
 }
 
 impl Machine {
@@ -25,7 +33,7 @@ impl Machine {
             Some(IpAddr::V6(address)) => Some(address),
             _ => None,
         };
-        Self { hostname, outbound_v4, outbound_v6 }
+        Self { hostname, outbound_v4, outbound_v6, interfaces: interfaces::of_this_machine() }
     }
 }
 
@@ -36,6 +44,61 @@ fn outbound(any: &str, target: &str) -> Option<IpAddr> {
     socket.connect(target).ok()?;
     let address = socket.local_addr().ok()?.ip();
     (!address.is_loopback() && !address.is_unspecified()).then_some(address)
+}
+
+/// The keys whose values may be templates of addresses.
+const TEMPLATES: &[&str] = &[
+    "addresses.dns",
+    "addresses.grpc",
+    "addresses.http",
+    "addresses.https",
+    "advertise_addr",
+    "advertise_addr_ipv4",
+    "advertise_addr_ipv6",
+    "advertise_addr_wan",
+    "advertise_addr_wan_ipv4",
+    "advertise_addr_wan_ipv6",
+    "bind_addr",
+    "client_addr",
+    "recursors",
+    "retry_join",
+    "retry_join_wan",
+    "serf_lan",
+    "serf_wan",
+    "start_join",
+    "start_join_wan",
+];
+
+/// Puts the addresses of this machine in the place of templates. One that gives none is an error: the address that stands
+/// where none was said would be another one than was meant.
+pub(super) fn expand_templates(merged: &mut Merged, machine: &Machine) -> Result<(), ConfigError> {
+    for path in TEMPLATES {
+        let Some(entry) = merged.get_mut(path) else { continue };
+        let culprit = entry.culprit();
+        let expand = |text: &str| match template::expand(text, &machine.interfaces) {
+            Ok(expanded) if expanded.trim().is_empty() => {
+                Err(ConfigError(format!("{culprit}: {text} gives no address on this machine")))
+            }
+            expanded => expanded.map_err(|problem| ConfigError(format!("{culprit}: {problem}"))),
+        };
+        match &mut entry.value {
+            Value::String(text) if template::is_template(text) => *text = expand(text)?,
+            Value::Array(list) if entry.key.kind == Kind::List => {
+                let mut expanded = Vec::new();
+                for value in list.drain(..) {
+                    match value.as_str() {
+                        Some(text) if template::is_template(text) => {
+                            expanded.extend(expand(text)?.split_whitespace().map(Value::from));
+                        }
+                        _ => expanded.push(value),
+                    }
+                }
+                *list = expanded;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The one IP address that `text` is; an error is the end of a sentence about it.
@@ -49,9 +112,6 @@ pub(super) fn parse_ip(text: &str) -> Result<IpAddr, String> {
 
 /// The IP addresses in `text`, between spaces.
 pub(super) fn parse_ips(text: &str) -> Result<Vec<IpAddr>, String> {
-    if text.contains("{{") {
-        return Err("address templates are not served yet; write the address".to_owned());
-    }
     let parse = |word: &str| {
         if word.starts_with("unix://") {
             return Err("Unix sockets are not served yet".to_owned());

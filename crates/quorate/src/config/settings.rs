@@ -8,10 +8,18 @@ use std::time::Duration;
 use quorate_base::duration::GoDuration;
 use serde_json::Value;
 
+use super::definitions::Definition;
 use super::dns::DnsSettings;
 use super::merge::Merged;
 use super::network::{self, Machine};
 use super::{ConfigError, Entry, Treatment, values};
+
+mod http;
+mod process;
+mod tls;
+
+pub(crate) use self::http::{HttpSettings, SocketAccess};
+pub(crate) use self::process::{LogFileSettings, LogSettings, ProcessSettings, SyslogFacility, TelemetrySettings};
 
 /// What an agent is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +45,12 @@ pub(crate) struct Settings {
     pub(crate) dns: DnsSettings,
     /// What is logged.
     pub(crate) log: LogSettings,
+    /// Where HTTP is served beside the addresses, and by which rules.
+    pub(crate) http: HttpSettings,
+    /// How the process lives with its machine.
+    pub(crate) process: ProcessSettings,
+    /// Services, checks and watches, in the order of the files.
+    pub(crate) definitions: Vec<Definition>,
     /// What the operator should know, one line each.
     pub(crate) warnings: Vec<String>,
 }
@@ -88,6 +102,11 @@ impl Addresses {
 /// What requests may ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
+    /// How many connections each client, by its address, may have at once; 200 by default. The processes on one machine
+    /// share them.
+    pub(crate) connections_per_client_max: usize,
+    /// How long a client may take to begin TLS; 5 s by default.
+    pub(crate) handshake_timeout: Duration,
     /// The largest value of a key in bytes; 512 KiB by default. Each is one entry of the log: megabytes delay heartbeats.
     pub(crate) kv_value_bytes_max: usize,
     /// The largest body of a transaction in bytes; 512 KiB by default, never below the above.
@@ -105,15 +124,6 @@ pub(crate) struct Limits {
     pub(crate) tombstone_ttl: Duration,
 }
 
-/// What is logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LogSettings {
-    /// The least important level that is logged.
-    pub(crate) level: tracing::Level,
-    /// Whether each line is a JSON object.
-    pub(crate) is_json: bool,
-}
-
 /// The most that a size limit may be: 64 MiB, the size of a log file.
 const SIZE_LIMIT_MAX: i64 = 64 << 20;
 
@@ -128,20 +138,24 @@ pub(super) fn resolve(
     merged: &Merged,
     is_dev: bool,
     machine: &Machine,
+    definitions: Vec<Definition>,
     warnings: Vec<String>,
 ) -> Result<Settings, ConfigError> {
     let mut resolver = Resolver { merged, is_dev, warnings };
     resolver.treat_unserved()?;
+    resolver.treat_definitions(&definitions)?;
     let (mode, bootstrap) = resolver.role()?;
     let datacenter = resolver.datacenter()?;
     let node = resolver.node(machine)?;
-    let addresses = resolver.addresses(machine)?;
+    let (addresses, sockets) = resolver.addresses(machine)?;
+    let http = resolver.http_settings(sockets)?;
     let limits = resolver.limits()?;
     let default_multiplier = if is_dev { 1 } else { 5 };
     let raft_multiplier = resolver.number("performance.raft_multiplier", default_multiplier, 1..=10)?;
     let drain = resolver.duration("performance.leave_drain_time", GoDuration(5 * GoDuration::SECOND.0))?;
     let dns = resolver.dns()?;
     let log = resolver.log()?;
+    let process = resolver.process()?;
     Ok(Settings {
         mode,
         bootstrap,
@@ -153,6 +167,9 @@ pub(super) fn resolve(
         drain: drain.to_std(),
         dns,
         log,
+        http,
+        process,
+        definitions,
         warnings: resolver.warnings,
     })
 }
@@ -217,13 +234,23 @@ impl<'a> Resolver<'a> {
                 Treatment::Refused(reason) if values::asks(&entry.value) => {
                     return Err(ConfigError(format!("{culprit}: {reason}")));
                 }
-                Treatment::Served | Treatment::Moot | Treatment::Refused(_) => continue,
+                Treatment::Served | Treatment::Moot | Treatment::Refused(_) | Treatment::Renamed(_) => continue,
                 Treatment::MootIf(value) if is_json(&entry.value, value) => continue,
                 Treatment::MootIf(_) | Treatment::Warned => "",
                 Treatment::WarnedThat(meaning) => meaning,
             };
             let separator = if no_effect.is_empty() { "" } else { ": " };
             self.warnings.push(format!("{culprit} is not served yet and has no effect{separator}{no_effect}"));
+        }
+        Ok(())
+    }
+
+    /// Checks what holds for all definitions, and says of each that it is not run yet.
+    fn treat_definitions(&mut self, definitions: &[Definition]) -> Result<(), ConfigError> {
+        for definition in definitions {
+            definition.check()?;
+            let place = definition.error("", "it is not run yet and has no effect; use the HTTP API");
+            self.warnings.push(place.0);
         }
         Ok(())
     }
@@ -324,7 +351,7 @@ impl<'a> Resolver<'a> {
         Ok(meta)
     }
 
-    fn addresses(&mut self, machine: &Machine) -> Result<Addresses, ConfigError> {
+    fn addresses(&mut self, machine: &Machine) -> Result<(Addresses, Vec<PathBuf>), ConfigError> {
         let default_bind = if self.is_dev { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
         let bind = self.ip("bind_addr")?.unwrap_or(default_bind.into());
         let advertise = match self.ip("advertise_addr")? {
@@ -340,7 +367,8 @@ impl<'a> Resolver<'a> {
         };
         let server_port = self.port("ports.server", 8300)?.unwrap_or_default();
         let gossip_port = self.port("ports.serf_lan", 8301)?.unwrap_or_default();
-        Ok(Addresses { bind, advertise, http: self.http()?, server_port, gossip_port })
+        let (http, sockets) = self.http()?;
+        Ok((Addresses { bind, advertise, http, server_port, gossip_port }, sockets))
     }
 
     fn ip(&self, path: &str) -> Result<Option<IpAddr>, ConfigError> {
@@ -357,25 +385,19 @@ impl<'a> Resolver<'a> {
         u16::try_from(port).map(Some).map_err(|_| self.wrong(path, format_args!("{port} is no port")))
     }
 
-    fn http(&mut self) -> Result<Vec<SocketAddr>, ConfigError> {
+    fn http(&mut self) -> Result<(Vec<SocketAddr>, Vec<PathBuf>), ConfigError> {
         let Some(port) = self.port("ports.http", 8500)? else {
-            self.warnings.push("the HTTP port is disabled: nothing can be asked".to_owned());
-            return Ok(Vec::new());
+            if self.port("ports.https", 0)?.is_none() {
+                self.warnings.push("the HTTP port is disabled: nothing can be asked".to_owned());
+            }
+            return Ok((Vec::new(), Vec::new()));
         };
-        let addresses = self.client_addresses("addresses.http", port)?;
-        if addresses.is_empty() {
+        let (ips, sockets) = self.clients("http")?;
+        if ips.is_empty() && sockets.is_empty() {
             let path = if self.text("addresses.http").is_some() { "addresses.http" } else { "client_addr" };
             self.warnings.push(format!("{path:?} is empty: nothing can be asked"));
         }
-        Ok(addresses)
-    }
-
-    /// Where clients are served on this port: at the addresses of this key, or at those for all clients.
-    pub(super) fn client_addresses(&self, path: &str, port: u16) -> Result<Vec<SocketAddr>, ConfigError> {
-        let path = if self.text(path).is_some() { path } else { "client_addr" };
-        let text = self.text(path).unwrap_or("127.0.0.1");
-        let addresses = network::parse_ips(text).map_err(|problem| self.wrong(path, problem))?;
-        Ok(addresses.into_iter().map(|address| SocketAddr::new(address, port)).collect())
+        Ok((ips.into_iter().map(|address| SocketAddr::new(address, port)).collect(), sockets))
     }
 
     fn limits(&self) -> Result<Limits, ConfigError> {
@@ -388,7 +410,11 @@ impl<'a> Resolver<'a> {
         };
         let wait_max = self.duration("max_query_time", seconds(600))?;
         let wait_default = self.duration("default_query_time", seconds(300))?.min(wait_max);
+        let per_client = self.number("limits.http_max_conns_per_client", 200, i64::MIN..=i64::MAX)?;
         Ok(Limits {
+            // As in Consul, there is no limit without a positive one.
+            connections_per_client_max: usize::try_from(per_client).ok().filter(|max| *max > 0).unwrap_or(usize::MAX),
+            handshake_timeout: self.duration("limits.https_handshake_timeout", seconds(5))?.to_std(),
             kv_value_bytes_max,
             txn_body_bytes_max: size("limits.txn_max_req_len")?.max(kv_value_bytes_max),
             txn_operations_max: self.number("limits.txn_max_ops", 128, 1..=TXN_OPERATIONS_LIMIT_MAX)? as usize,
@@ -397,19 +423,6 @@ impl<'a> Resolver<'a> {
             wait_max: wait_max.to_std(),
             tombstone_ttl: self.duration("tombstone_ttl", seconds(15 * 60))?.to_std(),
         })
-    }
-
-    fn log(&self) -> Result<LogSettings, ConfigError> {
-        let default = if self.is_dev { "DEBUG" } else { "INFO" };
-        let level = match self.text("log_level").unwrap_or(default).to_ascii_uppercase().as_str() {
-            "TRACE" => tracing::Level::TRACE,
-            "DEBUG" => tracing::Level::DEBUG,
-            "INFO" => tracing::Level::INFO,
-            "WARN" => tracing::Level::WARN,
-            "ERR" | "ERROR" => tracing::Level::ERROR,
-            _ => return Err(self.wrong("log_level", "it must be TRACE, DEBUG, INFO, WARN or ERR")),
-        };
-        Ok(LogSettings { level, is_json: self.flag("log_json").unwrap_or(false) })
     }
 }
 

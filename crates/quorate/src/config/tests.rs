@@ -9,7 +9,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::network::Machine;
-use super::{Settings, load};
+use super::template::interfaces::InterfaceAddress;
+use super::{ConfigError, Settings, read};
 use crate::flags::{AgentFlags, Command, parse};
 
 struct Case {
@@ -40,8 +41,22 @@ fn cases(transcript: &str) -> Vec<Case> {
     cases
 }
 
+fn interface() -> InterfaceAddress {
+    let flags = nix::net::if_::InterfaceFlags::IFF_UP;
+    InterfaceAddress { name: "eth0".to_owned(), flags, address: [10, 0, 0, 7].into(), prefix: 24, is_default: true }
+}
+
 fn machine() -> Machine {
-    Machine { hostname: "host1".to_owned(), outbound_v4: Some([10, 0, 0, 7].into()), outbound_v6: None }
+    Machine {
+        hostname: "host1".to_owned(),
+        outbound_v4: Some([10, 0, 0, 7].into()),
+        outbound_v6: None,
+        interfaces: vec![interface()],
+    }
+}
+
+fn load(flags: AgentFlags, machine: &Machine) -> Result<Settings, ConfigError> {
+    read(flags, machine).map(|configuration| configuration.settings)
 }
 
 fn flags(line: &str, directory: &Path) -> Result<AgentFlags, String> {

@@ -1,8 +1,31 @@
-//! Whether a value is of the kind that its key takes.
+//! Values: from the tree of a file to those of entries, and whether they are of the kind that their key takes.
 
+use quorate_hcl::Kind as Tree;
 use serde_json::Value;
 
 use super::Kind;
+
+/// A value without its lines. A number that is whole is one however it was written.
+pub(super) fn json(value: &quorate_hcl::Value) -> Value {
+    match &value.kind {
+        Tree::Null => Value::Null,
+        Tree::Bool(is) => (*is).into(),
+        Tree::Integer(number) => (*number).into(),
+        Tree::Float(number) if number.fract() == 0.0 && number.abs() < FLOAT_EXACT_MAX => (*number as i64).into(),
+        Tree::Float(number) => (*number).into(),
+        Tree::Text(text) => text.as_str().into(),
+        Tree::List(list) => list.iter().map(json).collect(),
+        Tree::Object(object) => object
+            .members
+            .iter()
+            .map(|member| (member.key.clone(), json(&member.value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+    }
+}
+
+/// Below this a float holds every whole number: 2 to the power of 53.
+const FLOAT_EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// The value as its key takes it; an error says what it must be. A list of one stands for its element where no list is
 /// wanted, as in Consul, whose other language writes groups as lists.

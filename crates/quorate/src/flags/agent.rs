@@ -20,8 +20,8 @@ pub(crate) struct AgentFlags {
     pub(crate) config_paths: Vec<PathBuf>,
     /// What the files are, whatever their names say.
     pub(crate) config_format: Option<String>,
-    /// Whether configuration in HCL was typed.
-    pub(crate) has_hcl: bool,
+    /// Fragments of configuration in HCL.
+    pub(crate) hcl: Vec<String>,
     /// Arguments, which there should be none of.
     pub(crate) extra: Vec<String>,
     /// All other flags, as entries of the configuration.
@@ -36,7 +36,7 @@ type Row = (&'static str, &'static str, &'static str);
 const TABLE: &[Row] = &[
     ("advertise", "advertise_addr", "The address that others are told; by default the one bound to"),
     ("advertise-wan", "advertise_addr_wan", ""),
-    ("allow-write-http-from", "http_config.allow_write_http_from", ""),
+    ("allow-write-http-from", "http_config.allow_write_http_from", "A network that may write over HTTP, in CIDR form; may be given several times"),
     ("alt-domain", "alt_domain", "A second name of the DNS zone; none by default"),
     ("auto-reload-config", "auto_reload_config", ""),
     ("bind", "bind_addr", "The address for other servers; 0.0.0.0 by default, 127.0.0.1 with -dev"),
@@ -56,21 +56,21 @@ const TABLE: &[Row] = &[
     ("encrypt", "encrypt", ""),
     ("grpc-port", "ports.grpc", ""),
     ("http-port", "ports.http", "The port of the HTTP API; 8500 by default, -1 for none"),
-    ("https-port", "ports.https", ""),
+    ("https-port", "ports.https", "The port of the HTTPS API; none by default"),
     ("join", "start_join", ""),
     ("join-wan", "start_join_wan", ""),
-    ("log-file", "log_file", ""),
+    ("log-file", "log_file", "A file that the log is also written to, or a directory for it, which ends in /"),
     ("log-json", "log_json", "Logs JSON"),
     ("log-level", "log_level", "TRACE, DEBUG, INFO, WARN or ERR; INFO by default, DEBUG with -dev"),
-    ("log-rotate-bytes", "log_rotate_bytes", ""),
-    ("log-rotate-duration", "log_rotate_duration", ""),
-    ("log-rotate-max-files", "log_rotate_max_files", ""),
+    ("log-rotate-bytes", "log_rotate_bytes", "How large a file of the log may get"),
+    ("log-rotate-duration", "log_rotate_duration", "How old a file of the log may get; 24h by default"),
+    ("log-rotate-max-files", "log_rotate_max_files", "How many files of the log are kept; 0 for all, -1 for none"),
     ("max-query-time", "max_query_time", "The longest that a blocking query may wait; 10m by default"),
     ("node", "node_name", "The node's name; the machine's by default"),
     ("node-id", "node_id", "The node's id, a UUID; by default random and kept in the data directory"),
     ("node-meta", "node_meta", "What the node tells about itself, key:value; may be given several times"),
-    ("non-voting-server", "non_voting_server", ""),
-    ("pid-file", "pid_file", ""),
+    ("non-voting-server", "read_replica", ""),
+    ("pid-file", "pid_file", "A file to write the process id to"),
     ("primary-gateway", "primary_gateways", ""),
     ("protocol", "protocol", ""),
     ("raft-protocol", "raft_protocol", ""),
@@ -92,11 +92,17 @@ const TABLE: &[Row] = &[
     ("serf-wan-port", "ports.serf_wan", ""),
     ("server", "server", "Runs a server, the only kind of agent that is served yet"),
     ("server-port", "ports.server", "The port of the servers' protocol that others are told; 8300 by default"),
-    ("syslog", "enable_syslog", ""),
+    ("syslog", "enable_syslog", "Also logs to syslog"),
     ("ui", "ui_config.enabled", ""),
     ("ui-content-path", "ui_config.content_path", ""),
     ("ui-dir", "ui_config.dir", ""),
 ];
+
+/// The flags that stand for a key.
+#[cfg(test)]
+pub(crate) fn flags_of(path: &str) -> Vec<&'static str> {
+    TABLE.iter().filter(|(_, key, _)| *key == path).map(|(name, ..)| *name).collect()
+}
 
 impl Args for AgentFlags {
     fn augment_args(command: Command) -> Command {
@@ -107,8 +113,9 @@ impl Args for AgentFlags {
         let paths =
             paths.help("A file of configuration or a directory of them (-config-dir); may be given several times");
         let format = Arg::new("config-format").long("config-format").value_name("FORMAT");
-        let format = format.help("json: what the files are, whatever their names say");
-        let hcl = Arg::new("hcl").long("hcl").action(ArgAction::Append).hide(true);
+        let format = format.help("hcl or json: what the files are, whatever their names say");
+        let hcl = Arg::new("hcl").long("hcl").action(ArgAction::Append).value_name("HCL");
+        let hcl = hcl.help("Configuration in HCL, which goes before all other; may be given several times");
         let extra = Arg::new("extra").action(ArgAction::Append).hide(true);
         TABLE.iter().fold(command.args([dev, paths, format, hcl, extra]), |command, row| command.arg(argument(row)))
     }
@@ -143,7 +150,7 @@ impl FromArgMatches for AgentFlags {
         self.is_dev = matches.get_one("dev").copied().unwrap_or(false);
         self.config_paths = matches.get_many("config-file").into_iter().flatten().cloned().collect();
         self.config_format = matches.get_one("config-format").cloned();
-        self.has_hcl = matches.contains_id("hcl");
+        self.hcl = matches.get_many("hcl").into_iter().flatten().cloned().collect();
         self.extra = matches.get_many("extra").into_iter().flatten().cloned().collect();
         self.entries = TABLE.iter().flat_map(|row| entries(matches, row)).collect();
         Ok(())

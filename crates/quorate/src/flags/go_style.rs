@@ -21,34 +21,20 @@ pub(crate) enum Misuse {
 /// Commands of Consul that are not served yet, by their words.
 const UNSERVED_COMMANDS: &[&str] = &[
     "acl",
-    "catalog",
     "config",
     "connect",
     "debug",
-    "event",
     "exec",
-    "force-leave",
-    "info",
     "intention",
-    "join",
     "keygen",
     "keyring",
-    "leave",
-    "lock",
     "login",
     "logout",
-    "maint",
-    "members",
-    "monitor",
     "operator autopilot",
     "operator raft remove-peer",
     "peering",
-    "reload",
     "rtt",
-    "services",
     "tls",
-    "validate",
-    "watch",
 ];
 
 /// Rewrites a command line, without the program's name, to what clap parses, with a program's name.
@@ -166,7 +152,7 @@ impl Rewriter<'_> {
 }
 
 /// The names by which a flag is known.
-fn names(flag: &clap::Arg) -> impl Iterator<Item = &str> {
+pub(crate) fn names(flag: &clap::Arg) -> impl Iterator<Item = &str> {
     flag.get_long().into_iter().chain(flag.get_all_aliases().into_iter().flatten())
 }
 

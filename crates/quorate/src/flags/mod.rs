@@ -5,6 +5,7 @@
 //! ([`go_style`]) to what clap parses, which has the definitions and prints the help.
 
 mod agent;
+mod commands;
 mod go_style;
 
 use std::ffi::OsString;
@@ -12,7 +13,10 @@ use std::ffi::OsString;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use self::agent::AgentFlags;
-pub(crate) use self::go_style::{Misuse, go_bool};
+#[cfg(test)]
+pub(crate) use self::agent::flags_of;
+pub(crate) use self::commands::*;
+pub(crate) use self::go_style::{Misuse, go_bool, names};
 
 /// Services find each other, agree on their state and lock what only one may do: a server of the Consul API.
 #[derive(Debug, Parser)]
@@ -38,6 +42,60 @@ pub(crate) enum Command {
     /// Tools for those who run servers.
     #[command(subcommand, after_help = "Example: quorate operator raft list-peers")]
     Operator(OperatorCommand),
+    /// Lists what the catalog knows.
+    #[command(subcommand, after_help = "Example: quorate catalog services")]
+    Catalog(CatalogCommand),
+    /// Prints a script that completes command lines.
+    #[command(after_help = "Example: source <(quorate completion bash)")]
+    #[command(override_usage = "quorate completion bash|zsh|fish")]
+    Completion(CompletionFlags),
+    /// Fires an event.
+    #[command(after_help = "Example: quorate event -name=deploy 1609030")]
+    #[command(override_usage = "quorate event [OPTIONS] [PAYLOAD]")]
+    Event(EventFlags),
+    /// Makes a failed member count as one that has left.
+    #[command(after_help = "Example: quorate force-leave node7")]
+    #[command(override_usage = "quorate force-leave [OPTIONS] NAME")]
+    ForceLeave(ForceLeaveFlags),
+    /// Prints what the agent counts.
+    #[command(after_help = "Example: quorate info")]
+    Info(BareFlags),
+    /// Makes the agent join others.
+    #[command(after_help = "Example: quorate join 10.0.0.1")]
+    #[command(override_usage = "quorate join [OPTIONS] ADDRESS...")]
+    Join(JoinFlags),
+    /// Makes the agent leave the cluster and end.
+    #[command(after_help = "Example: quorate leave")]
+    Leave(BareFlags),
+    /// Runs a command while a lock is held.
+    #[command(after_help = "Examples: quorate lock service/backup/lead ./backup.sh\n          \
+        quorate lock -n=3 service/batch/slots ./job.sh")]
+    #[command(override_usage = "quorate lock [OPTIONS] PREFIX COMMAND...")]
+    Lock(LockFlags),
+    /// Begins and ends maintenance of the node or of a service, or prints what is in maintenance.
+    #[command(after_help = "Example: quorate maint -enable -service=web -reason='new disk'")]
+    Maint(MaintFlags),
+    /// Prints the members that the agent knows.
+    #[command(after_help = "Example: quorate members -detailed")]
+    Members(MembersFlags),
+    /// Prints the agent's log as it is written.
+    #[command(after_help = "Example: quorate monitor -log-level=DEBUG")]
+    Monitor(MonitorFlags),
+    /// Makes the agent read its configuration again.
+    #[command(after_help = "Example: quorate reload")]
+    Reload(BareFlags),
+    /// Registers and removes services of the agent.
+    #[command(subcommand, after_help = "Example: quorate services register web.hcl")]
+    Services(ServicesCommand),
+    /// Says whether an agent would start with these files, without starting one.
+    #[command(after_help = "Example: quorate validate /etc/quorate")]
+    #[command(override_usage = "quorate validate [OPTIONS] PATH...")]
+    Validate(ValidateFlags),
+    /// Prints an answer, or runs a command with it and with each other one.
+    #[command(after_help = "Examples: quorate watch -type=service -service=web\n          \
+        quorate watch -type=key -key=config/limit ./changed.sh")]
+    #[command(override_usage = "quorate watch [OPTIONS] [COMMAND...]")]
+    Watch(WatchFlags),
     /// Prints the version of the Consul API that is served, and Quorate's own.
     #[command(after_help = "Example: quorate version -format=json")]
     Version(VersionFlags),
@@ -105,7 +163,7 @@ pub(crate) enum RaftCommand {
 /// How to reach a server; all commands that ask one take these.
 #[derive(Debug, Args)]
 pub(crate) struct HttpFlags {
-    /// The address of the HTTP API: host:port or http://host:port. Also CONSUL_HTTP_ADDR; 127.0.0.1:8500 by default.
+    /// The address of the HTTP API: host:port, http://, https:// or unix://PATH. Also CONSUL_HTTP_ADDR; 127.0.0.1:8500 by default.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) http_addr: Option<String>,
     /// The token to send. Also CONSUL_HTTP_TOKEN.
@@ -124,22 +182,22 @@ pub(crate) struct HttpFlags {
     pub(crate) tls: TlsFlags,
 }
 
-/// How to speak TLS, once it is served.
+/// How to speak TLS.
 #[derive(Debug, Args)]
 pub(crate) struct TlsFlags {
-    /// A file with the certificate authority. Not served yet.
+    /// A file with the authorities to trust. Also CONSUL_CACERT.
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<String>,
-    /// A directory of certificate authorities. Not served yet.
+    /// A directory of such files. Also CONSUL_CAPATH.
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) ca_path: Option<String>,
-    /// A file with the client's certificate. Not served yet.
+    /// A file with the client's certificate. Also CONSUL_CLIENT_CERT.
     #[arg(long, value_name = "FILE")]
     pub(crate) client_cert: Option<String>,
-    /// A file with the client's key. Not served yet.
+    /// A file with the client's key. Also CONSUL_CLIENT_KEY.
     #[arg(long, value_name = "FILE")]
     pub(crate) client_key: Option<String>,
-    /// The name to expect in the server's certificate. Not served yet.
+    /// The name to expect in the server's certificate. Also CONSUL_TLS_SERVER_NAME.
     #[arg(long, value_name = "NAME")]
     pub(crate) tls_server_name: Option<String>,
 }
@@ -302,10 +360,16 @@ pub(crate) struct VersionFlags {
     pub(crate) arguments: Vec<OsString>,
 }
 
-/// Reads a command line, without the program's name.
-pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Misuse> {
+/// All commands with their flags.
+pub(crate) fn tree() -> clap::Command {
     let mut root = Root::command().args_override_self(true);
     root.build();
+    root
+}
+
+/// Reads a command line, without the program's name.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Misuse> {
+    let root = tree();
     let arguments = go_style::rewrite(&root, arguments)?;
     let matches = root.try_get_matches_from(arguments).map_err(|error| go_style::misuse(&error))?;
     Root::from_arg_matches(&matches).map(|root| root.command).map_err(|error| go_style::misuse(&error))

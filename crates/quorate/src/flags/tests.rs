@@ -67,7 +67,7 @@ fn mistakes_are_one_line() {
         ("kv get -modify-index=3 k", "flag provided but not defined: -modify-index"),
         ("agent -http-port=x", "invalid value \"x\" for flag -http-port: invalid digit found in string"),
         ("agent -http-prot=1", "flag provided but not defined: -http-prot; did you mean -http-port?"),
-        ("members", "the command \"members\" is not served yet"),
+        ("acl", "the command \"acl\" is not served yet"),
         ("operator raft remove-peer", "the command \"operator raft remove-peer\" is not served yet"),
     ] {
         assert_eq!(mistake(text), message, "{text}");

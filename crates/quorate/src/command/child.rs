@@ -1,0 +1,89 @@
+//! Commands that are run for their user: by a shell or as they are, in a group of processes of their own, so that they end
+//! with all that they started.
+
+use std::ffi::OsString;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::process::{Child, Command};
+
+/// How long a command has to end by itself once it was asked to.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What a command is run from.
+pub(super) struct Script {
+    words: Vec<OsString>,
+    by_shell: bool,
+}
+
+impl Script {
+    /// Words as they were typed; the first is the program, unless a shell is to read them.
+    pub(super) fn new(words: Vec<OsString>, by_shell: bool) -> Self {
+        Self { words, by_shell }
+    }
+
+    fn command(&self) -> Command {
+        if self.by_shell {
+            let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty()).unwrap_or("/bin/sh".into());
+            let mut command = Command::new(shell);
+            command.arg("-c").arg(self.words.join(OsString::from(" ").as_os_str()));
+            return command;
+        }
+        let mut command = Command::new(self.words.first().cloned().unwrap_or_default());
+        command.args(self.words.iter().skip(1));
+        command
+    }
+
+    /// Starts it with a variable more in its environment.
+    pub(super) fn start(&self, variable: (&str, String), stdin: Stdio) -> std::io::Result<Running> {
+        let mut command = self.command();
+        let child = command.env(variable.0, variable.1).stdin(stdin).process_group(0).spawn()?;
+        Ok(Running(child))
+    }
+}
+
+/// A command that runs.
+pub(super) struct Running(pub(super) Child);
+
+impl Running {
+    /// Waits for its end.
+    pub(super) async fn wait(&mut self) -> std::io::Result<ExitStatus> {
+        self.0.wait().await
+    }
+
+    /// Asks it and all it started to end, and after a while makes them.
+    pub(super) async fn kill(&mut self) {
+        let Some(group) = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed())) else { return };
+        // Each fails only if they are gone already.
+        let _ = kill_process_group(group, Signal::TERM);
+        let _ = tokio::time::timeout(GRACE, self.0.wait()).await;
+        let _ = kill_process_group(group, Signal::KILL);
+        let _ = self.0.wait().await;
+    }
+}
+
+/// How a command ended, if not well: as Go writes it.
+pub(super) fn failure(status: ExitStatus) -> Option<String> {
+    use std::os::unix::process::ExitStatusExt as _;
+    match (status.success(), status.code(), status.signal()) {
+        (true, ..) => None,
+        (_, Some(code), _) => Some(format!("exit status {code}")),
+        (_, _, Some(9)) => Some("signal: killed".to_owned()),
+        (_, _, Some(15)) => Some("signal: terminated".to_owned()),
+        (_, _, signal) => Some(format!("signal: {}", signal.unwrap_or_default())),
+    }
+}
+
+/// Resolves when this program is told to end.
+pub(super) async fn told_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}

@@ -1,0 +1,135 @@
+//! A lock or a place in a semaphore: acquired, watched, given back.
+
+use std::time::Duration;
+
+use quorate_api::KvPair;
+use quorate_api::client::{Client, Consistency, Delete, Error, PutCondition, Query, Write};
+
+use super::semaphore;
+
+/// What marks a key as one of a lock, for all clients.
+const LOCK_FLAGS: u64 = 0x2ddc_cbc0_58a5_0c18;
+
+/// How long to wait before a server that failed is asked again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How long to wait for a lock that is free and yet can't be had: its last holder's lock delay is not over.
+const DELAYED_RETRY: Duration = Duration::from_secs(1);
+
+/// Something that few can hold at once.
+pub(super) struct Holding<'a> {
+    pub(super) client: &'a Client,
+    /// The key of the lock, or of what the semaphore knows.
+    pub(super) key: String,
+    pub(super) prefix: String,
+    pub(super) session: &'a str,
+    /// How many can hold it.
+    pub(super) limit: i64,
+}
+
+/// Why it can't be had.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HoldingError {
+    #[error(transparent)]
+    Api(#[from] Error),
+    #[error("the key {0:?} is there and belongs to no lock of this kind")]
+    OtherUse(String),
+    #[error("the semaphore at {key:?} has the limit {found}, not {wanted}")]
+    OtherLimit { key: String, found: i64, wanted: i64 },
+    #[error("the lock is not held any more")]
+    NotHeld,
+}
+
+impl<'a> Holding<'a> {
+    pub(super) fn new(client: &'a Client, prefix: &str, session: &'a str, limit: i64) -> Self {
+        Self { client, key: format!("{prefix}/.lock"), prefix: format!("{prefix}/"), session, limit }
+    }
+
+    /// Waits until it is held. Gives the index at which it was.
+    pub(super) async fn acquire(&self) -> Result<u64, HoldingError> {
+        if self.limit > 1 {
+            return semaphore::acquire(self).await;
+        }
+        let mut index = 0;
+        loop {
+            let seen = self.read(index).await?;
+            if let Some(pair) = &seen.1 {
+                if pair.flags != LOCK_FLAGS {
+                    return Err(HoldingError::OtherUse(self.key.clone()));
+                }
+                if pair.session == self.session {
+                    return Ok(seen.0);
+                }
+                if !pair.session.is_empty() {
+                    index = seen.0;
+                    continue;
+                }
+            }
+            let write = Write { flags: LOCK_FLAGS, condition: PutCondition::Acquire(self.session.to_owned()) };
+            if self.client.kv_put(&self.key, b"", &write).await? {
+                return Ok(self.read(0).await?.0);
+            }
+            index = 0;
+            tokio::time::sleep(DELAYED_RETRY).await;
+        }
+    }
+
+    /// The key, once it has changed since `index`.
+    pub(super) async fn read(&self, index: u64) -> Result<(u64, Option<KvPair<'static>>), Error> {
+        let query = Query { index, consistency: Consistency::Consistent, ..Query::default() };
+        let answer = self.client.kv_get(&self.key, &query).await?;
+        Ok((answer.index, answer.value))
+    }
+
+    /// Resolves when it is not held any more, or when nobody can tell any more whether it is.
+    pub(super) async fn lost(&self, mut index: u64, retries: u32) {
+        let mut failures = 0;
+        loop {
+            match self.read(index).await {
+                Ok((seen, pair)) => {
+                    if !pair.is_some_and(|pair| self.is_holder(&pair)) {
+                        return;
+                    }
+                    index = seen;
+                    failures = 0;
+                }
+                Err(_) if failures < retries => {
+                    failures += 1;
+                    index = 0;
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err(_) => return,
+            }
+        }
+    }
+
+    fn is_holder(&self, pair: &KvPair<'_>) -> bool {
+        if self.limit > 1 { semaphore::is_holder(pair, self.session) } else { pair.session == self.session }
+    }
+
+    /// Gives it back.
+    pub(super) async fn release(&self) -> Result<(), HoldingError> {
+        if self.limit > 1 {
+            return semaphore::release(self).await;
+        }
+        let write = Write { flags: LOCK_FLAGS, condition: PutCondition::Release(self.session.to_owned()) };
+        let held = self.read(0).await?.1.is_some_and(|pair| pair.session == self.session);
+        if held && self.client.kv_put(&self.key, b"", &write).await? { Ok(()) } else { Err(HoldingError::NotHeld) }
+    }
+
+    /// Stops waiting for it. What stays behind ends with the session.
+    pub(super) async fn withdraw(&self) {
+        if self.limit > 1 {
+            semaphore::withdraw(self).await;
+        }
+    }
+
+    /// Removes its key if nobody holds it or waits for it; whether that was so.
+    pub(super) async fn clean_up(&self) -> Result<bool, HoldingError> {
+        let Some(pair) = self.read(0).await?.1 else { return Ok(true) };
+        if !pair.session.is_empty() || (self.limit > 1 && !semaphore::is_empty(&pair)) {
+            return Ok(false);
+        }
+        Ok(self.client.kv_delete(&self.key, Delete::Cas(pair.modify_index)).await?)
+    }
+}

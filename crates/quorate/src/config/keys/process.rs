@@ -1,0 +1,42 @@
+//! The process: its HTTP interface, its logs, its signals and its web pages.
+
+use super::Kind::{Any, Bool, Int, List, Text, TextMap};
+use super::Treatment::{MootIf, Renamed, Served, Warned};
+use super::{Key, key};
+
+pub(super) static KEYS: &[Key] = &[
+    key("addresses.http", Text, Served),
+    key("addresses.https", Text, Served),
+    key("enable_syslog", Bool, Served),
+    key("http_config.allow_write_http_from", List, Served),
+    key("http_config.block_endpoints", List, Served),
+    key("http_config.max_header_bytes", Int, Warned),
+    key("http_config.response_headers", TextMap, Served),
+    key("http_config.use_cache", Bool, Warned),
+    key("leave_on_terminate", Bool, Served),
+    key("log_file", Text, Served),
+    key("log_json", Bool, Served),
+    key("log_level", Text, Served),
+    key("log_rotate_bytes", Int, Served),
+    key("log_rotate_duration", Text, Served),
+    key("log_rotate_max_files", Int, Served),
+    key("pid_file", Text, Served),
+    key("skip_leave_on_interrupt", Bool, Served),
+    key("syslog_facility", Text, Served),
+    key("ui", Bool, Renamed("ui_config.enabled")),
+    key("ui_config.content_path", Text, Warned),
+    key("ui_config.dashboard_url_templates", TextMap, Warned),
+    key("ui_config.dir", Text, Warned),
+    key("ui_config.enabled", Bool, MootIf("false")),
+    key("ui_config.metrics_provider", Text, Warned),
+    key("ui_config.metrics_provider_files", List, Warned),
+    key("ui_config.metrics_provider_options_json", Text, Warned),
+    key("ui_config.metrics_proxy.add_headers", Any, Warned),
+    key("ui_config.metrics_proxy.base_url", Text, Warned),
+    key("ui_config.metrics_proxy.path_allowlist", List, Warned),
+    key("ui_content_path", Text, Renamed("ui_config.content_path")),
+    key("ui_dir", Text, Renamed("ui_config.dir")),
+    key("unix_sockets.group", Text, Served),
+    key("unix_sockets.mode", Text, Served),
+    key("unix_sockets.user", Text, Served),
+];

@@ -1,0 +1,101 @@
+//! TLS and the encryption of gossip. HTTPS is served; servers do not speak to each other yet, and gRPC is not served.
+
+use super::Kind::{Bool, List, Text, TextMap};
+use super::Treatment::{MootIf, Refused, Renamed, Served, Warned, WarnedThat};
+use super::{Key, key};
+
+const AUTO: &str = "certificates are not handed out yet, and an agent that ignored this would speak in the clear";
+const AUTO_CERT: &str = "certificates are not handed out yet; give cert_file and key_file";
+const GOSSIP: &str =
+    "gossip and its encryption are not served yet, and an agent that ignored this would speak in the clear";
+const GRPC: &str = "there is no gRPC interface yet";
+const RPC: &str = "servers do not speak to each other yet";
+const OUTGOING: &str = "servers do not speak to each other yet, so nothing would be verified; leave it out";
+const HOSTNAME: &str = "it belongs into tls.internal_rpc, which is not served yet";
+const UNVERIFIED_GRPC: &str = "there is no gRPC interface yet, so nothing would be verified; leave it out";
+const UNVERIFIED_RPC: &str = "servers do not speak to each other yet, so nothing would be verified; leave it out";
+
+pub(super) static KEYS: &[Key] = &[
+    key("auto_config.authorization.enabled", Bool, Refused(AUTO)),
+    key("auto_config.authorization.static.allow_reuse", Bool, Warned),
+    key("auto_config.authorization.static.bound_audiences", List, Warned),
+    key("auto_config.authorization.static.bound_issuer", Text, Warned),
+    key("auto_config.authorization.static.claim_assertions", List, Warned),
+    key("auto_config.authorization.static.claim_mappings", TextMap, Warned),
+    key("auto_config.authorization.static.clock_skew_leeway", Text, Warned),
+    key("auto_config.authorization.static.expiration_leeway", Text, Warned),
+    key("auto_config.authorization.static.jwks_ca_cert", Text, Warned),
+    key("auto_config.authorization.static.jwks_url", Text, Warned),
+    key("auto_config.authorization.static.jwt_supported_algs", List, Warned),
+    key("auto_config.authorization.static.jwt_validation_pub_keys", List, Warned),
+    key("auto_config.authorization.static.list_claim_mappings", TextMap, Warned),
+    key("auto_config.authorization.static.not_before_leeway", Text, Warned),
+    key("auto_config.authorization.static.oidc_discovery_ca_cert", Text, Warned),
+    key("auto_config.authorization.static.oidc_discovery_url", Text, Warned),
+    key("auto_config.dns_sans", List, Warned),
+    key("auto_config.enabled", Bool, Refused(AUTO)),
+    key("auto_config.intro_token", Text, Warned),
+    key("auto_config.intro_token_file", Text, Warned),
+    key("auto_config.ip_sans", List, Warned),
+    key("auto_config.server_addresses", List, Warned),
+    key("auto_encrypt.allow_tls", Bool, Refused(AUTO)),
+    key("auto_encrypt.dns_san", List, Warned),
+    key("auto_encrypt.ip_san", List, Warned),
+    key("auto_encrypt.tls", Bool, Refused(AUTO)),
+    key("ca_file", Text, Renamed("tls.defaults.ca_file")),
+    key("ca_path", Text, Renamed("tls.defaults.ca_path")),
+    key("cert_file", Text, Renamed("tls.defaults.cert_file")),
+    key("encrypt", Text, Refused(GOSSIP)),
+    key("encrypt_verify_incoming", Bool, Warned),
+    key("encrypt_verify_outgoing", Bool, Warned),
+    key("key_file", Text, Renamed("tls.defaults.key_file")),
+    key("server_name", Text, WarnedThat(RPC)),
+    key("tls.defaults.ca_file", Text, Served),
+    key("tls.defaults.ca_path", Text, Served),
+    key("tls.defaults.cert_file", Text, Served),
+    key("tls.defaults.key_file", Text, Served),
+    key("tls.defaults.tls_cipher_suites", Text, Served),
+    key("tls.defaults.tls_min_version", Text, Served),
+    key("tls.defaults.use_auto_cert", Bool, Refused(AUTO_CERT)),
+    key("tls.defaults.verify_incoming", Bool, Served),
+    key("tls.defaults.verify_outgoing", Bool, Refused(OUTGOING)),
+    key("tls.defaults.verify_server_hostname", Bool, Refused(HOSTNAME)),
+    key("tls.grpc.ca_file", Text, WarnedThat(GRPC)),
+    key("tls.grpc.ca_path", Text, WarnedThat(GRPC)),
+    key("tls.grpc.cert_file", Text, WarnedThat(GRPC)),
+    key("tls.grpc.key_file", Text, WarnedThat(GRPC)),
+    key("tls.grpc.tls_cipher_suites", Text, WarnedThat(GRPC)),
+    key("tls.grpc.tls_min_version", Text, WarnedThat(GRPC)),
+    key("tls.grpc.use_auto_cert", Bool, Refused(AUTO_CERT)),
+    key("tls.grpc.verify_incoming", Bool, Refused(UNVERIFIED_GRPC)),
+    key("tls.grpc.verify_outgoing", Bool, Refused(UNVERIFIED_GRPC)),
+    key("tls.grpc.verify_server_hostname", Bool, Refused(UNVERIFIED_GRPC)),
+    key("tls.https.ca_file", Text, Served),
+    key("tls.https.ca_path", Text, Served),
+    key("tls.https.cert_file", Text, Served),
+    key("tls.https.key_file", Text, Served),
+    key("tls.https.tls_cipher_suites", Text, Served),
+    key("tls.https.tls_min_version", Text, Served),
+    key("tls.https.use_auto_cert", Bool, Refused(AUTO_CERT)),
+    key("tls.https.verify_incoming", Bool, Served),
+    key("tls.https.verify_outgoing", Bool, Refused(OUTGOING)),
+    key("tls.https.verify_server_hostname", Bool, Refused(HOSTNAME)),
+    key("tls.internal_rpc.ca_file", Text, WarnedThat(RPC)),
+    key("tls.internal_rpc.ca_path", Text, WarnedThat(RPC)),
+    key("tls.internal_rpc.cert_file", Text, WarnedThat(RPC)),
+    key("tls.internal_rpc.key_file", Text, WarnedThat(RPC)),
+    key("tls.internal_rpc.tls_cipher_suites", Text, WarnedThat(RPC)),
+    key("tls.internal_rpc.tls_min_version", Text, WarnedThat(RPC)),
+    key("tls.internal_rpc.use_auto_cert", Bool, Refused(AUTO_CERT)),
+    key("tls.internal_rpc.verify_incoming", Bool, Refused(UNVERIFIED_RPC)),
+    key("tls.internal_rpc.verify_outgoing", Bool, Refused(UNVERIFIED_RPC)),
+    key("tls.internal_rpc.verify_server_hostname", Bool, Refused(UNVERIFIED_RPC)),
+    key("tls_cipher_suites", Text, Renamed("tls.defaults.tls_cipher_suites")),
+    key("tls_min_version", Text, Renamed("tls.defaults.tls_min_version")),
+    key("tls_prefer_server_cipher_suites", Bool, MootIf("false")),
+    key("verify_incoming", Bool, Renamed("tls.defaults.verify_incoming")),
+    key("verify_incoming_https", Bool, Renamed("tls.https.verify_incoming")),
+    key("verify_incoming_rpc", Bool, Renamed("tls.internal_rpc.verify_incoming")),
+    key("verify_outgoing", Bool, Renamed("tls.defaults.verify_outgoing")),
+    key("verify_server_hostname", Bool, Renamed("tls.internal_rpc.verify_server_hostname")),
+];
