@@ -41,7 +41,8 @@ Examples:
   quorate-bench server --target 127.0.0.1:8500
 
   quorate-bench server --json figures.json \\
-    --target 127.0.0.1:8500 --target-start 'target/release/quorate agent -server -bootstrap-expect=1 -data-dir={data}' \\
+    --target 127.0.0.1:8500 --target-start 'target/release/quorate agent -server -bootstrap-expect=1 -data-dir={data} \\
+      -hcl \"limits { http_max_conns_per_client = 12000 }\"' \\
     --peer 127.0.0.1:9500 --peer-start 'consul agent -server -bootstrap-expect=1 -data-dir={data} -bind=127.0.0.1 \\
       -http-port=9500 -hcl \"limits { http_max_conns_per_client = 12000 }\"'
 

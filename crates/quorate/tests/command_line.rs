@@ -85,10 +85,15 @@ impl Agent {
     }
 
     fn start_with(flags: &[&str]) -> Self {
+        Self::start_in(flags, &[])
+    }
+
+    fn start_in(flags: &[&str], environment: &[(&str, &str)]) -> Self {
         let port = free_port();
         let mut process = Command::new(QUORATE)
             .args(["agent", "-dev", "-log-level=INFO", "-dns-port=-1", &format!("-http-port={port}")])
             .args(flags)
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -381,4 +386,24 @@ fn a_watch_runs_its_command_once_for_each_other_content() {
         (failing.status.code(), text(&failing.stderr).as_str()),
         (Some(1), "Error executing handler: exit status 3\n")
     );
+}
+
+#[test]
+fn systemd_is_told_how_the_agent_is() {
+    let scratch = Scratch::new("notify");
+    let socket = scratch.0.join("notify").display().to_string();
+    let systemd = std::os::unix::net::UnixDatagram::bind(&socket).unwrap();
+    systemd.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+    let agent = Agent::start_in(&[], &[("NOTIFY_SOCKET", &socket)]);
+    let told = || {
+        let mut message = [0; 200];
+        let length = systemd.recv(&mut message).unwrap();
+        text(&message[..length])
+    };
+    assert_eq!(told(), "READY=1");
+    agent.signal("HUP");
+    assert!(told().starts_with("RELOADING=1\nMONOTONIC_USEC="));
+    assert_eq!(told(), "READY=1");
+    assert!(agent.stop().success());
+    assert_eq!(told(), "STOPPING=1");
 }

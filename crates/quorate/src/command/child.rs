@@ -38,7 +38,7 @@ impl Script {
     /// Starts it with a variable more in its environment.
     pub(super) fn start(&self, variable: (&str, String), stdin: Stdio) -> std::io::Result<Running> {
         let mut command = self.command();
-        let child = command.env(variable.0, variable.1).stdin(stdin).process_group(0).spawn()?;
+        let child = command.env(variable.0, variable.1).stdin(stdin).process_group(0).kill_on_drop(true).spawn()?;
         Ok(Running(child))
     }
 }

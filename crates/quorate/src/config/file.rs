@@ -1,6 +1,6 @@
 //! Configuration files in HCL and JSON, and directories of them.
 //!
-//! Both languages are read to one tree of values with lines, and from there on nothing tells them apart ([`layer`](super::layer)).
+//! Both languages are read to one tree of values with lines, and from there on nothing tells them apart ([`layer`]).
 //! Directories are read one level deep, by file name. A file whose name ends in neither `.json` nor `.hcl` is passed over
 //! with a warning, unless `-config-format` says what it is.
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 
 use tracing::Level;
 
@@ -18,8 +19,14 @@ pub(super) struct Syslog {
 
 impl Syslog {
     pub(super) fn connect(facility: SyslogFacility) -> io::Result<Self> {
+        Self::connect_to(facility, Path::new(SOCKET))
+    }
+
+    fn connect_to(facility: SyslogFacility, path: &Path) -> io::Result<Self> {
         let socket = UnixDatagram::unbound()?;
-        socket.connect(SOCKET)?;
+        socket.connect(path)?;
+        // A syslog that does not read must not hold up the agent.
+        socket.set_nonblocking(true)?;
         Ok(Self { facility, socket })
     }
 
@@ -31,7 +38,7 @@ impl Syslog {
         let text = text.split_once(']').filter(|_| !text.starts_with('{')).map_or(text.trim(), |(_, rest)| rest.trim());
         let message = format!("<{priority}>consul[{}]: {text}", std::process::id());
         let sent = self.socket.send(message.as_bytes());
-        if sent.is_err() {
+        if sent.is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock) {
             // It was perhaps started anew; its socket then is another one.
             let _ = self.socket.connect(SOCKET);
             let _ = self.socket.send(message.as_bytes());
@@ -47,5 +54,25 @@ fn severity(level: Level) -> u32 {
         Level::INFO => 5,
         Level::DEBUG => 6,
         Level::TRACE => 7,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_syslog_that_does_not_read_loses_lines_and_holds_up_nobody() {
+        let path = std::env::temp_dir().join(format!("quorate-syslog-{}", std::process::id()));
+        let listener = UnixDatagram::bind(&path).unwrap();
+        let syslog = Syslog::connect_to(SyslogFacility(16), &path).unwrap();
+        for number in 0..2_000 {
+            syslog.write(Level::WARN, format!("TIME [WARN]  agent: {number}\n").as_bytes());
+        }
+        std::fs::remove_file(&path).unwrap();
+        let mut message = [0; 200];
+        let length = listener.recv(&mut message).unwrap();
+        let expected = format!("<132>consul[{}]: agent: 0", std::process::id());
+        assert_eq!(std::str::from_utf8(&message[..length]).unwrap(), expected);
     }
 }
