@@ -380,7 +380,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let body = br#"{"Name":"a","tags":["x"],"Check":{"Args":["b"],"Interval":"1s"},"Proxy":{"DestinationServiceName":"z"},
+        let body =
+            br#"{"Name":"a","tags":["x"],"Check":{"Args":["b"],"Interval":"1s"},"Proxy":{"DestinationServiceName":"z"},
             "Weights":{"Passing":3},"checks":[{"TTL":"5s"}],"Connect":{"Native":true}}"#;
         let first: ServiceDefinition = go_json::from_slice(body).unwrap();
         let text = serde_json::to_vec(&first).unwrap();
