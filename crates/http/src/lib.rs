@@ -19,6 +19,7 @@ mod dispatch;
 mod encode;
 pub mod filter;
 mod gzip;
+mod local;
 mod measure;
 mod path;
 mod query;
@@ -29,6 +30,7 @@ mod routes;
 mod server;
 mod settings;
 
+pub use local::{Hooks, Local, LogSource, Reloading};
 pub use server::Server;
 pub use settings::Settings;
 

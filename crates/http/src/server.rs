@@ -15,6 +15,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::answers::AnswerCache;
 use crate::connection;
+use crate::local::Local;
 use crate::measure::{Gauges, RouteMetrics, Timers};
 use crate::questions::Questions;
 use crate::settings::Settings;
@@ -28,6 +29,8 @@ pub struct Server {
 /// What all connections share.
 pub(crate) struct Shared {
     pub(crate) node: Handle,
+    /// The agent; a node without one answers its routes with an error.
+    pub(crate) local: Option<Local>,
     pub(crate) settings: Settings,
     pub(crate) metrics: Registry,
     pub(crate) route_metrics: RouteMetrics,
@@ -53,6 +56,11 @@ This server has as many connections as it may have; try again later.\n";
 impl Server {
     /// A server for `node`. Its measurements go to `metrics`, whose intervals it ends while it serves.
     pub fn new(node: Handle, settings: Settings, metrics: Registry) -> Self {
+        Self::with_agent(node, settings, metrics, None)
+    }
+
+    /// A server for `node` and the agent beside it.
+    pub fn with_agent(node: Handle, settings: Settings, metrics: Registry, local: Option<Local>) -> Self {
         let shared = Shared {
             route_metrics: RouteMetrics::new(&metrics),
             timers: Timers::new(&metrics),
@@ -63,6 +71,7 @@ impl Server {
             connections: AtomicUsize::new(0),
             connections_gauge: metrics.gauge("quorate.http.connections"),
             node,
+            local,
             settings,
             metrics,
         };

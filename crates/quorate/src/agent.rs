@@ -4,6 +4,7 @@
 //! the runtime's blocking threads. On one or two processors that costs two thirds of what a pool of threads does.
 
 mod identity;
+mod local;
 mod registration;
 
 use std::path::{Path, PathBuf};
@@ -19,10 +20,12 @@ use quorate_node::{
 };
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tracing::{info, warn};
 
 use crate::config::Settings;
 use crate::config::settings::Mode;
+use crate::logging::Followers;
 use crate::version;
 
 /// How much a development server may keep: the log and snapshots of some hundred thousand keys.
@@ -37,12 +40,12 @@ const ELECTION_MS: u64 = 200;
 const LEADER_WAIT_MS: u64 = 7_000;
 
 /// Runs the agent until it is told to stop.
-pub(crate) fn run(settings: Settings) -> anyhow::Result<()> {
+pub(crate) fn run(settings: Settings, followers: Arc<Followers>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("runtime")?;
-    runtime.block_on(serve(settings))
+    runtime.block_on(serve(settings, followers))
 }
 
-async fn serve(settings: Settings) -> anyhow::Result<()> {
+async fn serve(settings: Settings, followers: Arc<Followers>) -> anyhow::Result<()> {
     raise_file_limit();
     let (host, directory) = storage(&settings.mode)?;
     let id = identity::find(&host, &directory, settings.node.id).context("node id")?;
@@ -51,7 +54,9 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let listeners = listen(&settings).await?;
     let config = node_config(&settings, id, directory.join("raft"), metrics.clone());
     let node = Handle::start(config, host.clone(), Arc::new(NoPeers)).await?;
-    let server = Server::new(node.clone(), http_settings(&settings, id), metrics);
+    let leave = Arc::new(Notify::new());
+    let local = local::start(&settings, &host, &directory, &node, followers, leave.clone()).context("agent")?;
+    let server = Server::with_agent(node.clone(), http_settings(&settings, id), metrics, Some(local));
     for listener in listeners {
         info!(address = %listener.local_addr()?, "serving HTTP");
         let server = server.clone();
@@ -64,6 +69,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let outcome = tokio::select! {
         reason = node.stopped() => Err(anyhow::anyhow!("the server stopped: {reason}")),
         signal = stop_signal() => signal.map(|name| info!(signal = name, "stopping")),
+        () = leave.notified() => Ok(info!("stopping, as a request asked")),
     };
     let open = server.drain().await;
     if open > 0 {

@@ -30,11 +30,11 @@ fn start_agent(flags: AgentFlags) -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return fail(&error),
     };
-    logging::start(settings.log);
+    let followers = logging::start(settings.log);
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
-    match agent::run(settings) {
+    match agent::run(settings, followers) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&format_args!("{error:#}")),
     }

@@ -32,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) raft_multiplier: u32,
     /// How long requests in flight may take to finish when the agent stops; 5 s by default.
     pub(crate) drain: Duration,
+    /// How the agent's checks are run and told.
+    pub(crate) checks: CheckSettings,
     /// What is logged.
     pub(crate) log: LogSettings,
     /// What the operator should know, one line each.
@@ -102,6 +104,21 @@ pub(crate) struct Limits {
     pub(crate) tombstone_ttl: Duration,
 }
 
+/// How the agent's checks are run and told. `quorate_agent::Settings` says more of each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CheckSettings {
+    /// Whether scripts may be checks, also those that requests register; off by default.
+    pub(crate) enable_scripts: bool,
+    /// Whether scripts from configuration files may be checks; off by default.
+    pub(crate) enable_local_scripts: bool,
+    /// How long a change of output alone may stay untold; 5 min by default.
+    pub(crate) update_interval: Duration,
+    /// The bytes of output that are kept; 4 KiB by default.
+    pub(crate) output_bytes_max: usize,
+    /// Whether output is thrown away.
+    pub(crate) discard_output: bool,
+}
+
 /// What is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LogSettings {
@@ -137,6 +154,7 @@ pub(super) fn resolve(
     let default_multiplier = if is_dev { 1 } else { 5 };
     let raft_multiplier = resolver.number("performance.raft_multiplier", default_multiplier, 1..=10)?;
     let drain = resolver.duration("performance.leave_drain_time", GoDuration(5 * GoDuration::SECOND.0))?;
+    let checks = resolver.checks(&addresses)?;
     let log = resolver.log()?;
     Ok(Settings {
         mode,
@@ -147,6 +165,7 @@ pub(super) fn resolve(
         limits,
         raft_multiplier: raft_multiplier as u32,
         drain: drain.to_std(),
+        checks,
         log,
         warnings: resolver.warnings,
     })
@@ -379,6 +398,25 @@ impl<'a> Resolver<'a> {
             wait_default: wait_default.to_std(),
             wait_max: wait_max.to_std(),
             tombstone_ttl: self.duration("tombstone_ttl", seconds(15 * 60))?.to_std(),
+        })
+    }
+
+    fn checks(&mut self, addresses: &Addresses) -> Result<CheckSettings, ConfigError> {
+        let enable_scripts = self.flag("enable_script_checks").unwrap_or(false);
+        if enable_scripts && addresses.http.iter().any(|address| !address.ip().is_loopback()) {
+            let culprit = self.entry("enable_script_checks").map(Entry::culprit).unwrap_or_default();
+            self.warnings.push(format!(
+                "{culprit} lets everybody who reaches the HTTP address run commands on this machine; \
+                 enable_local_script_checks takes scripts from configuration files alone"
+            ));
+        }
+        let output_bytes_max = self.number("check_output_max_size", 4096, 1..=SIZE_LIMIT_MAX)?;
+        Ok(CheckSettings {
+            enable_scripts,
+            enable_local_scripts: self.flag("enable_local_script_checks").unwrap_or(false),
+            update_interval: self.duration("check_update_interval", GoDuration(300 * GoDuration::SECOND.0))?.to_std(),
+            output_bytes_max: output_bytes_max as usize,
+            discard_output: self.flag("discard_check_output").unwrap_or(false),
         })
     }
 
