@@ -106,7 +106,9 @@ def told(body, *fields):
 
 
 def by_name(health):
-    """Checks in Consul's answer come in the order of a hash table."""
+    """Checks in Consul's answer come in the order of a hash table. A text has none."""
+    if isinstance(health, str):
+        return health
     for instance in health if isinstance(health, list) else [health]:
         if instance["Checks"]:
             instance["Checks"].sort(key=lambda check: check["CheckID"])
@@ -217,6 +219,9 @@ def kinds_of_checks(both):
     both.put(CHECK, {"Name": "h", "HTTP": f"http://{NOBODY}/", "Interval": "10m", "Timeout": "3s"})
     both.put(CHECK, {"Name": "n", "HTTP": f"http://{NOBODY}/", "Interval": 600000000000})
     both.get("/v1/agent/checks", select=lambda body: told(body, "Type", "Interval", "Timeout", "Status"))
+    register(both, Name="timed", Check={"TCP": NOBODY, "Interval": "10m", "Timeout": "3s"})
+    both.get("/v1/agent/checks", select=lambda body: body["service:timed"]["Timeout"])
+    both.put("/v1/agent/service/deregister/timed")
     both.get(f"/v1/health/node/{both.own_node()}", until=lambda body: len(body) == 9, select=lambda body: sorted(check["Type"] for check in body))
 
 
@@ -349,7 +354,7 @@ def maintenance_of_a_service(both):
     both.put(f"{route}/web?enable=true&reason=other")
     both.get("/v1/agent/checks", select=lambda body: told(body, "Notes"))
     for what in ["id/web", "name/web", "id/web?format=text"]:
-        both.get(f"/v1/agent/health/service/{what}", select=lambda body: by_name(body) if not isinstance(body, str) else body)
+        both.get(f"/v1/agent/health/service/{what}", select=by_name)
     both.get("/v1/health/service/web", until=lambda body: body and len(body[0]["Checks"]) == 2)
     both.put(f"{route}/web?enable=false")
     both.put(f"{route}/web?enable=false")
@@ -468,3 +473,9 @@ def members_that_there_are_not(both):
     both.put("/v1/agent/force-leave/nobody")
     both.put("/v1/agent/reload")
     both.put("/v1/agent/token/default", {"Token": "x"})
+
+
+@case
+def what_the_server_keeps_itself(both):
+    register(both, Name="consul")
+    both.put(CHECK, {"ID": "serfHealth", "Name": "mine", "TTL": "1m"})

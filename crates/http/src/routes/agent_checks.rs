@@ -7,9 +7,9 @@ use quorate_agent::machine::{CheckEntry, Machine};
 use quorate_api as api;
 use quorate_state::CheckStatus;
 
-use super::agent_services::{agent, done};
+use super::agent_services::{agent, decode, done};
 use super::filtering::Filtering;
-use super::{Action, Doing, Outcome, registration};
+use super::{Action, Doing, Outcome};
 use crate::filter::{self, Filter};
 use crate::reply::Refused;
 use crate::request::Call;
@@ -46,11 +46,15 @@ fn view<'a>(machine: &'a Machine, entry: &'a CheckEntry, node: &'a str) -> api::
 async fn list(call: Call) -> Result<Outcome, Refused> {
     call.refuse_namespace()?;
     let (filtering, refused) = Filtering::of(&call, &filter::HEALTH_CHECKS);
-    if refused.is_some() {
-        // Consul leaves the introduction of the error out here.
+    if let Some(mut refused) = refused {
         let text = call.parameters().first_bytes("filter");
-        let reason = Filter::parse(&*text, &filter::HEALTH_CHECKS).err().map(|error| error.reason().to_owned());
-        return Err(Refused::internal(reason.unwrap_or_default()));
+        if let Err(error) = Filter::parse(&*text, &filter::HEALTH_CHECKS)
+            && error.is_misfit()
+        {
+            // Consul leaves the introduction out here when the language is right and the fields are not.
+            refused.text = error.reason().to_owned().into();
+        }
+        return Err(refused);
     }
     let node = &call.server.settings.node_name;
     let reply = agent(&call)?.look(|machine| {
@@ -63,7 +67,7 @@ async fn list(call: Call) -> Result<Outcome, Refused> {
 
 async fn register(mut call: Call) -> Result<Outcome, Refused> {
     call.refuse_namespace()?;
-    let body: api::AgentCheckDefinition = registration::decode(&mut call).await?;
+    let body: api::AgentCheckDefinition = decode(&mut call).await?;
     agent(&call)?.register_check(body).await?;
     Ok(done())
 }
@@ -82,7 +86,7 @@ async fn told(call: Call, status: CheckStatus) -> Result<Outcome, Refused> {
 }
 
 async fn update(mut call: Call) -> Result<Outcome, Refused> {
-    let body: api::CheckUpdate = registration::decode(&mut call).await?;
+    let body: api::CheckUpdate = decode(&mut call).await?;
     let Some(status) = CheckStatus::from_word(&body.status) else {
         return Err(Refused::bad_request(format!("Invalid check status: '{}'", body.status)));
     };

@@ -9,10 +9,12 @@ use hyper::header::HeaderValue;
 use quorate_agent::machine::ServiceEntry;
 use quorate_agent::{Agent, AgentError};
 use quorate_api as api;
+use quorate_api::go_json;
 use quorate_state::Service;
+use serde::de::DeserializeOwned;
 
 use super::filtering::Filtering;
-use super::{Action, Doing, Outcome, registration, views};
+use super::{Action, Doing, Outcome, views};
 use crate::filter;
 use crate::questions::{Place, deadline};
 use crate::reply::{self, Refused, Reply};
@@ -58,6 +60,12 @@ impl From<AgentError> for Refused {
     }
 }
 
+/// Reads the body of a registration with the agent.
+pub(super) async fn decode<T: DeserializeOwned>(call: &mut Call) -> Result<T, Refused> {
+    let body = call.take_json_body().await?;
+    go_json::from_slice(&body).map_err(|error| Refused::bad_request(format!("Request decode failed: {error}")))
+}
+
 /// The answer to what is done.
 pub(super) fn done() -> Outcome {
     Outcome::Ready(reply::whole(StatusCode::OK, Bytes::new()))
@@ -79,7 +87,8 @@ pub(super) fn view<'a>(service: &'a Service, datacenter: &'a str) -> api::AgentS
         weights: views::weights(service.weights),
         enable_tag_override: service.enable_tag_override,
         content_hash: "".into(),
-        proxy: is_proxy.then(|| api::Kept::from_text(&service.proxy)),
+        // The catalog shows an empty mode, the agent does not.
+        proxy: is_proxy.then(|| api::Kept::from_owned_text(service.proxy.replacen(r#""Mode":"","#, "", 1))),
         connect: (!service.connect.is_empty()).then(|| api::Kept::from_text(&service.connect)),
         datacenter: datacenter.into(),
     }
@@ -128,7 +137,7 @@ fn found(call: &Call, agent: &Agent, id: &str) -> Result<(String, Reply), Refuse
 }
 
 async fn one(call: Call) -> Result<Outcome, Refused> {
-    let options = call.options()?;
+    let options = call.options_of_waiting()?;
     call.refuse_namespace()?;
     let agent = agent(&call)?;
     let id = call.rest_text().into_owned();
@@ -161,7 +170,7 @@ async fn one(call: Call) -> Result<Outcome, Refused> {
 
 async fn register(mut call: Call) -> Result<Outcome, Refused> {
     call.refuse_namespace()?;
-    let body: api::ServiceDefinition = registration::decode(&mut call).await?;
+    let body: api::ServiceDefinition = decode(&mut call).await?;
     let replace = {
         let parameters = call.parameters();
         let value = parameters.first("replace-existing-checks");
