@@ -1,12 +1,16 @@
 //! Aliases of this node: checks that take over the health of a service of this node, or of the node itself.
 //!
-//! As in Consul the node's own checks count for its services. An alias never counts for itself; two that count for each
-//! other are each evaluated once for each change, so they come to rest.
+//! As in Consul the node's own checks count for its services. Of an alias among the checks that count, what it stands for
+//! is looked at, and not what it said last: so an alias never counts for itself, and two that stand for each other pass
+//! again once what made them critical does.
 
 use std::collections::BTreeSet;
 
 use super::*;
 use crate::definition::Check;
+
+/// How many aliases of aliases are followed; what the last one said last counts beyond.
+const DEPTH_MAX: usize = 16;
 
 impl Machine {
     /// Whether a name means this node.
@@ -41,21 +45,35 @@ impl Machine {
     /// Gives an alias its status; whether that changed anything.
     pub(super) fn evaluate_alias(&mut self, now: u64, id: &Id) -> bool {
         let Some(entry) = self.checks.get(id) else { return false };
-        let Check::Alias(alias) = &entry.definition.check else { return false };
-        let others = |service_id: &str| {
-            let ids = self.checks_of.get(service_id).into_iter().flatten();
-            ids.filter(|other| *other != id).filter_map(|other| self.checks.get(other)).collect::<Vec<_>>()
-        };
-        let mut checks = others("");
-        if !alias.service_id.is_empty() {
-            checks.extend(others(&alias.service_id));
-        }
-        let exists = alias.service_id.is_empty() || self.services.contains_key(&*alias.service_id);
-        let seen = checks.iter().map(|entry| (&*entry.definition.name, entry.status, &*entry.output));
-        let (status, output) = health_of(&alias.node, &alias.service_id, exists, seen);
+        let (status, output) = self.health_behind(entry, &mut BTreeSet::new(), 0);
         let is_new = entry.status != status || entry.output != output;
         self.set_status(now, id, status, output);
         is_new
+    }
+
+    /// What a check says; for an alias of this node, what those say that it stands for. None is looked at twice.
+    fn health_behind<'a>(
+        &'a self,
+        entry: &'a CheckEntry,
+        seen: &mut BTreeSet<&'a str>,
+        depth: usize,
+    ) -> (CheckStatus, String) {
+        let alias = match &entry.definition.check {
+            Check::Alias(alias) if self.is_own_node(&alias.node) && depth < DEPTH_MAX => alias,
+            _ => return (entry.status, entry.output.clone()),
+        };
+        seen.insert(&entry.definition.id);
+        let of_service = (!alias.service_id.is_empty()).then(|| self.checks_of(&alias.service_id));
+        let mut said = Vec::new();
+        for other in self.checks_of("").chain(of_service.into_iter().flatten()) {
+            if !seen.contains(&*other.definition.id) {
+                let (status, output) = self.health_behind(other, seen, depth + 1);
+                said.push((&*other.definition.name, status, output));
+            }
+        }
+        let exists = alias.service_id.is_empty() || self.services.contains_key(&*alias.service_id);
+        let said = said.iter().map(|(name, status, output)| (*name, *status, &**output));
+        health_of(&alias.node, &alias.service_id, exists, said)
     }
 }
 

@@ -194,16 +194,20 @@ impl Machine {
             if self.services.get(&id).is_some_and(same) {
                 continue;
             }
+            let gives_way = self.services.get(&id).is_some_and(|entry| entry.source == Source::Api);
             match self.register_service(now, service, Source::File, true) {
                 // What a request had registered under this id gives way, also on disk.
-                Ok(()) => self.emit(Effect::Forget(StoreKey::Service(id))),
+                Ok(()) if gives_way => self.emit(Effect::Forget(StoreKey::Service(id))),
+                Ok(()) => {}
                 Err(error) => refused.push((name, error)),
             }
         }
         for check in checks {
             let (id, name) = (Id::from(&*check.id), check.name.clone());
+            let gives_way = self.checks.get(&id).is_some_and(|entry| entry.source == Source::Api);
             match self.register_check(now, check, Source::File) {
-                Ok(()) => self.emit(Effect::Forget(StoreKey::Check(id))),
+                Ok(()) if gives_way => self.emit(Effect::Forget(StoreKey::Check(id))),
+                Ok(()) => {}
                 Err(error) => refused.push((name, error)),
             }
         }

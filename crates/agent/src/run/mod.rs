@@ -31,7 +31,7 @@ use crate::settings::Settings;
 pub use grpc::{HealthReply, read_health_reply};
 
 /// What runs have in common.
-pub(crate) struct Runner {
+pub struct Runner {
     settings: Arc<Settings>,
     host: Host,
     catalog: Arc<dyn Catalog>,
@@ -42,12 +42,13 @@ pub(crate) struct Runner {
 const CUT_AFTER: Duration = Duration::from_secs(1);
 
 impl Runner {
-    pub(crate) fn new(settings: Arc<Settings>, host: Host, catalog: Arc<dyn Catalog>) -> Self {
+    /// A runner; `catalog` is asked for aliases of other nodes.
+    pub fn new(settings: Arc<Settings>, host: Host, catalog: Arc<dyn Catalog>) -> Self {
         Self { settings, host, catalog, tls: tls::TlsConfigs::default() }
     }
 
     /// Runs a check once.
-    pub(crate) async fn run(&self, definition: &CheckDefinition) -> RunResult {
+    pub async fn run(&self, definition: &CheckDefinition) -> RunResult {
         let timeout = definition.run_timeout();
         let run = self.run_kind(definition, timeout);
         // Boxed, since the largest kind would make every run as large.
