@@ -264,6 +264,14 @@ impl Agent {
         self.act(|machine, now| machine.replace_files(now, services, checks)).0
     }
 
+    /// Waits until all that was to be kept so far is on disk, or could not be.
+    pub async fn settle(&self) {
+        if let Some(store) = &self.0.store {
+            // A failure was logged, and told to whoever asked for the write.
+            let _ = store.written(store.asked()).await;
+        }
+    }
+
     fn machine(&self) -> MutexGuard<'_, Machine> {
         // The machine is whole between its methods; a panic elsewhere does not spoil it.
         self.0.machine.lock().unwrap_or_else(PoisonError::into_inner)

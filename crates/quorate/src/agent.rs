@@ -56,6 +56,7 @@ async fn serve(settings: Settings, followers: Arc<Followers>) -> anyhow::Result<
     let node = Handle::start(config, host.clone(), Arc::new(NoPeers)).await?;
     let leave = Arc::new(Notify::new());
     let local = local::start(&settings, &host, &directory, &node, followers, leave.clone()).context("agent")?;
+    let agent = local.agent.clone();
     let server = Server::with_agent(node.clone(), http_settings(&settings, id), metrics, Some(local));
     for listener in listeners {
         info!(address = %listener.local_addr()?, "serving HTTP");
@@ -74,6 +75,9 @@ async fn serve(settings: Settings, followers: Arc<Followers>) -> anyhow::Result<
     let open = server.drain().await;
     if open > 0 {
         warn!(open, "connections were still busy when the time for them was over");
+    }
+    if tokio::time::timeout(settings.drain, agent.settle()).await.is_err() {
+        warn!("what TTL checks were told last is not on disk: the disk did not take it in time");
     }
     node.shutdown().await;
     info!("stopped");

@@ -91,6 +91,11 @@ impl Store {
         waiting.asked
     }
 
+    /// The number of the last write that was asked for.
+    pub(crate) fn asked(&self) -> u64 {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).asked
+    }
+
     /// Waits until a write was made, with all before it.
     pub(crate) async fn written(&self, number: u64) -> Result<(), String> {
         let mut written = self.written.subscribe();
