@@ -70,7 +70,10 @@ async fn serve(settings: Settings, followers: Arc<Followers>) -> anyhow::Result<
     let outcome = tokio::select! {
         reason = node.stopped() => Err(anyhow::anyhow!("the server stopped: {reason}")),
         signal = stop_signal() => signal.map(|name| info!(signal = name, "stopping")),
-        () = leave.notified() => Ok(info!("stopping, as a request asked")),
+        () = leave.notified() => {
+            info!("stopping, as a request asked");
+            Ok(())
+        }
     };
     let open = server.drain().await;
     if open > 0 {
