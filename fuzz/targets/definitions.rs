@@ -10,9 +10,9 @@ use quorate_api::{AgentCheckDefinition, definition};
 
 fuzz_target!(|body: &[u8]| {
     if let Ok(service) = from_slice::<quorate_api::ServiceDefinition>(body) {
-        let again = from_slice(&serde_json::to_vec(&service).unwrap()).unwrap();
+        let again: quorate_api::ServiceDefinition = from_slice(&serde_json::to_vec(&service).unwrap()).unwrap();
         // A token is not kept, nor the service that a check inside of one names.
-        assert_eq!(ServiceDefinition::try_from(service), ServiceDefinition::try_from::<quorate_api::ServiceDefinition>(again));
+        assert_eq!(ServiceDefinition::try_from(service), ServiceDefinition::try_from(again));
     }
     if let Ok(check) = from_slice::<AgentCheckDefinition>(body) {
         let again: AgentCheckDefinition = from_slice(&serde_json::to_vec(&check).unwrap()).unwrap();
