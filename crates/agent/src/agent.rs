@@ -1,10 +1,12 @@
 //! The agent: the machine behind one lock, and the tasks that do what it says.
 
-use std::collections::{HashMap, HashSet};
+mod restore;
+mod tasks;
+
+use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use quorate_api as api;
 use quorate_base::Host;
@@ -16,7 +18,7 @@ use crate::catalog::Catalog;
 use crate::convert;
 use crate::definition::{CheckDefinition, ServiceDefinition, Source};
 use crate::error::AgentError;
-use crate::machine::{Effect, Extent, Machine, StoreKey, TtlState};
+use crate::machine::{Effect, Machine, StoreKey, TtlState};
 use crate::run::Runner;
 use crate::settings::Settings;
 use crate::store::{Record, Store};
@@ -46,12 +48,6 @@ struct Inner {
 
 /// What could not be taken of the configuration files: name and reason.
 pub type Removed = Vec<(String, AgentError)>;
-
-/// How many writes to the catalog are under way at once; more share one sync of the servers' log.
-const STEPS_AT_ONCE: usize = 16;
-
-/// How long to gather changes that others make to the own node before looking at them.
-const REPAIR_DELAY: Duration = Duration::from_secs(1);
 
 impl Agent {
     /// Starts an agent: reads what is kept, takes what files define (which wins over what requests registered), and
@@ -99,77 +95,6 @@ impl Agent {
             });
         }
         Ok(agent)
-    }
-
-    fn restore(&self, records: Vec<Record>, services: Vec<ServiceDefinition>, checks: Vec<CheckDefinition>) {
-        let by_file: HashSet<String> = services.iter().map(|service| service.service.id.clone()).collect();
-        let of_services = services.iter().flat_map(|service| &service.checks);
-        let checks_by_file: HashSet<String> = of_services.chain(&checks).map(|check| check.id.clone()).collect();
-        let mut states = Vec::new();
-        let mut of_checks = Vec::new();
-        for record in records {
-            match record {
-                Record::Service(body) => self.restore_service(*body, &by_file),
-                Record::State { .. } => states.push(record),
-                other => of_checks.push(other),
-            }
-        }
-        for (name, error) in self.replace_files(services, checks) {
-            tracing::error!(name, %error, "a definition from the configuration can't be taken");
-        }
-        for record in of_checks {
-            self.restore_check(record, &checks_by_file);
-        }
-        let wall_ms = self.0.host.wall.now_ms();
-        for record in states {
-            let Record::State { id, status, output, expires_ms } = record else { continue };
-            match expires_ms.saturating_sub(wall_ms) {
-                0 => drop(self.act(|machine, _| machine.forget_state(&id))),
-                left_ms => {
-                    let state = TtlState { status, output, left_ms };
-                    self.act(|machine, now| machine.restore_ttl(now, &id, state));
-                }
-            }
-        }
-    }
-
-    fn restore_service(&self, body: api::ServiceDefinition, by_file: &HashSet<String>) {
-        let name = body.name.clone();
-        let taken = ServiceDefinition::try_from(body).map_err(AgentError::from).and_then(|definition| {
-            if by_file.contains(&definition.service.id) {
-                return Ok(());
-            }
-            self.act(|machine, now| machine.register_service(now, definition, Source::Api, false)).0
-        });
-        if let Err(error) = taken {
-            tracing::warn!(name, %error, "a service that was registered before can't be taken up again");
-        }
-    }
-
-    fn restore_check(&self, record: Record, by_file: &HashSet<String>) {
-        let taken = match record {
-            Record::Check { definition, .. } if by_file.contains(&definition.id) => Ok(()),
-            Record::Check { definition, is_of_service } => {
-                CheckDefinition::try_from(*definition).map_err(AgentError::from).and_then(|mut definition| {
-                    if is_of_service {
-                        convert::show_as_of_service(&mut definition);
-                    }
-                    self.act(|machine, now| machine.restore_check(now, definition, is_of_service)).0
-                })
-            }
-            Record::Maintenance { service_id, notes } if service_id.is_empty() => {
-                self.act(|machine, now| machine.node_maintenance(now, Some(&notes)));
-                Ok(())
-            }
-            Record::Maintenance { service_id, notes } => {
-                let put = self.act(|machine, now| machine.service_maintenance(now, &service_id, Some(&notes))).0;
-                put.map(|_| ())
-            }
-            Record::Service(_) | Record::State { .. } => Ok(()),
-        };
-        if let Err(error) = taken {
-            tracing::warn!(%error, "a check that was registered before can't be taken up again");
-        }
     }
 
     /// Looks at the local state. Don't hold it up.
@@ -331,71 +256,4 @@ impl Agent {
     fn cancels(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<()>>> {
         self.0.cancels.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn start_run(&self, run: u64, check: Arc<CheckDefinition>) {
-        let (cancel, cancelled) = oneshot::channel();
-        self.cancels().insert(run, cancel);
-        let agent = self.clone();
-        self.0.host.spawn(async move {
-            let result = tokio::select! {
-                result = agent.0.runner.run(&check) => Some(result),
-                _ = cancelled => None,
-            };
-            agent.cancels().remove(&run);
-            agent.act(|machine, now| machine.run_ended(now, run, &check.id, result));
-        });
-    }
-
-    /// Sleeps until the machine's next deadline and lets it act, for ever.
-    async fn drive(self) {
-        loop {
-            let next = self.look(Machine::next_deadline).unwrap_or(u64::MAX);
-            self.0.driver_sleeps_until.store(next, Ordering::Relaxed);
-            let pause = Duration::from_millis(next.saturating_sub(self.now()).min(DRIVER_PAUSE_MS_MAX));
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = self.0.wake_driver.notified() => {}
-            }
-            self.act(|machine, now| machine.handle_timeout(now));
-        }
-    }
-
-    /// Brings the catalog in line whenever there is something to tell it, for ever.
-    async fn keep_catalog(self) {
-        let node = self.0.settings.node.name.clone();
-        loop {
-            let extent = self.act(|machine, _| machine.take_comparison()).0;
-            if let Some(extent) = extent {
-                match self.0.catalog.view(&node).await {
-                    Ok(view) => drop(self.act(|machine, _| machine.compare(&view, extent))),
-                    Err(reason) => {
-                        tracing::debug!(reason, "the catalog can't be looked at; it is tried again");
-                        self.act(|machine, now| machine.comparison_failed(now, extent));
-                    }
-                }
-            }
-            let steps = self.act(|machine, _| machine.take_steps(STEPS_AT_ONCE)).0;
-            if steps.is_empty() {
-                self.0.wake_sync.notified().await;
-                continue;
-            }
-            let told = futures_util::future::join_all(steps.iter().map(|step| self.0.catalog.tell(step))).await;
-            for (step, told) in steps.into_iter().zip(told) {
-                self.act(|machine, now| machine.step_ended(now, step, told));
-            }
-        }
-    }
-
-    /// Has the own node's entries repaired when others change them, for ever.
-    async fn watch_catalog(self) {
-        loop {
-            let changed = self.0.catalog.changed(&self.0.settings.node.name);
-            self.act(|machine, _| machine.compare_soon(Extent::Repair));
-            changed.await;
-            tokio::time::sleep(REPAIR_DELAY).await;
-        }
-    }
 }
-
-/// The longest sleep of the driver, so that a sum of times never overflows.
-const DRIVER_PAUSE_MS_MAX: u64 = 3_600_000;
