@@ -1,6 +1,7 @@
 """The two servers around the cases: what is learned of each before the first, and clearing up after each."""
 
 import json
+from urllib.parse import quote
 
 from compare import Disagreement, Plainer
 from laws import IndexLaws
@@ -29,6 +30,7 @@ def clear(side: Side) -> list[Outcome]:
     Gives a failed outcome if the server does not let itself be cleared: the cases that follow cannot be trusted then.
     """
     try:
+        clear_agent(side)
         clear_keys_and_sessions(side)
         clear_catalog(side)
         return []
@@ -52,6 +54,15 @@ def clear_keys_and_sessions(side: Side) -> None:
     done(side, "DELETE", "/v1/kv/?recurse")
     for session in json.loads(done(side, "GET", "/v1/session/list")):
         done(side, "PUT", f"/v1/session/destroy/{session['ID']}")
+
+
+def clear_agent(side: Side) -> None:
+    """Removes what is registered with the agent, which would else come back into the catalog."""
+    done(side, "PUT", "/v1/agent/maintenance?enable=false")
+    for service in json.loads(done(side, "GET", "/v1/agent/services")):
+        done(side, "PUT", f"/v1/agent/service/deregister/{quote(service, safe='')}")
+    for check in json.loads(done(side, "GET", "/v1/agent/checks")):
+        done(side, "PUT", f"/v1/agent/check/deregister/{quote(check, safe='')}")
 
 
 def clear_catalog(side: Side) -> None:

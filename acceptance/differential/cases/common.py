@@ -51,13 +51,33 @@ WRONG_VERBS = [
     ("/v1/agent/self", ["PUT", "HEAD"]),
     ("/v1/agent/members", ["POST"]),
     ("/v1/agent/metrics", ["PUT"]),
+    ("/v1/agent/services", ["PUT"]),
+    ("/v1/agent/service/x", ["PUT", "DELETE"]),
+    ("/v1/agent/service/register", ["GET", "POST"]),
+    ("/v1/agent/service/deregister/x", ["GET", "DELETE"]),
+    ("/v1/agent/service/maintenance/x", ["GET"]),
+    ("/v1/agent/checks", ["PUT"]),
+    ("/v1/agent/check/register", ["GET", "POST"]),
+    ("/v1/agent/check/deregister/x", ["GET"]),
+    ("/v1/agent/check/pass/x", ["GET", "POST"]),
+    ("/v1/agent/check/warn/x", ["GET"]),
+    ("/v1/agent/check/fail/x", ["GET"]),
+    ("/v1/agent/check/update/x", ["GET"]),
+    ("/v1/agent/health/service/id/x", ["PUT", "HEAD"]),
+    ("/v1/agent/health/service/name/x", ["PUT"]),
+    ("/v1/agent/maintenance", ["GET"]),
+    ("/v1/agent/host", ["PUT"]),
+    ("/v1/agent/monitor", ["PUT"]),
+    ("/v1/agent/metrics/stream", ["PUT"]),
+    ("/v1/agent/reload", ["GET"]),
+    ("/v1/agent/leave", ["GET"]),
+    ("/v1/agent/join/x", ["GET"]),
+    ("/v1/agent/force-leave/x", ["GET"]),
 ]
 
 
 # Routes of Consul 1.13 that are none of Quorate's yet. Those that stream, leave the cluster or reload are left out.
-LATER_READS = ["agent/services", "agent/checks", "agent/service/x", "agent/health/service/id/x", "agent/host"]
-LATER_READS += [
-    "agent/health/service/name/x",
+LATER_READS = [
     "agent/connect/ca/roots",
     "catalog/connect/x",
     "catalog/gateway-services/x",
@@ -75,14 +95,7 @@ LATER_READS += [
 ]
 LATER_READS += ["operator/autopilot/configuration", "operator/autopilot/health", "operator/autopilot/state"]
 LATER_READS += ["peerings", "peering/x"]
-LATER_WRITES = [
-    "agent/service/register",
-    "agent/service/deregister/x",
-    "agent/check/register",
-    "agent/check/deregister/x",
-]
-LATER_WRITES += ["agent/check/pass/x", "agent/check/warn/x", "agent/check/fail/x", "agent/check/update/x"]
-LATER_WRITES += ["agent/service/maintenance/x", "coordinate/update", "config"]
+LATER_WRITES = ["coordinate/update", "config"]
 
 
 @case

@@ -22,6 +22,11 @@ impl<'a, T> Kept<'a, T> {
         Self { text: Cow::Borrowed(text), part: PhantomData }
     }
 
+    /// As [`Self::from_text`], of a text that is nobody else's.
+    pub fn from_owned_text(text: String) -> Self {
+        Self { text: Cow::Owned(text), part: PhantomData }
+    }
+
     /// The text to keep.
     pub fn into_text(self) -> String {
         self.text.into_owned()

@@ -16,11 +16,13 @@
 pub mod agent;
 pub mod catalog;
 pub mod client;
+pub mod definition;
 pub mod event;
 pub mod go_json;
 pub mod health;
 pub mod kept;
 pub mod kv;
+pub mod local;
 pub mod operator;
 pub mod proxy;
 pub mod session;
@@ -33,10 +35,12 @@ pub use catalog::{
     CatalogService, Deregistration, Locality, Node, NodeService, NodeServiceList, NodeServices, Registration,
     ServiceAddress, ServicePort, Weights,
 };
+pub use definition::{AgentCheckDefinition, ServiceCheckDefinition, ServiceDefinition};
 pub use event::UserEvent;
 pub use health::{CheckDefinition, HealthCheck, HealthEntry};
 pub use kept::Kept;
 pub use kv::{Bytes64, KvPair};
+pub use local::{AgentCheck, AgentHealthCheck, AgentService, AgentServiceHealth, CheckUpdate};
 pub use operator::{RaftConfiguration, RaftServer};
 pub use proxy::{ConnectProxy, ServiceConnect};
 pub use session::{ServiceCheck, Session, SessionCreate, SessionCreated};

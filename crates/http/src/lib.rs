@@ -19,6 +19,7 @@ mod dispatch;
 mod encode;
 pub mod filter;
 mod gzip;
+mod local;
 mod measure;
 mod path;
 mod query;
@@ -32,6 +33,7 @@ mod settings;
 mod stream;
 pub mod tls;
 
+pub use local::{Hooks, Local, LogSource, Reloading};
 pub use rules::{Network, NoNetwork, is_header};
 pub use server::Server;
 pub use settings::Settings;

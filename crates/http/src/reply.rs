@@ -31,6 +31,10 @@ pub(crate) const EFFECTIVE_CONSISTENCY: HeaderName = HeaderName::from_static("x-
 pub(crate) const QUERY_BACKEND: HeaderName = HeaderName::from_static("x-consul-query-backend");
 /// What happens without a rule; there are no rules yet.
 pub(crate) const DEFAULT_ACL_POLICY: HeaderName = HeaderName::from_static("x-consul-default-acl-policy");
+/// A hash of a service's definition, to wait for another one.
+pub(crate) const CONTENT_HASH: HeaderName = HeaderName::from_static("x-consul-contenthash");
+/// Why the health of a service is what it is.
+pub(crate) const REASON: HeaderName = HeaderName::from_static("x-consul-reason");
 /// Whether `?cached` was answered from a kept answer.
 pub(crate) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 

@@ -137,15 +137,25 @@ impl Call {
     /// Reads the options that most reads understand. The order decides which of several errors is told, as in Consul.
     pub(crate) fn options(&self) -> Result<Options, Refused> {
         let given = Given::of(self.parameters());
+        let waiting = self.options_of_waiting();
         let mut options = self.consistency_options(&given)?;
+        let Options { wait, index, .. } = waiting?;
+        (options.wait, options.index) = (wait, index);
+        options.other_datacenter =
+            given.datacenter.is_some_and(|name| name != self.server.settings.datacenter.as_str());
+        Ok(options)
+    }
+
+    /// Reads only those that tell how long to wait, where the others are passed over.
+    pub(crate) fn options_of_waiting(&self) -> Result<Options, Refused> {
+        let given = Given::of(self.parameters());
+        let mut options = Options::default();
         if let Some(text) = &given.wait {
             options.wait = Some(GoDuration::parse(text).map_err(|_| Refused::bad_request("Invalid wait time"))?);
         }
         if let Some(text) = &given.index {
             options.index = parse_unsigned(text).map_err(|_| Refused::bad_request("Invalid index"))?;
         }
-        options.other_datacenter =
-            given.datacenter.is_some_and(|name| name != self.server.settings.datacenter.as_str());
         Ok(options)
     }
 

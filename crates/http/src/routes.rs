@@ -8,7 +8,12 @@
 
 mod acl;
 mod agent;
+mod agent_checks;
+mod agent_control;
+mod agent_health;
+mod agent_host;
 mod agent_metrics;
+mod agent_services;
 pub(crate) mod catalog;
 mod event;
 mod filtering;

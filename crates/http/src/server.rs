@@ -14,6 +14,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::answers::AnswerCache;
 use crate::connection;
+use crate::local::Local;
 use crate::measure::{Gauges, RouteMetrics, Timers};
 use crate::questions::Questions;
 use crate::rules::{Clients, Rules};
@@ -29,6 +30,8 @@ pub struct Server {
 /// What all connections share.
 pub(crate) struct Shared {
     pub(crate) node: Handle,
+    /// The agent; a node without one answers its routes with an error.
+    pub(crate) local: Option<Local>,
     pub(crate) settings: Settings,
     pub(crate) rules: Rules,
     clients: Arc<Clients>,
@@ -61,6 +64,11 @@ Your IP is issuing too many concurrent connections, please rate limit your calls
 impl Server {
     /// A server for `node`. Its measurements go to `metrics`, whose intervals it ends while it serves.
     pub fn new(node: Handle, settings: Settings, metrics: Registry) -> Self {
+        Self::with_agent(node, settings, metrics, None)
+    }
+
+    /// A server for `node` and the agent beside it.
+    pub fn with_agent(node: Handle, settings: Settings, metrics: Registry, local: Option<Local>) -> Self {
         let shared = Shared {
             route_metrics: RouteMetrics::new(&metrics),
             timers: Timers::new(&metrics),
@@ -73,6 +81,7 @@ impl Server {
             rules: Rules::new(&settings),
             clients: Arc::new(Clients::new(settings.connections_per_client_max)),
             node,
+            local,
             settings,
             metrics,
         };

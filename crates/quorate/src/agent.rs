@@ -5,6 +5,7 @@
 
 mod files;
 mod identity;
+mod local;
 mod notify;
 mod registration;
 mod reload;
@@ -26,6 +27,7 @@ use quorate_node::{
 };
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::{error, info, warn};
 
 use self::files::Temporary;
@@ -46,6 +48,11 @@ const ELECTION_MS: u64 = 200;
 /// How long a request waits for a leader to be found, as long as Consul's.
 const LEADER_WAIT_MS: u64 = 7_000;
 
+/// How many requests to read the configuration again may wait; one past it is answered with an error.
+const RELOADS_WAITING: usize = 4;
+/// Who waits for the configuration to be read again.
+type Reloads = mpsc::Receiver<oneshot::Sender<Result<(), String>>>;
+
 /// Runs the agent until it is told to stop.
 pub(crate) fn run(configuration: Configuration, log: Log) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("runtime")?;
@@ -64,7 +71,18 @@ async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
     let pid_file = settings.process.pid_file.as_deref().map(files::write_pid).transpose()?;
     let config = node_config(settings, id, raft_directory(&directory), metrics.clone());
     let node = Handle::start(config, host.clone(), Arc::new(NoPeers)).await?;
-    let server = Server::new(node.clone(), http_settings(settings, id), metrics.clone());
+    let leave = Arc::new(Notify::new());
+    let (reload, mut reloads) = mpsc::channel(RELOADS_WAITING);
+    let local = local::start(
+        settings,
+        &host,
+        &directory,
+        &node,
+        local::Program { log: log.clone(), leave: leave.clone(), reload },
+    );
+    let local = local.context("agent")?;
+    let agent = local.agent.clone();
+    let server = Server::with_agent(node.clone(), http_settings(settings, id), metrics.clone(), Some(local));
     for listener in listeners {
         info!(on = %listener.name(), "serving HTTP");
         let server = server.clone();
@@ -77,15 +95,23 @@ async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
     info!(node = settings.node.name, %id, version = version::QUORATE, "the agent is running");
     notify::tell(notify::State::Ready);
 
-    let mut reloader = Reloader { current: configuration, log, server: server.clone(), tls };
+    let drain = settings.drain;
+    let mut reloader = Reloader { current: configuration, log, server: server.clone(), agent: agent.clone(), tls };
     let outcome = tokio::select! {
         reason = node.stopped() => Err(anyhow::anyhow!("the server stopped: {reason}")),
-        signal = stop_signal(&mut reloader) => signal.map(|name| info!(signal = name, "stopping")),
+        signal = stop_signal(&mut reloader, &mut reloads) => signal.map(|name| info!(signal = name, "stopping")),
+        () = leave.notified() => {
+            info!("stopping, as a request asked");
+            Ok(())
+        }
     };
     notify::tell(notify::State::Stopping);
     let open = server.drain().await;
     if open > 0 {
         warn!(open, "connections were still busy when the time for them was over");
+    }
+    if tokio::time::timeout(drain, agent.settle()).await.is_err() {
+        warn!("what TTL checks were told last is not on disk: the disk did not take it in time");
     }
     node.shutdown().await;
     drop((sockets, pid_file));
@@ -249,7 +275,7 @@ fn http_settings(settings: &Settings, id: NodeId) -> quorate_http::Settings {
 }
 
 /// Waits for the signal to stop and gives its name; reads the configuration again for SIGHUP.
-async fn stop_signal(reloader: &mut Reloader) -> anyhow::Result<&'static str> {
+async fn stop_signal(reloader: &mut Reloader, reloads: &mut Reloads) -> anyhow::Result<&'static str> {
     let process = reloader.current.settings.process.clone();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -264,15 +290,24 @@ async fn stop_signal(reloader: &mut Reloader) -> anyhow::Result<&'static str> {
                 say_leave(process.leave_on_terminate);
                 return Ok("SIGTERM");
             }
-            _ = hangup.recv() => {
-                notify::tell(notify::State::Reloading);
-                if let Err(error) = reloader.reload() {
-                    error!(error, "SIGHUP: the configuration was not taken, and nothing has changed");
-                }
-                notify::tell(notify::State::Ready);
+            _ = hangup.recv() => drop(reload(reloader, "SIGHUP")),
+            Some(asker) = reloads.recv() => {
+                // An asker that has gone is no reason to take it back.
+                let _ = asker.send(reload(reloader, "a request"));
             }
         }
     }
+}
+
+/// Reads the configuration again.
+fn reload(reloader: &mut Reloader, by: &str) -> Result<(), String> {
+    notify::tell(notify::State::Reloading);
+    let outcome = reloader.reload();
+    if let Err(error) = &outcome {
+        error!(error, by, "the configuration was not taken, and nothing has changed");
+    }
+    notify::tell(notify::State::Ready);
+    outcome
 }
 
 /// Says what leaving means for a server that has nobody to tell.

@@ -1,7 +1,9 @@
-//! Logs: one line for each event on standard output (and in a file and in syslog, see [`sinks`]), in the form that Consul's logs have, so that what reads those reads
-//! these: `TIME [LEVEL] module: message: key=value`, or as JSON `@timestamp`, `@level`, `@module`, `@message` and the fields.
+//! Logs: one line for each event on standard output, and in a file and in syslog (see [`sinks`]), in the form that Consul's
+//! logs have, so that what reads those reads these: `TIME [LEVEL] module: message: key=value`, or as JSON `@timestamp`,
+//! `@level`, `@module`, `@message` and the fields. Those who follow the log get the same lines ([`followers`]).
 
 use std::fmt::{Debug, Write as _};
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
@@ -10,7 +12,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, reload};
@@ -18,22 +20,29 @@ use tracing_subscriber::{Registry, reload};
 use crate::config::settings::LogSettings;
 
 mod file;
+mod followers;
 mod sinks;
 mod syslog;
 
+use self::followers::Followers;
+
 /// A log that is being written.
+#[derive(Clone)]
 pub(crate) struct Log {
     targets: reload::Handle<Targets, Registry>,
+    /// Those who follow it.
+    pub(crate) followers: Arc<Followers>,
 }
 
 /// Starts logging.
 pub(crate) fn start(settings: &LogSettings) -> Result<Log, String> {
     let (targets, handle) = reload::Layer::new(targets(settings.level));
     let lines = tracing_subscriber::fmt::layer().event_format(Lines { is_json: settings.is_json });
-    let lines = lines.with_writer(sinks::Sinks::open(settings)?);
+    let lines = lines.with_writer(sinks::Sinks::open(settings)?).with_filter(targets);
+    let (followers, followed) = Followers::none();
     // It fails only if logging was started before, and then there is a log.
-    let _ = tracing_subscriber::registry().with(targets).with(lines).try_init();
-    Ok(Log { targets: handle })
+    let _ = tracing_subscriber::registry().with(vec![lines.boxed(), followed.boxed()]).try_init();
+    Ok(Log { targets: handle, followers })
 }
 
 impl Log {

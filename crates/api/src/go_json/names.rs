@@ -20,6 +20,7 @@ pub(super) fn type_of_field(container: &str, field: &str) -> Option<&'static str
 fn type_of_checked_field(container: &str, field: &str) -> Option<&'static str> {
     let is_own = container.starts_with("struct {");
     match field {
+        "Checks" if container.starts_with("struct { EnableTagOverrideSnake") => Some("structs.CheckTypes"),
         "CheckID" if is_own || container == "structs.HealthCheck" => Some("types.CheckID"),
         "Checks" if is_own => Some("[]types.CheckID"),
         "Behavior" if is_own => Some("structs.SessionBehavior"),

@@ -47,7 +47,7 @@ impl Filter {
         let bytes = text.as_ref();
         if bytes.len() > TEXT_BYTES_MAX {
             let reason = format!("Filter of {} bytes exceeds the limit of {TEXT_BYTES_MAX} bytes", bytes.len());
-            return Err(FilterError { offset: TEXT_BYTES_MAX, reason });
+            return Err(FilterError { offset: TEXT_BYTES_MAX, reason, is_misfit: false });
         }
         if bytes.is_empty() {
             return Ok(Self { predicate: Predicate::All(Vec::new()) });
@@ -76,12 +76,18 @@ pub(crate) fn matches_pattern(pattern: &str, text: &str) -> Result<bool, String>
 pub struct FilterError {
     offset: usize,
     reason: String,
+    is_misfit: bool,
 }
 
 impl FilterError {
     /// Where the text is at fault, in bytes from its beginning. The texts of syntax errors tell it too.
     pub fn offset(&self) -> usize {
         self.offset
+    }
+
+    /// Whether the text is of the language, but does not fit the endpoint's results.
+    pub fn is_misfit(&self) -> bool {
+        self.is_misfit
     }
 
     /// The error without its introduction, as Consul words it where it serves `health/service` from its cache
@@ -93,18 +99,18 @@ impl FilterError {
     fn encoding(text: &[u8], offset: usize) -> Self {
         let valid = String::from_utf8_lossy(&text[..=offset]);
         let reason = format!("{}: invalid encoding", syntax_error::position(&valid, offset));
-        Self { offset, reason }
+        Self { offset, reason, is_misfit: false }
     }
 }
 
 impl From<syntax_error::SyntaxError> for FilterError {
     fn from(error: syntax_error::SyntaxError) -> Self {
-        Self { offset: error.offset, reason: error.reason }
+        Self { offset: error.offset, reason: error.reason, is_misfit: false }
     }
 }
 
 impl From<compile::Misfit> for FilterError {
     fn from(misfit: compile::Misfit) -> Self {
-        Self { offset: misfit.offset, reason: misfit.reason }
+        Self { offset: misfit.offset, reason: misfit.reason, is_misfit: true }
     }
 }

@@ -41,7 +41,7 @@ async fn agent_self(call: Call) -> Result<Outcome, Refused> {
         debug_config: debug_config(settings),
         coordinate: Some(api::Coordinate::default()),
         member: member(settings, &status, own),
-        stats: stats(settings, &status),
+        stats: stats(settings, &status, counts(&call)),
         meta: [("consul-network-segment".into(), "".into())].into(),
     };
     Ok(Outcome::Ready(call.json(&answer)))
@@ -124,8 +124,18 @@ fn member<'a>(settings: &'a Settings, status: &Status, server: Option<&Server>) 
     }
 }
 
+/// How many scripts, TTL checks, checks and services the agent has.
+fn counts(call: &Call) -> [usize; 4] {
+    let Some(local) = &call.server.local else { return [0; 4] };
+    local.agent.look(|machine| {
+        let of_kind =
+            |kind: &str| machine.checks().values().filter(|entry| entry.definition.check.kind() == kind).count();
+        [of_kind("script"), of_kind("ttl"), machine.checks().len(), machine.services().len()]
+    })
+}
+
 /// Counters for people, under the names that they know.
-fn stats(settings: &Settings, status: &Status) -> BTreeMap<Cow<'static, str>, Texts> {
+fn stats(settings: &Settings, status: &Status, counts: [usize; 4]) -> BTreeMap<Cow<'static, str>, Texts> {
     let part = |entries: &[(&'static str, String)]| -> Texts {
         entries.iter().map(|(name, text)| ((*name).into(), text.clone().into())).collect()
     };
@@ -133,7 +143,15 @@ fn stats(settings: &Settings, status: &Status) -> BTreeMap<Cow<'static, str>, Te
     let leader_address = status.leader().map(|leader| leader.address.clone()).unwrap_or_default();
     let parallelism = std::thread::available_parallelism().map_or(1, usize::from);
     [
-        ("agent", part(&["check_monitors", "check_ttls", "checks", "services"].map(|name| (name, "0".into())))),
+        (
+            "agent",
+            part(&[
+                ("check_monitors", counts[0].to_string()),
+                ("check_ttls", counts[1].to_string()),
+                ("checks", counts[2].to_string()),
+                ("services", counts[3].to_string()),
+            ]),
+        ),
         (
             "build",
             part(&[

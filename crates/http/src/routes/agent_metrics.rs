@@ -6,16 +6,43 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
-use quorate_base::metrics::{Aggregate, MetricName, Reading, Readings, Value};
+use quorate_base::metrics::{Aggregate, INTERVAL, MetricName, Reading, Readings, Value};
 use serde::Serialize;
 
 use super::{Action, Doing, Outcome};
-use crate::reply::{self, Refused};
+use crate::encode;
+use crate::reply::{self, Body, Refused, Reply};
 use crate::request::Call;
+use crate::server::stopping;
 
 pub(super) const GET: Action = Action::Do(|call| Box::pin(metrics(call)) as Doing);
+pub(super) const STREAM: Action = Action::Do(|call| Box::pin(stream(call)) as Doing);
+
+/// `GET /v1/agent/metrics/stream`: the JSON form of each interval as it ends, one after the other, until somebody stops.
+async fn stream(call: Call) -> Result<Outcome, Refused> {
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Bytes>(1);
+    let (server, pretty) = (call.server.clone(), call.pretty());
+    call.server.node.host().spawn(async move {
+        let mut draining = server.draining.subscribe();
+        loop {
+            let text = encode::json(&summary(&server.metrics.read()), pretty);
+            // One that does not read gets the next one late, and none that came meanwhile.
+            if sender.send(text.into()).await.is_err() {
+                return;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(INTERVAL) => {}
+                () = sender.closed() => return,
+                () = stopping(&mut draining) => return,
+            }
+            server.refresh_gauges();
+        }
+    });
+    Ok(Outcome::Ready(Reply::new(Body::Pieces(receiver))))
+}
 
 async fn metrics(call: Call) -> Result<Outcome, Refused> {
     call.server.refresh_gauges();

@@ -45,7 +45,7 @@ async fn fire(mut call: Call) -> Result<Outcome, Refused> {
     check(&event)?;
     call.refuse_other_datacenter()?;
     let reply = call.json(&view(&event));
-    if is_for_this_agent(&event, &call.server.settings.node_name) {
+    if is_for_this_agent(&event, &call) {
         call.server.node.keep_event(event);
     }
     Ok(Outcome::Ready(reply))
@@ -71,10 +71,22 @@ fn check(event: &Event) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Whether an event is meant for this agent. It has no services of its own, so one for a service is not.
-fn is_for_this_agent(event: &Event, node_name: &str) -> bool {
-    let for_node = event.node_filter.is_empty() || filter::matches_pattern(&event.node_filter, node_name) == Ok(true);
-    for_node && event.service_filter.is_empty()
+/// Whether an event is meant for this agent: by its name, and by one of its services.
+fn is_for_this_agent(event: &Event, call: &Call) -> bool {
+    let matches = |pattern: &str, text: &str| filter::matches_pattern(pattern, text) == Ok(true);
+    if !event.node_filter.is_empty() && !matches(&event.node_filter, &call.server.settings.node_name) {
+        return false;
+    }
+    if event.service_filter.is_empty() {
+        return true;
+    }
+    let Some(local) = &call.server.local else { return false };
+    local.agent.look(|machine| {
+        machine.services().values().map(|entry| &entry.service).any(|service| {
+            let has_tag = || service.tags.iter().any(|tag| matches(&event.tag_filter, tag));
+            matches(&event.service_filter, &service.name) && (event.tag_filter.is_empty() || has_tag())
+        })
+    })
 }
 
 fn view(event: &Event) -> api::UserEvent<'_> {

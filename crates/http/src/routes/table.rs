@@ -4,13 +4,14 @@ use hyper::Method;
 
 use super::acl::DISABLED;
 use super::not_yet::NOT_YET;
-use super::{Action, agent, agent_metrics, catalog, event, health, kv, session, snapshot, status, txn};
+use super::{Action, agent, agent_checks, agent_control, agent_health, agent_host, agent_metrics, agent_services};
+use super::{catalog, event, health, kv, session, snapshot, status, txn};
 
 type Entry = (&'static str, &'static [(Method, Action)]);
 
 /// All routes, in no order.
 pub(super) fn entries() -> impl Iterator<Item = Entry> {
-    [SERVED, ACL, AGENT_NOT_YET, MESH_NOT_YET, INTERNAL_NOT_YET, OTHERS_NOT_YET].into_iter().flatten().copied()
+    [SERVED, ACL, AGENT, MESH_NOT_YET, INTERNAL_NOT_YET, OTHERS_NOT_YET].into_iter().flatten().copied()
 }
 
 const SERVED: &[Entry] = &[
@@ -90,33 +91,33 @@ const PUT_NOT_YET: &[(Method, Action)] = &[(Method::PUT, NOT_YET)];
 const POST_NOT_YET: &[(Method, Action)] = &[(Method::POST, NOT_YET)];
 const ITEM_NOT_YET: &[(Method, Action)] = &[(Method::GET, NOT_YET), (Method::PUT, NOT_YET), (Method::DELETE, NOT_YET)];
 
-const AGENT_NOT_YET: &[Entry] = &[
-    ("/v1/agent/check/deregister/", PUT_NOT_YET),
-    ("/v1/agent/check/fail/", PUT_NOT_YET),
-    ("/v1/agent/check/pass/", PUT_NOT_YET),
-    ("/v1/agent/check/register", PUT_NOT_YET),
-    ("/v1/agent/check/update/", PUT_NOT_YET),
-    ("/v1/agent/check/warn/", PUT_NOT_YET),
-    ("/v1/agent/checks", GET_NOT_YET),
+const AGENT: &[Entry] = &[
+    ("/v1/agent/check/deregister/", &[(Method::PUT, agent_checks::DEREGISTER)]),
+    ("/v1/agent/check/fail/", &[(Method::PUT, agent_checks::FAIL)]),
+    ("/v1/agent/check/pass/", &[(Method::PUT, agent_checks::PASS)]),
+    ("/v1/agent/check/register", &[(Method::PUT, agent_checks::REGISTER)]),
+    ("/v1/agent/check/update/", &[(Method::PUT, agent_checks::UPDATE)]),
+    ("/v1/agent/check/warn/", &[(Method::PUT, agent_checks::WARN)]),
+    ("/v1/agent/checks", &[(Method::GET, agent_checks::LIST)]),
     ("/v1/agent/connect/authorize", POST_NOT_YET),
     ("/v1/agent/connect/ca/leaf/", GET_NOT_YET),
     ("/v1/agent/connect/ca/roots", GET_NOT_YET),
-    ("/v1/agent/force-leave/", PUT_NOT_YET),
-    ("/v1/agent/health/service/id/", GET_NOT_YET),
-    ("/v1/agent/health/service/name/", GET_NOT_YET),
-    ("/v1/agent/host", GET_NOT_YET),
-    ("/v1/agent/join/", PUT_NOT_YET),
-    ("/v1/agent/leave", PUT_NOT_YET),
-    ("/v1/agent/maintenance", PUT_NOT_YET),
-    ("/v1/agent/metrics/stream", GET_NOT_YET),
-    ("/v1/agent/monitor", GET_NOT_YET),
-    ("/v1/agent/reload", PUT_NOT_YET),
-    ("/v1/agent/service/", GET_NOT_YET),
-    ("/v1/agent/service/deregister/", PUT_NOT_YET),
-    ("/v1/agent/service/maintenance/", PUT_NOT_YET),
-    ("/v1/agent/service/register", PUT_NOT_YET),
-    ("/v1/agent/services", GET_NOT_YET),
-    ("/v1/agent/token/", PUT_NOT_YET),
+    ("/v1/agent/force-leave/", &[(Method::PUT, agent_control::FORCE_LEAVE)]),
+    ("/v1/agent/health/service/id/", &[(Method::GET, agent_health::BY_ID)]),
+    ("/v1/agent/health/service/name/", &[(Method::GET, agent_health::BY_NAME)]),
+    ("/v1/agent/host", &[(Method::GET, agent_host::GET)]),
+    ("/v1/agent/join/", &[(Method::PUT, agent_control::JOIN)]),
+    ("/v1/agent/leave", &[(Method::PUT, agent_control::LEAVE)]),
+    ("/v1/agent/maintenance", &[(Method::PUT, agent_services::NODE_MAINTENANCE)]),
+    ("/v1/agent/metrics/stream", &[(Method::GET, agent_metrics::STREAM)]),
+    ("/v1/agent/monitor", &[(Method::GET, agent_control::MONITOR)]),
+    ("/v1/agent/reload", &[(Method::PUT, agent_control::RELOAD)]),
+    ("/v1/agent/service/", &[(Method::GET, agent_services::ONE)]),
+    ("/v1/agent/service/deregister/", &[(Method::PUT, agent_services::DEREGISTER)]),
+    ("/v1/agent/service/maintenance/", &[(Method::PUT, agent_services::MAINTENANCE)]),
+    ("/v1/agent/service/register", &[(Method::PUT, agent_services::REGISTER)]),
+    ("/v1/agent/services", &[(Method::GET, agent_services::LIST)]),
+    ("/v1/agent/token/", &[(Method::PUT, DISABLED)]),
 ];
 
 const MESH_NOT_YET: &[Entry] = &[

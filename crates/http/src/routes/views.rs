@@ -58,14 +58,16 @@ pub(crate) fn node<'a>(node: &'a state::Node, datacenter: &'a str) -> api::Node<
     }
 }
 
-fn address_map(addresses: &BTreeMap<String, state::ServiceAddress>) -> Option<Cow<'_, api::catalog::AddressMap>> {
+pub(super) fn address_map(
+    addresses: &BTreeMap<String, state::ServiceAddress>,
+) -> Option<Cow<'_, api::catalog::AddressMap>> {
     let copy = |(purpose, at): (&String, &state::ServiceAddress)| {
         (purpose.clone(), api::ServiceAddress { address: at.address.clone(), port: at.port })
     };
     (!addresses.is_empty()).then(|| Cow::Owned(addresses.iter().map(copy).collect()))
 }
 
-fn weights(weights: state::Weights) -> api::Weights {
+pub(super) fn weights(weights: state::Weights) -> api::Weights {
     api::Weights { passing: weights.passing, warning: weights.warning }
 }
 

@@ -1,13 +1,14 @@
 //! Reads the configuration again, applies what may change while the agent runs, and says what did not.
 //!
-//! What may change: the log's level, the certificates of HTTPS, how many connections a client may have. A configuration
-//! with a mistake in it changes nothing.
+//! What may change: services and checks, the log's level, the certificates of HTTPS, how many connections a client may have.
+//! A configuration with a mistake in it changes nothing.
 
 use std::sync::Arc;
 
+use quorate_agent::Agent;
 use quorate_http::Server;
 use quorate_http::tls::Tls;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::config::network::Machine;
 use crate::config::{self, Configuration};
@@ -22,6 +23,7 @@ pub(super) struct Reloader {
     pub(super) current: Configuration,
     pub(super) log: Log,
     pub(super) server: Server,
+    pub(super) agent: Agent,
     /// Of HTTPS, if that is served.
     pub(super) tls: Option<Arc<Tls>>,
 }
@@ -33,12 +35,16 @@ impl Reloader {
             return Err("the command line can't be read again".to_owned());
         };
         let fresh = config::read(flags, &Machine::this()).map_err(|error| error.to_string())?;
+        let (services, checks) = fresh.settings.of_this_host().map_err(|error| error.to_string())?;
         if let (Some(tls), Some(files)) = (&self.tls, &fresh.settings.http.tls) {
-            // First, since it alone can fail.
+            // Before anything is changed, since it can fail.
             tls.replace(files).map_err(|error| error.to_string())?;
         }
         for warning in &fresh.settings.warnings {
             warn!("{warning}");
+        }
+        for (id, error) in self.agent.replace_files(services, checks) {
+            error!(id, %error, "a service or check of the configuration was not taken");
         }
         self.log.set_level(fresh.settings.log.level);
         self.server.set_connections_per_client_max(fresh.settings.limits.connections_per_client_max);

@@ -1,12 +1,13 @@
 //! What configuration files define beside settings: services, checks and watches.
 //!
 //! They are checked against their shape ([`blocks`](super::blocks)) and kept as values with their lines. What they mean
-//! is the agent's affair: whoever runs them converts each [`Definition`] to its own type and can tell a mistake by file
-//! and line with [`Definition::error`].
+//! is the agent's affair: [`of_this_host`] converts services and checks to its types, and tells a mistake by file and line.
 
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use quorate_agent::{CheckDefinition, ServiceDefinition};
+use quorate_api::definition;
 use quorate_hcl::{Kind, Object, Value};
 
 use super::ConfigError;
@@ -46,13 +47,40 @@ pub(crate) struct Definition {
 impl std::fmt::Debug for Definition {
     /// On one line, as JSON behind its place.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let value = Value { line: self.line, kind: Kind::Object(self.values.clone()) };
-        let (kind, json) = (self.kind.name(), super::values::json(&value));
+        let (kind, json) = (self.kind.name(), self.json());
         write!(f, "{kind} of {}:{}: {json}", self.file.display(), self.line)
     }
 }
 
+/// The services and checks of this host.
+pub(crate) type OfThisHost = (Vec<ServiceDefinition>, Vec<CheckDefinition>);
+
+/// What the agent is to run of these, in its own types.
+pub(super) fn of_this_host(definitions: &[Definition]) -> Result<OfThisHost, ConfigError> {
+    let (mut services, mut checks) = (Vec::new(), Vec::new());
+    for definition in definitions {
+        let json = definition.json();
+        let wrong = |problem: &dyn std::fmt::Display| definition.error("", problem);
+        match definition.kind {
+            DefinitionKind::Service => {
+                let service = definition::service_from_file(&json).map_err(|error| wrong(&error))?;
+                services.push(service.try_into().map_err(|error| wrong(&error))?);
+            }
+            DefinitionKind::Check => {
+                let check = definition::check_from_file(&json).map_err(|error| wrong(&error))?;
+                checks.push(check.try_into().map_err(|error| wrong(&error))?);
+            }
+            DefinitionKind::Watch => {}
+        }
+    }
+    Ok((services, checks))
+}
+
 impl Definition {
+    fn json(&self) -> serde_json::Value {
+        super::values::json(&Value { line: self.line, kind: Kind::Object(self.values.clone()) })
+    }
+
     /// The text of a key, if it has one.
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
         match self.values.get(key).map(|member| &member.value) {

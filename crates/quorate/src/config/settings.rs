@@ -8,7 +8,7 @@ use std::time::Duration;
 use quorate_base::duration::GoDuration;
 use serde_json::Value;
 
-use super::definitions::Definition;
+use super::definitions::{self, Definition, DefinitionKind};
 use super::dns::DnsSettings;
 use super::merge::Merged;
 use super::network::{self, Machine};
@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) drain: Duration,
     /// How DNS is answered.
     pub(crate) dns: DnsSettings,
+    /// How the agent's checks are run and told.
+    pub(crate) checks: CheckSettings,
     /// What is logged.
     pub(crate) log: LogSettings,
     /// Where HTTP is served beside the addresses, and by which rules.
@@ -53,6 +55,13 @@ pub(crate) struct Settings {
     pub(crate) definitions: Vec<Definition>,
     /// What the operator should know, one line each.
     pub(crate) warnings: Vec<String>,
+}
+
+impl Settings {
+    /// The services and checks of this host that files define.
+    pub(crate) fn of_this_host(&self) -> Result<definitions::OfThisHost, ConfigError> {
+        definitions::of_this_host(&self.definitions)
+    }
 }
 
 /// Where the data is.
@@ -124,6 +133,21 @@ pub(crate) struct Limits {
     pub(crate) tombstone_ttl: Duration,
 }
 
+/// How the agent's checks are run and told. `quorate_agent::Settings` says more of each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CheckSettings {
+    /// Whether scripts may be checks, also those that requests register; off by default.
+    pub(crate) enable_scripts: bool,
+    /// Whether scripts from configuration files may be checks; off by default.
+    pub(crate) enable_local_scripts: bool,
+    /// How long a change of output alone may stay untold; 5 min by default.
+    pub(crate) update_interval: Duration,
+    /// The bytes of output that are kept; 4 KiB by default.
+    pub(crate) output_bytes_max: usize,
+    /// Whether output is thrown away.
+    pub(crate) discard_output: bool,
+}
+
 /// The most that a size limit may be: 64 MiB, the size of a log file.
 const SIZE_LIMIT_MAX: i64 = 64 << 20;
 
@@ -154,6 +178,7 @@ pub(super) fn resolve(
     let raft_multiplier = resolver.number("performance.raft_multiplier", default_multiplier, 1..=10)?;
     let drain = resolver.duration("performance.leave_drain_time", GoDuration(5 * GoDuration::SECOND.0))?;
     let dns = resolver.dns()?;
+    let checks = resolver.checks(&addresses)?;
     let log = resolver.log()?;
     let process = resolver.process()?;
     Ok(Settings {
@@ -166,6 +191,7 @@ pub(super) fn resolve(
         raft_multiplier: raft_multiplier as u32,
         drain: drain.to_std(),
         dns,
+        checks,
         log,
         http,
         process,
@@ -245,14 +271,16 @@ impl<'a> Resolver<'a> {
         Ok(())
     }
 
-    /// Checks what holds for all definitions, and says of each that it is not run yet.
+    /// Checks what holds for all definitions, and says of each watch that it is not run yet.
     fn treat_definitions(&mut self, definitions: &[Definition]) -> Result<(), ConfigError> {
         for definition in definitions {
             definition.check()?;
-            let place = definition.error("", "it is not run yet and has no effect; use the HTTP API");
-            self.warnings.push(place.0);
+            if definition.kind == DefinitionKind::Watch {
+                let place = definition.error("", "it is not run yet and has no effect; `quorate watch` runs one");
+                self.warnings.push(place.0);
+            }
         }
-        Ok(())
+        definitions::of_this_host(definitions).map(drop)
     }
 
     /// Where the data is, and whether this server may begin a cluster alone.
@@ -422,6 +450,25 @@ impl<'a> Resolver<'a> {
             wait_default: wait_default.to_std(),
             wait_max: wait_max.to_std(),
             tombstone_ttl: self.duration("tombstone_ttl", seconds(15 * 60))?.to_std(),
+        })
+    }
+
+    fn checks(&mut self, addresses: &Addresses) -> Result<CheckSettings, ConfigError> {
+        let enable_scripts = self.flag("enable_script_checks").unwrap_or(false);
+        if enable_scripts && addresses.http.iter().any(|address| !address.ip().is_loopback()) {
+            let culprit = self.entry("enable_script_checks").map(Entry::culprit).unwrap_or_default();
+            self.warnings.push(format!(
+                "{culprit} lets everybody who reaches the HTTP address run commands on this machine; \
+                 enable_local_script_checks takes scripts from configuration files alone"
+            ));
+        }
+        let output_bytes_max = self.number("check_output_max_size", 4096, 1..=SIZE_LIMIT_MAX)?;
+        Ok(CheckSettings {
+            enable_scripts,
+            enable_local_scripts: self.flag("enable_local_script_checks").unwrap_or(false),
+            update_interval: self.duration("check_update_interval", GoDuration(300 * GoDuration::SECOND.0))?.to_std(),
+            output_bytes_max: output_bytes_max as usize,
+            discard_output: self.flag("discard_check_output").unwrap_or(false),
         })
     }
 }

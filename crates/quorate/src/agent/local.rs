@@ -1,0 +1,77 @@
+//! The agent part of a server: its services and checks, and what the program does for its routes.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use quorate_agent::catalog::NodeCatalog;
+use quorate_agent::{Agent, Settings as AgentSettings};
+use quorate_base::Host;
+use quorate_http::{Hooks, Local, Reloading};
+use quorate_node::Handle;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use super::registration;
+use crate::config::Settings;
+use crate::config::settings::Mode;
+use crate::logging::Log;
+
+/// What a server keeps of its own node by itself.
+const OF_THE_SERVER: [&str; 2] = ["consul", "serfHealth"];
+
+/// What the program does when a request asks for it.
+pub(super) struct Program {
+    /// What is logged.
+    pub(super) log: Log,
+    /// Told when the program is to stop.
+    pub(super) leave: Arc<Notify>,
+    /// Told who waits for the configuration to be read again.
+    pub(super) reload: mpsc::Sender<oneshot::Sender<Result<(), String>>>,
+}
+
+/// Starts the agent.
+pub(super) fn start(
+    settings: &Settings,
+    host: &Host,
+    directory: &Path,
+    node: &Handle,
+    program: Program,
+) -> anyhow::Result<Local> {
+    let checks = &settings.checks;
+    let agent_settings = AgentSettings {
+        node: registration::of_server(settings, node.status().id).node,
+        protected: OF_THE_SERVER.map(str::to_owned).into(),
+        directory: match settings.mode {
+            Mode::Dev => None,
+            Mode::Disk(_) => Some(directory.join("agent")),
+        },
+        enable_script_checks: checks.enable_scripts,
+        enable_local_script_checks: checks.enable_local_scripts,
+        check_update_interval: checks.update_interval,
+        discard_check_output: checks.discard_output,
+        check_output_bytes_max: checks.output_bytes_max,
+        ..AgentSettings::default()
+    };
+    let catalog = Arc::new(NodeCatalog(node.clone()));
+    let (services, checks) = settings.of_this_host()?;
+    let agent = Agent::start(agent_settings, host.clone(), catalog, services, checks).context("the agent's files")?;
+    Ok(Local { agent, hooks: program.hooks() })
+}
+
+impl Program {
+    fn hooks(self) -> Hooks {
+        let Self { log, leave, reload } = self;
+        Hooks {
+            reload: Some(Arc::new(move || -> Reloading {
+                let reload = reload.clone();
+                Box::pin(async move {
+                    let (sender, receiver) = oneshot::channel();
+                    reload.try_send(sender).map_err(|_| "too many requests to reload wait already".to_owned())?;
+                    receiver.await.unwrap_or_else(|_| Err("the agent is stopping".to_owned()))
+                })
+            })),
+            leave: Some(Arc::new(move || leave.notify_one())),
+            logs: Some(log.followers),
+        }
+    }
+}
