@@ -20,7 +20,7 @@ impl Agent {
     fn start(flags: &[&str]) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut process = Command::new(QUORATE)
-            .args(["agent", "-log-level=INFO", &format!("-http-port={port}")])
+            .args(["agent", "-log-level=INFO", "-dns-port=-1", &format!("-http-port={port}")])
             .args(flags)
             .stdout(Stdio::piped())
             .spawn()
@@ -100,16 +100,15 @@ fn metrics_are_streamed() {
 #[test]
 fn it_leaves_when_it_is_asked_to_and_says_what_it_can_not_do() {
     let mut agent = Agent::start(&["-dev"]);
-    for (target, text) in [
-        ("/v1/agent/reload", "reloading is not served yet"),
-        ("/v1/agent/join/10.0.0.1", "there is nobody to join"),
-        ("/v1/agent/force-leave/a", "there is nobody to join"),
-    ] {
+    for (target, text) in
+        [("/v1/agent/join/10.0.0.1", "there is nobody to join"), ("/v1/agent/force-leave/a", "there is nobody to join")]
+    {
         let answer = agent.ask("PUT", target, "");
         assert!(answer.starts_with("HTTP/1.1 500 ") && answer.contains(text), "{answer}");
     }
     let mut follower = agent.send("GET", "/v1/agent/monitor", "");
     until(&mut follower, "200 OK");
+    assert!(agent.ask("PUT", "/v1/agent/reload", "").starts_with("HTTP/1.1 200 OK"));
     assert!(agent.ask("PUT", "/v1/agent/leave", "").starts_with("HTTP/1.1 200 OK"));
     assert!(agent.process.wait().unwrap().success());
     // Whoever follows the log does not hold it up, and reads to its end.
@@ -145,4 +144,31 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+#[test]
+fn services_of_a_file_come_change_and_go_by_reload() {
+    let directory = Scratch(std::env::temp_dir().join(format!("quorate-reload-{}", std::process::id())));
+    std::fs::create_dir_all(&directory.0).unwrap();
+    let file = directory.0.join("services.hcl");
+    let web = |port: u16| {
+        format!("service {{\n  name = \"web\"\n  port = {port}\n  check {{ id = \"w\", ttl = \"1h\" }}\n}}\n")
+    };
+    std::fs::write(&file, web(80) + "service { id = \"other\", name = \"db\" }").unwrap();
+    let agent = Agent::start(&["-dev", &format!("-config-file={}", file.display())]);
+    agent.ask("PUT", "/v1/agent/service/register", r#"{"Name":"by-request"}"#);
+    agent.ask("PUT", "/v1/agent/check/pass/w?note=fine", "");
+
+    std::fs::write(&file, web(81) + "service { name = \"new\" }").unwrap();
+    assert!(agent.ask("PUT", "/v1/agent/reload", "").starts_with("HTTP/1.1 200 OK"));
+    let services = agent.ask("GET", "/v1/agent/services", "");
+    let has = |text: &str| services.contains(text);
+    assert!(has("\"Port\":81") && has("\"new\"") && has("\"by-request\"") && !has("\"other\""), "{services}");
+    let checks = agent.ask("GET", "/v1/agent/checks", "");
+    assert!(checks.contains("\"Output\":\"fine\""), "the check goes on as it was: {checks}");
+
+    std::fs::write(&file, "service { port = 1 }").unwrap();
+    let answer = agent.ask("PUT", "/v1/agent/reload", "");
+    assert!(answer.starts_with("HTTP/1.1 500 ") && answer.contains("services.hcl:1: service"), "{answer}");
+    assert!(agent.ask("GET", "/v1/agent/services", "").contains("\"new\""));
 }

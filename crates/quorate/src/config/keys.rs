@@ -57,7 +57,6 @@ pub(crate) enum Treatment {
 }
 
 const ALONE: &str = "there is no cluster to join yet";
-const UNREGISTERED: &str = "nothing is registered from the configuration yet; use the HTTP API";
 
 /// All keys.
 pub(crate) fn all() -> impl Iterator<Item = &'static Key> + Clone {
@@ -128,12 +127,12 @@ static KEYS: &[Key] = &[
     key("build_date", Text, Moot),
     key("cache.entry_fetch_max_burst", Int, Warned),
     key("cache.entry_fetch_rate", Float, Warned),
-    key("check", Any, WarnedThat(UNREGISTERED)),
+    key("check", Any, Served),
     key("check_deregister_interval_min", Text, Warned),
     key("check_output_max_size", Int, Served),
     key("check_reap_interval", Text, Warned),
     key("check_update_interval", Text, Served),
-    key("checks", Any, WarnedThat(UNREGISTERED)),
+    key("checks", Any, Served),
     key("client_addr", Text, Served),
     key("consul.coordinate.update_batch_size", Int, Warned),
     key("consul.coordinate.update_max_batches", Int, Warned),
@@ -244,8 +243,8 @@ static KEYS: &[Key] = &[
     key("serf_wan", Text, Warned),
     key("serf_wan_allowed_cidrs", List, Warned),
     key("server", Bool, Served),
-    key("service", Any, WarnedThat(UNREGISTERED)),
-    key("services", Any, WarnedThat(UNREGISTERED)),
+    key("service", Any, Served),
+    key("services", Any, Served),
     key("session_ttl_min", Text, Served),
     key("snapshot_agent", Any, Moot),
     key("start_join", List, WarnedThat(ALONE)),
@@ -258,7 +257,7 @@ static KEYS: &[Key] = &[
     key("version", Text, Moot),
     key("version_metadata", Text, Moot),
     key("version_prerelease", Text, Moot),
-    key("watches", Any, Warned),
+    key("watches", Any, WarnedThat("`quorate watch` runs one")),
 ];
 
 #[cfg(test)]
