@@ -152,20 +152,20 @@ fn services_of_a_file_come_change_and_go_by_reload() {
     std::fs::create_dir_all(&directory.0).unwrap();
     let file = directory.0.join("services.hcl");
     let web = |port: u16| {
-        format!("service {{\n  name = \"web\"\n  port = {port}\n  check {{ id = \"w\", ttl = \"1h\" }}\n}}\n")
+        format!("services {{\n  name = \"web\"\n  port = {port}\n  check {{ id = \"w\", ttl = \"1h\" }}\n}}\n")
     };
-    std::fs::write(&file, web(80) + "service { id = \"other\", name = \"db\" }").unwrap();
+    std::fs::write(&file, web(80) + "services { id = \"other\", name = \"db\" }").unwrap();
     let agent = Agent::start(&["-dev", &format!("-config-file={}", file.display())]);
     agent.ask("PUT", "/v1/agent/service/register", r#"{"Name":"by-request"}"#);
     agent.ask("PUT", "/v1/agent/check/pass/w?note=fine", "");
 
-    std::fs::write(&file, web(81) + "service { name = \"new\" }").unwrap();
+    std::fs::write(&file, web(81) + "services { name = \"new\" }").unwrap();
     assert!(agent.ask("PUT", "/v1/agent/reload", "").starts_with("HTTP/1.1 200 OK"));
     let services = agent.ask("GET", "/v1/agent/services", "");
     let has = |text: &str| services.contains(text);
-    assert!(has("\"Port\":81") && has("\"new\"") && has("\"by-request\"") && !has("\"other\""), "{services}");
+    assert!(has("\"Port\": 81") && has("\"new\"") && has("\"by-request\"") && !has("\"other\""), "{services}");
     let checks = agent.ask("GET", "/v1/agent/checks", "");
-    assert!(checks.contains("\"Output\":\"fine\""), "the check goes on as it was: {checks}");
+    assert!(checks.contains("\"Output\": \"fine\""), "the check goes on as it was: {checks}");
 
     std::fs::write(&file, "service { port = 1 }").unwrap();
     let answer = agent.ask("PUT", "/v1/agent/reload", "");
