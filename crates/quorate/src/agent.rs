@@ -10,6 +10,7 @@ mod notify;
 mod registration;
 mod reload;
 mod telemetry;
+mod watches;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ use tracing::{error, info, warn};
 
 use self::files::Temporary;
 use self::reload::Reloader;
+use self::watches::Watches;
 use crate::config::settings::Mode;
 use crate::config::{Configuration, Settings};
 use crate::logging::Log;
@@ -96,7 +98,10 @@ async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
     notify::tell(notify::State::Ready);
 
     let drain = settings.drain;
-    let mut reloader = Reloader { current: configuration, log, server: server.clone(), agent: agent.clone(), tls };
+    let mut watches = Watches::new(settings, &host);
+    watches.replace(settings.watches()?);
+    let mut reloader =
+        Reloader { current: configuration, log, server: server.clone(), agent: agent.clone(), watches, tls };
     let outcome = tokio::select! {
         reason = node.stopped() => Err(anyhow::anyhow!("the server stopped: {reason}")),
         signal = stop_signal(&mut reloader, &mut reloads) => signal.map(|name| info!(signal = name, "stopping")),
@@ -106,6 +111,7 @@ async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
         }
     };
     notify::tell(notify::State::Stopping);
+    reloader.watches.stop().await;
     let open = server.drain().await;
     if open > 0 {
         warn!(open, "connections were still busy when the time for them was over");

@@ -4,11 +4,13 @@
 
 mod agent;
 mod allocator;
+mod child;
 mod command;
 mod config;
 mod flags;
 mod logging;
 mod version;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -1,74 +1,10 @@
 //! The real binary as an agent: what it streams, how it leaves, and what it knows after a restart.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+mod running;
 
-const QUORATE: &str = env!("CARGO_BIN_EXE_quorate");
+use std::io::Read;
 
-/// Nothing that a test waits for takes this long.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-struct Agent {
-    process: Child,
-    address: String,
-}
-
-impl Agent {
-    fn start(flags: &[&str]) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut process = Command::new(QUORATE)
-            .args(["agent", "-log-level=INFO", "-dns-port=-1", &format!("-http-port={port}")])
-            .args(flags)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(process.stdout.take().unwrap()).lines();
-        let ready = log.by_ref().map_while(Result::ok).any(|line| line.contains("the agent is running"));
-        assert!(ready, "the agent ended before it was ready");
-        // Whoever logs to a closed pipe fails: the rest is read, and thrown away.
-        std::thread::spawn(move || log.count());
-        Self { process, address: format!("127.0.0.1:{port}") }
-    }
-
-    /// Sends a request; the answer is read by the caller, who gets no end of it where there is none.
-    fn send(&self, method: &str, target: &str, body: &str) -> BufReader<TcpStream> {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let length = body.len();
-        let head =
-            format!("{method} {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
-        stream.write_all((head + body).as_bytes()).unwrap();
-        BufReader::new(stream)
-    }
-
-    /// The whole answer to a request.
-    fn ask(&self, method: &str, target: &str, body: &str) -> String {
-        let mut answer = String::new();
-        self.send(method, target, body).read_to_string(&mut answer).unwrap();
-        answer
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// Reads lines until one has the text.
-fn until(reader: &mut impl BufRead, text: &str) -> String {
-    loop {
-        let mut line = String::new();
-        assert_ne!(reader.read_line(&mut line).unwrap(), 0, "it ended before {text:?}");
-        if line.contains(text) {
-            return line;
-        }
-    }
-}
+use running::{Agent, Scratch, until};
 
 #[test]
 fn the_log_is_followed_at_the_level_asked_for() {
@@ -117,8 +53,7 @@ fn it_leaves_when_it_is_asked_to_and_says_what_it_can_not_do() {
 
 #[test]
 fn what_was_registered_is_there_after_a_kill() {
-    let directory = std::env::temp_dir().join(format!("quorate-local-{}", std::process::id()));
-    let directory = Scratch(directory);
+    let directory = Scratch::new("local");
     let flags = ["-server", "-bootstrap-expect=1", "-bind=127.0.0.1", &format!("-data-dir={}", directory.0.display())];
     let mut agent = Agent::start(&flags);
     let web = r#"{"Name":"web","Port":80,"Check":{"TTL":"1h"}}"#;
@@ -137,19 +72,9 @@ fn what_was_registered_is_there_after_a_kill() {
     assert!(service.contains(r#""Port":80"#), "{service}");
 }
 
-/// A directory that goes with the test.
-struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 #[test]
 fn services_of_a_file_come_change_and_go_by_reload() {
-    let directory = Scratch(std::env::temp_dir().join(format!("quorate-reload-{}", std::process::id())));
-    std::fs::create_dir_all(&directory.0).unwrap();
+    let directory = Scratch::new("reload");
     let file = directory.0.join("services.hcl");
     let web = |port: u16| {
         format!("services {{\n  name = \"web\"\n  port = {port}\n  check {{ id = \"w\", ttl = \"1h\" }}\n}}\n")

@@ -44,6 +44,22 @@ pub(super) async fn run(tls: &TlsConfigs, check: &Http, timeout: Duration, bytes
     }
 }
 
+/// Sends requests that are no checks, the way checks are sent.
+#[derive(Default)]
+pub struct Sender(TlsConfigs);
+
+impl Sender {
+    /// Sends a request and gives the status of the answer and the end of its body; an error in Go's words if there is none.
+    pub async fn send(&self, request: &Http, timeout: Duration, bytes_max: usize) -> Result<(u16, Tail), String> {
+        let failed = |problem: &str| format!("{} {:?}: {problem}", verb(&request.method), request.url);
+        match tokio::time::timeout(timeout, follow(&self.0, request, bytes_max)).await {
+            Err(_) => Err(failed("context deadline exceeded (Client.Timeout exceeded while awaiting headers)")),
+            Ok(Err(problem)) => Err(failed(&problem)),
+            Ok(Ok((answer, tail))) => Ok((answer.status().as_u16(), tail)),
+        }
+    }
+}
+
 /// A method as Go's errors begin: `Get`.
 fn verb(method: &str) -> String {
     let (first, rest) = method.split_at_checked(1).unwrap_or((method, ""));

@@ -29,6 +29,8 @@ use crate::machine::{RunResult, health_of};
 use crate::settings::Settings;
 
 pub use grpc::{HealthReply, read_health_reply};
+pub use http::Sender;
+pub use output::Tail;
 
 /// What runs have in common.
 pub struct Runner {

@@ -62,52 +62,13 @@ impl Group {
     /// Reads the output until the command itself ends. Children that it left behind may hold the pipe open; they are
     /// their own affair.
     async fn end(&mut self, pipe: &mut Receiver, tail: &mut Tail) -> io::Result<CheckStatus> {
-        let mut buffer = [0; 4096];
-        let mut is_open = true;
-        let status = loop {
-            tokio::select! {
-                biased;
-                ended = self.child.wait() => break ended?,
-                ready = pipe.readable(), if is_open => {
-                    ready?;
-                    is_open = read_ready(pipe, &mut buffer, tail);
-                }
-            }
-        };
+        let status = tail.read_until(self.child.wait(), pipe).await?;
         self.has_ended = true;
-        read_rest(pipe, &mut buffer, tail);
         Ok(match status.code() {
             Some(0) => CheckStatus::Passing,
             Some(1) => CheckStatus::Warning,
             _ => CheckStatus::Critical,
         })
-    }
-}
-
-/// How much output is read at once, so that one that never stops does not keep the time-out waiting.
-const READS_AT_ONCE: usize = 16;
-
-/// Reads what is there; whether there may be more.
-fn read_ready(pipe: &Receiver, buffer: &mut [u8], tail: &mut Tail) -> bool {
-    for _ in 0..READS_AT_ONCE {
-        match pipe.try_read(buffer) {
-            Ok(0) => return false,
-            Ok(count) => tail.push(&buffer[..count]),
-            Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
-        }
-    }
-    true
-}
-
-/// Reads what a command left in the pipe: at most what a pipe holds, for a child of it may go on writing.
-fn read_rest(pipe: &Receiver, buffer: &mut [u8], tail: &mut Tail) {
-    const PIPE_BYTES: usize = 64 << 10;
-    let mut left = PIPE_BYTES;
-    while left > 0
-        && let Ok(count @ 1..) = pipe.try_read(buffer)
-    {
-        tail.push(&buffer[..count]);
-        left = left.saturating_sub(count);
     }
 }
 

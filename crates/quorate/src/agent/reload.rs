@@ -1,6 +1,6 @@
 //! Reads the configuration again, applies what may change while the agent runs, and says what did not.
 //!
-//! What may change: services and checks, the log's level, the certificates of HTTPS, how many connections a client may have.
+//! What may change: services, checks and watches, the log's level, the certificates of HTTPS, how many connections a client may have.
 //! A configuration with a mistake in it changes nothing.
 
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use quorate_http::Server;
 use quorate_http::tls::Tls;
 use tracing::{error, info, warn};
 
+use super::watches::Watches;
 use crate::config::network::Machine;
 use crate::config::{self, Configuration};
 use crate::flags::{self, Command};
@@ -24,6 +25,7 @@ pub(super) struct Reloader {
     pub(super) log: Log,
     pub(super) server: Server,
     pub(super) agent: Agent,
+    pub(super) watches: Watches,
     /// Of HTTPS, if that is served.
     pub(super) tls: Option<Arc<Tls>>,
 }
@@ -36,6 +38,7 @@ impl Reloader {
         };
         let fresh = config::read(flags, &Machine::this()).map_err(|error| error.to_string())?;
         let (services, checks) = fresh.settings.of_this_host().map_err(|error| error.to_string())?;
+        let watches = fresh.settings.watches().map_err(|error| error.to_string())?;
         if let (Some(tls), Some(files)) = (&self.tls, &fresh.settings.http.tls) {
             // Before anything is changed, since it can fail.
             tls.replace(files).map_err(|error| error.to_string())?;
@@ -46,6 +49,7 @@ impl Reloader {
         for (id, error) in self.agent.replace_files(services, checks) {
             error!(id, %error, "a service or check of the configuration was not taken");
         }
+        self.watches.replace(watches);
         self.log.set_level(fresh.settings.log.level);
         self.server.set_connections_per_client_max(fresh.settings.limits.connections_per_client_max);
         let kept = self.kept_keys(&fresh);

@@ -18,9 +18,9 @@ use quorate_api::client::Client;
 use quorate_base::duration::GoDuration;
 
 use self::holding::Holding;
-use super::child::{Running, Script, failure, told_to_end};
 use super::connect::client;
 use super::output::{Failure, print};
+use crate::child::{Output, Running, Script, failure, told_to_end};
 use crate::flags::LockFlags;
 
 /// How long the session lives without being renewed.
@@ -122,7 +122,7 @@ impl Job {
         };
         self.say("Starting handler");
         let stdin = if self.flags.pass_stdin.unwrap_or(false) { Stdio::inherit() } else { Stdio::null() };
-        let child = match self.script.start(("CONSUL_LOCK_HELD", "true".to_owned()), stdin) {
+        let child = match self.script.start(("CONSUL_LOCK_HELD", "true".to_owned()), stdin, Output::Inherited) {
             Ok(child) => self.supervise(child, &holding, acquired).await,
             Err(error) => Ended::Badly(error.to_string()),
         };

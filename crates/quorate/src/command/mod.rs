@@ -2,11 +2,9 @@
 
 mod agent_control;
 mod catalog;
-mod child;
 mod completion;
 mod connect;
 mod event;
-mod json_text;
 mod kv;
 mod kv_transfer;
 mod lock;

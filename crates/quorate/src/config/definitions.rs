@@ -1,7 +1,8 @@
 //! What configuration files define beside settings: services, checks and watches.
 //!
 //! They are checked against their shape ([`blocks`](super::blocks)) and kept as values with their lines. What they mean
-//! is the agent's affair: [`of_this_host`] converts services and checks to its types, and tells a mistake by file and line.
+//! is the agent's affair: [`of_this_host`] converts services and checks to its types, [`watches`](super::watches) does
+//! watches; both tell a mistake by file and line.
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -77,7 +78,7 @@ pub(super) fn of_this_host(definitions: &[Definition]) -> Result<OfThisHost, Con
 }
 
 impl Definition {
-    fn json(&self) -> serde_json::Value {
+    pub(super) fn json(&self) -> serde_json::Value {
         super::values::json(&Value { line: self.line, kind: Kind::Object(self.values.clone()) })
     }
 

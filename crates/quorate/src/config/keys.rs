@@ -257,7 +257,7 @@ static KEYS: &[Key] = &[
     key("version", Text, Moot),
     key("version_metadata", Text, Moot),
     key("version_prerelease", Text, Moot),
-    key("watches", Any, WarnedThat("`quorate watch` runs one")),
+    key("watches", Any, Served),
 ];
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ pub(crate) mod settings;
 mod shape;
 pub(crate) mod template;
 mod values;
+pub(crate) mod watches;
 
 #[cfg(test)]
 mod documentation;

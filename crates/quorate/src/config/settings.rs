@@ -8,10 +8,11 @@ use std::time::Duration;
 use quorate_base::duration::GoDuration;
 use serde_json::Value;
 
-use super::definitions::{self, Definition, DefinitionKind};
+use super::definitions::{self, Definition};
 use super::dns::DnsSettings;
 use super::merge::Merged;
 use super::network::{self, Machine};
+use super::watches::{self, Watch};
 use super::{ConfigError, Entry, Treatment, values};
 
 mod http;
@@ -61,6 +62,11 @@ impl Settings {
     /// The services and checks of this host that files define.
     pub(crate) fn of_this_host(&self) -> Result<definitions::OfThisHost, ConfigError> {
         definitions::of_this_host(&self.definitions)
+    }
+
+    /// The watches that files define.
+    pub(crate) fn watches(&self) -> Result<Vec<Watch>, ConfigError> {
+        watches::of(&self.definitions)
     }
 }
 
@@ -271,14 +277,16 @@ impl<'a> Resolver<'a> {
         Ok(())
     }
 
-    /// Checks what holds for all definitions, and says of each watch that it is not run yet.
+    /// Checks what holds for all definitions, and warns of watches that say what is not to be said.
     fn treat_definitions(&mut self, definitions: &[Definition]) -> Result<(), ConfigError> {
-        for definition in definitions {
-            definition.check()?;
-            if definition.kind == DefinitionKind::Watch {
-                let place = definition.error("", "it is not run yet and has no effect; `quorate watch` runs one");
-                self.warnings.push(place.0);
-            }
+        definitions.iter().try_for_each(Definition::check)?;
+        let watches = watches::of(definitions)?.len();
+        self.warnings.extend(watches::warnings(definitions));
+        let connections = self.entry("limits.http_max_conns_per_client").and_then(|entry| entry.value.as_u64());
+        if connections.unwrap_or(200) <= watches as u64 {
+            self.warnings.push(format!(
+                "{watches} watches take as many connections as limits.http_max_conns_per_client lets this machine have"
+            ));
         }
         definitions::of_this_host(definitions).map(drop)
     }

@@ -1,12 +1,12 @@
 //! JSON as text, with other spaces: what a server answered, in its own order.
 
 /// Without any space.
-pub(super) fn compact(json: &str) -> String {
+pub(crate) fn compact(json: &str) -> String {
     rewritten(json, None)
 }
 
 /// With four spaces for each level, as Go's encoder writes it.
-pub(super) fn indented(json: &str) -> String {
+pub(crate) fn indented(json: &str) -> String {
     rewritten(json, Some("    "))
 }
 

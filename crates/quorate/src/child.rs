@@ -2,24 +2,27 @@
 //! with all that they started.
 
 use std::ffi::OsString;
+use std::io::PipeWriter;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 
 /// How long a command has to end by itself once it was asked to.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// What a command is run from.
-pub(super) struct Script {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Script {
     words: Vec<OsString>,
     by_shell: bool,
 }
 
 impl Script {
     /// Words as they were typed; the first is the program, unless a shell is to read them.
-    pub(super) fn new(words: Vec<OsString>, by_shell: bool) -> Self {
+    pub(crate) fn new(words: Vec<OsString>, by_shell: bool) -> Self {
         Self { words, by_shell }
     }
 
@@ -36,24 +39,49 @@ impl Script {
     }
 
     /// Starts it with a variable more in its environment.
-    pub(super) fn start(&self, variable: (&str, String), stdin: Stdio) -> std::io::Result<Running> {
+    pub(crate) fn start(&self, variable: (&str, String), stdin: Stdio, output: Output) -> std::io::Result<Running> {
         let mut command = self.command();
-        let child = command.env(variable.0, variable.1).stdin(stdin).process_group(0).kill_on_drop(true).spawn()?;
-        Ok(Running(child))
+        command.env(variable.0, variable.1).stdin(stdin).process_group(0).kill_on_drop(true);
+        if let Output::Pipe(pipe) = output {
+            command.stdout(pipe.try_clone()?).stderr(pipe);
+        }
+        Ok(Running(command.spawn()?))
+    }
+
+    /// Its words, for messages.
+    pub(crate) fn name(&self) -> String {
+        self.words.join(OsString::from(" ").as_os_str()).to_string_lossy().into_owned()
     }
 }
 
-/// A command that runs.
-pub(super) struct Running(pub(super) Child);
+/// Where both outputs of a command go.
+pub(crate) enum Output {
+    /// Where this program's go.
+    Inherited,
+    Pipe(PipeWriter),
+}
+
+/// A command that runs. One that is dropped before its end was seen is killed with all it started.
+pub(crate) struct Running(pub(crate) Child);
 
 impl Running {
     /// Waits for its end.
-    pub(super) async fn wait(&mut self) -> std::io::Result<ExitStatus> {
+    pub(crate) async fn wait(&mut self) -> std::io::Result<ExitStatus> {
         self.0.wait().await
     }
 
+    /// Writes to its standard input, and closes that. A command need not read all of it.
+    pub(crate) fn write(&mut self, text: String) -> impl Future<Output = ()> + use<> {
+        let stdin = self.0.stdin.take();
+        async move {
+            if let Some(mut stdin) = stdin {
+                let _ = stdin.write_all(text.as_bytes()).await;
+            }
+        }
+    }
+
     /// Asks it and all it started to end, and after a while makes them.
-    pub(super) async fn kill(&mut self) {
+    pub(crate) async fn kill(&mut self) {
         let Some(group) = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed())) else { return };
         // Each fails only if they are gone already.
         let _ = kill_process_group(group, Signal::TERM);
@@ -63,8 +91,27 @@ impl Running {
     }
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has an id only while it has not been waited for, so the id, which is the group's, is nobody else's.
+        if let Some(group) = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+/// Waits for a command's end while its input is written, which a child that it left behind may never read.
+pub(crate) async fn end_beside<T>(ended: impl Future<Output = T>, writing: impl Future<Output = ()>) -> T {
+    let mut ended = std::pin::pin!(ended);
+    tokio::select! {
+        biased;
+        outcome = &mut ended => outcome,
+        () = writing => ended.await,
+    }
+}
+
 /// How a command ended, if not well: as Go writes it.
-pub(super) fn failure(status: ExitStatus) -> Option<String> {
+pub(crate) fn failure(status: ExitStatus) -> Option<String> {
     use std::os::unix::process::ExitStatusExt as _;
     match (status.success(), status.code(), status.signal()) {
         (true, ..) => None,
@@ -76,7 +123,7 @@ pub(super) fn failure(status: ExitStatus) -> Option<String> {
 }
 
 /// Resolves when this program is told to end.
-pub(super) async fn told_to_end() {
+pub(crate) async fn told_to_end() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
