@@ -19,7 +19,7 @@ use crate::log::{Log, LogConfig, LogSummary};
 use crate::protocol::LogId;
 use crate::raft::chores::{self, Raft};
 use crate::raft::network::NetworkFactory;
-use crate::raft::state_machine::{Machine, StateMachine};
+use crate::raft::state_machine::{Machine, Restored, StateMachine};
 use crate::raft::storage::LogStorage;
 use crate::raft::type_config::RaftId;
 use crate::snapshot::SnapshotStore;
@@ -51,12 +51,16 @@ async fn start_here<A: Application>(
 ) -> Result<Server<A>, StartError> {
     config.check().map_err(StartError::Config)?;
     let lock = lock(&host, &config.directory)?;
-    let snapshots = SnapshotStore::open(host.clone(), &config.directory)?;
-    let covered = snapshots.1.as_ref().map(|newest| newest.meta().last);
-    let log = Log::open(host.clone(), log_config(&config))?;
-    check_together(&config.directory, covered, log.summary())?;
-    let machine = Machine::start(host.clone(), log.clone(), snapshots, config.snapshot_after_log_bytes, application);
-    let machine = Arc::new(machine.map_err(restore_error)?);
+    let (store, newest) = SnapshotStore::open(host.clone(), &config.directory)?;
+    let restored = Restored::from_snapshot(store, newest, application).map_err(restore_error)?;
+    let covered = restored.covered();
+    let accept = |log| check_together(&config.directory, covered, log);
+    let log = Log::open(host.clone(), log_config(&config), accept)?;
+    let machine = Machine::start(host.clone(), log.clone(), restored, config.snapshot_after_log_bytes);
+    let machine = Arc::new(machine);
+    let at_directory = |source| StartError::Io { path: config.directory.display().to_string(), source };
+    // Only now is it known that the newest snapshot is whole and the log goes on from it.
+    machine.store().clean().map_err(at_directory)?;
     replay(&log, &machine).await?;
     let vote = log.summary().vote;
     let raft = start_raft(&config, transport, &log, &machine).await?;

@@ -33,7 +33,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use quorate_base::Host;
 
 use crate::config::LogWriter;
-use crate::error::StartError;
+use crate::error::{LogError, StartError};
 use crate::log::index::{Runs, Tail};
 use crate::log::queue::Queue;
 pub(crate) use crate::log::record::entry_bytes as record_bytes;
@@ -108,9 +108,14 @@ fn headroom_bytes(segment_bytes: u64) -> u64 {
 }
 
 impl Log {
-    /// Opens the log in a directory, making it if there is none. Blocking: it reads all that is there.
-    pub(crate) fn open(host: Host, config: LogConfig) -> Result<Self, StartError> {
-        let recover::Recovered { state, resume, next, next_sequence } = recover::recover(&host, &config)?;
+    /// Opens the log in a directory, making it if there is none. `accept` looks at what was found before anything in the
+    /// directory is changed, and may refuse it. Blocking: it reads all that is there.
+    pub(crate) fn open(
+        host: Host,
+        config: LogConfig,
+        accept: impl FnOnce(LogSummary) -> Result<(), LogError>,
+    ) -> Result<Self, StartError> {
+        let recover::Recovered { state, resume, next, next_sequence } = recover::recover(&host, &config, accept)?;
         let left = resume.active.capacity - resume.end;
         let space = Arc::new(Space::new(left, next, next_sequence, headroom_bytes(config.segment_bytes)));
         let writer = Writer::new(host.clone(), config.directory.clone(), config.segment_bytes, space.clone(), resume);

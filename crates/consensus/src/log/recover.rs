@@ -11,6 +11,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 
 use quorate_base::disk::write_zeroes;
@@ -21,7 +22,7 @@ use crate::log::index::{RUN_BYTES, Run};
 use crate::log::record::{self, Decoded, HEADER_BYTES as RECORD_HEADER_BYTES, Invalid, Record};
 use crate::log::segment::{self, BadHeader, HEADER_BYTES, Header, Segment};
 use crate::log::writer::Resume;
-use crate::log::{LogConfig, State};
+use crate::log::{LogConfig, LogSummary, State};
 use crate::protocol::{Entry, LogId};
 
 /// How much of a file is read at a time.
@@ -42,35 +43,33 @@ pub(crate) struct Recovered {
     pub(crate) next_sequence: u64,
 }
 
-/// Reads the log in a directory, cuts a torn tail off, and makes the first file of a log that has none.
-pub(crate) fn recover(host: &Host, config: &LogConfig) -> Result<Recovered, StartError> {
+/// Reads the log in a directory. Once `accept` has taken what it holds, cuts a torn tail off, removes unfinished files and
+/// makes the first file of a log that has none; until then nothing is changed.
+pub(crate) fn recover(
+    host: &Host,
+    config: &LogConfig,
+    accept: impl FnOnce(LogSummary) -> Result<(), LogError>,
+) -> Result<Recovered, StartError> {
     let disk = &*host.disk;
     let at_directory = |source| StartError::Io { path: config.directory.display().to_string(), source };
     disk.create_directory(&config.directory).map_err(at_directory)?;
     let names = disk.list(&config.directory).map_err(at_directory)?;
-    for unfinished in names.iter().filter(|name| name.ends_with(".new")) {
+    let segments = open_segments(disk, config, &names)?;
+    let mut replay = Replay::new(config.tail_bytes_max);
+    replay.read(segments)?;
+    accept(replay.summary())?;
+    for unfinished in names.iter().filter(|name| segment::is_unfinished(name)) {
         disk.remove(&config.directory.join(unfinished)).map_err(at_directory)?;
     }
-    let mut segments = open_segments(disk, config, &names)?;
-    if segments.is_empty() {
+    if replay.active.is_none() {
         let capacity = config.segment_bytes.min(FIRST_SEGMENT_BYTES);
         let header = Header { sequence: 0, capacity, salt: host.random.number() };
         let first = Segment::prepare(disk, &config.directory, header, true)
             .and_then(|segment| segment.name_it(disk, &config.directory))
             .map_err(at_directory)?;
-        segments.push(first);
+        replay.read(vec![first])?;
     }
-    let mut replay = Replay::new(config.tail_bytes_max);
-    // A file is prepared while the one before it is written, so at most the last one holds nothing.
-    if segments.len() > 1
-        && let Some(last) = pop_unused(&mut segments)?
-    {
-        replay.next = Some(Arc::new(last));
-    }
-    let count = segments.len();
-    for (position, segment) in segments.into_iter().enumerate() {
-        replay.read_segment(Arc::new(segment), position + 1 == count)?;
-    }
+    replay.cut_torn_tail()?;
     replay.finish()
 }
 
@@ -123,12 +122,51 @@ struct Replay {
     /// A prepared file that holds nothing.
     next: Option<Arc<Segment>>,
     since_run: Option<u64>,
+    /// A torn tail, to be cut off: the file, and from where to where.
+    torn: Option<(Arc<Segment>, Range<u64>)>,
 }
 
 impl Replay {
     fn new(tail_bytes_max: usize) -> Self {
-        let (active, next, since_run) = (None, None, None);
-        Self { state: State::default(), tail_bytes_max, active, end: 0, sealed: VecDeque::new(), next, since_run }
+        let (active, next, since_run, torn) = (None, None, None, None);
+        Self { state: State::default(), tail_bytes_max, active, end: 0, sealed: VecDeque::new(), next, since_run, torn }
+    }
+
+    /// Reads all files, oldest first.
+    fn read(&mut self, mut segments: Vec<Segment>) -> Result<(), StartError> {
+        // A file is prepared while the one before it is written, so at most the last one holds nothing.
+        if segments.len() > 1
+            && let Some(last) = pop_unused(&mut segments)?
+        {
+            self.next = Some(Arc::new(last));
+        }
+        let count = segments.len();
+        for (position, segment) in segments.into_iter().enumerate() {
+            self.read_segment(Arc::new(segment), position + 1 == count)?;
+        }
+        Ok(())
+    }
+
+    /// What is in the log, as far as it was read.
+    fn summary(&self) -> LogSummary {
+        let summary = self.state.summary;
+        // What is committed may have been noted in the same batch as entries that were torn off.
+        LogSummary { committed: summary.committed.min(summary.last), ..summary }
+    }
+
+    /// Overwrites what was being written when the process ended. The bytes must go: a later record of just the right
+    /// length would join what is behind them to the log again.
+    fn cut_torn_tail(&mut self) -> Result<(), StartError> {
+        let Some((segment, torn)) = self.torn.take() else { return Ok(()) };
+        let cut = write_zeroes(&*segment.file, torn.start, torn.end).and_then(|()| segment.file.sync());
+        cut.map_err(|error| io_error(&segment, error))?;
+        tracing::warn!(
+            file = %segment.path.display(),
+            offset = torn.start,
+            bytes = torn.end - torn.start,
+            "cut a torn tail off the log: it was being written when the process ended, and nobody was told of it"
+        );
+        Ok(())
     }
 
     fn read_segment(&mut self, segment: Arc<Segment>, newest: bool) -> Result<(), StartError> {
@@ -202,14 +240,7 @@ impl Replay {
             let what = format!("bytes that are no record; the one at byte {proof} was written after they were durable");
             return Err(damaged(segment, at, what).into());
         }
-        // The bytes must go: a later record of just the right length would join what is behind them to the log again.
-        write_zeroes(&*segment.file, at, search.written_end).and_then(|()| segment.file.sync()).map_err(in_file)?;
-        tracing::warn!(
-            file = %segment.path.display(),
-            offset = at,
-            bytes = search.written_end - at,
-            "cut a torn tail off the log: it was being written when the process ended, and nobody was told of it"
-        );
+        self.torn = Some((segment.clone(), at..search.written_end));
         if at == HEADER_BYTES
             && let Some((previous, _)) = self.sealed.pop_back()
         {
@@ -273,11 +304,10 @@ impl Replay {
     }
 
     fn finish(mut self) -> Result<Recovered, StartError> {
+        let summary = self.summary();
+        self.state.summary = summary;
         let active = self.active.ok_or_else(|| StartError::Config("a log has at least one file".to_owned()))?;
         let next_sequence = active.sequence + 1;
-        let summary = &mut self.state.summary;
-        // What is committed may have been noted in the same batch as entries that were torn off.
-        summary.committed = summary.committed.min(summary.last);
         self.state.durable = summary.last.map(|id| id.index);
         let resume = Resume {
             active,

@@ -63,6 +63,13 @@ pub(crate) fn sequence_of(name: &str) -> Option<u64> {
     (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok())?
 }
 
+/// Whether this is the name that a file has while it is being prepared: see [`Segment::prepare`].
+pub(crate) fn is_unfinished(name: &str) -> bool {
+    let numbers = name.strip_suffix(".new").and_then(|stem| stem.split_once('.'));
+    let is_number = |digits: &str| digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    numbers.is_some_and(|(sequence, salt)| is_number(sequence) && is_number(salt))
+}
+
 fn encode_header(header: Header) -> Vec<u8> {
     let mut out = Vec::with_capacity(HEADER_BYTES as usize);
     out.extend_from_slice(&MAGIC);

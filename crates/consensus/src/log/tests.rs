@@ -22,7 +22,7 @@ fn config(tail_bytes_max: usize) -> LogConfig {
 }
 
 fn open(disk: &TestDisk) -> Result<Log, StartError> {
-    Log::open(disk.host(), config(2000))
+    Log::open(disk.host(), config(2000), |_| Ok(()))
 }
 
 fn entry(term: u64, index: u64, size: usize) -> Entry {
@@ -435,7 +435,7 @@ fn promises_under_way_count() {
 fn the_thread_writes_what_it_is_given_in_order() {
     for writer in [LogWriter::Thread, LogWriter::Adaptive] {
         let disk = TestDisk::default();
-        let log = Log::open(disk.host(), LogConfig { writer, ..config(500) }).unwrap();
+        let log = Log::open(disk.host(), LogConfig { writer, ..config(500) }, |_| Ok(())).unwrap();
         let (sender, receiver) = std::sync::mpsc::channel();
         for index in 0..300 {
             let sender = sender.clone();
@@ -455,7 +455,7 @@ fn the_thread_writes_what_it_is_given_in_order() {
 #[test]
 fn news_of_cut_entries_does_not_speak_for_those_in_their_place() {
     let disk = TestDisk::default();
-    let log = Log::open(disk.host(), LogConfig { writer: LogWriter::Thread, ..config(0) }).unwrap();
+    let log = Log::open(disk.host(), LogConfig { writer: LogWriter::Thread, ..config(0) }, |_| Ok(())).unwrap();
     let (sender, receiver) = std::sync::mpsc::channel();
     let tell = |what: &'static str| -> Completion {
         let sender = sender.clone();
@@ -500,4 +500,25 @@ fn a_lost_vote_at_the_end_of_an_earlier_file_is_noticed() {
     bytes[end - 48..end].fill(0);
     disk.set_bytes(&first, bytes);
     assert!(matches!(open(&disk), Err(StartError::Log(LogError::Damaged { .. }))));
+}
+
+#[test]
+fn a_log_that_is_not_accepted_is_left_as_it_is() {
+    let (disk, path, bounds) = three_batches();
+    let mut torn = disk.bytes(&path);
+    torn[bounds[3] - 20..].fill(0);
+    disk.set_bytes(&path, torn.clone());
+    let unfinished = Path::new("/data/0000000000000001.00000000000000aa.new");
+    disk.host().disk.open(unfinished, quorate_base::OpenMode::CreateNew).unwrap();
+    let names = disk.paths("");
+    let refusal = || LogError::Gap { directory: "/data".to_owned(), what: "a test".to_owned() };
+    let refused = Log::open(disk.host(), config(2000), |_| Err(refusal()));
+    assert!(matches!(refused, Err(StartError::Log(LogError::Gap { .. }))));
+    assert_eq!((disk.paths(""), disk.bytes(&path)), (names, torn));
+    // Nor is a log made where there is none.
+    let empty = TestDisk::default();
+    assert!(Log::open(empty.host(), config(2000), |_| Err(refusal())).is_err());
+    assert_eq!(empty.paths("").len(), 0);
+    open(&disk).unwrap();
+    assert_eq!(disk.paths(""), [path]);
 }

@@ -47,13 +47,18 @@ struct Applied<A> {
     membership: Membership,
 }
 
-impl<A: Application> Machine<A> {
-    /// Takes the application over and gives it the newest snapshot, if there is one, to start from. Blocking.
-    pub(crate) fn start(
-        host: Host,
-        log: Log,
-        (store, newest): (SnapshotStore, Option<SnapshotReader>),
-        snapshot_after_log_bytes: u64,
+/// The snapshots of a directory and the state that the newest of them makes.
+pub(crate) struct Restored<A> {
+    store: SnapshotStore,
+    applied: Applied<A>,
+}
+
+impl<A: Application> Restored<A> {
+    /// Gives the application the newest snapshot, if there is one, to start from, and checks all of it. Changes nothing on
+    /// the disk. Blocking.
+    pub(crate) fn from_snapshot(
+        store: SnapshotStore,
+        newest: Option<SnapshotReader>,
         mut application: A,
     ) -> Result<Self, RestoreError> {
         let (mut last, mut membership_at, mut membership) = (None, None, Membership::default());
@@ -62,10 +67,23 @@ impl<A: Application> Machine<A> {
             store.set_current(reader)?;
             (last, membership_at, membership) = (Some(meta.last), meta.membership_at, meta.membership.clone());
         }
-        let applied = Mutex::new(Applied { application, last, membership_at, membership });
+        Ok(Self { store, applied: Applied { application, last, membership_at, membership } })
+    }
+
+    /// The last entry that the snapshot covers.
+    pub(crate) fn covered(&self) -> Option<LogId> {
+        self.applied.last
+    }
+}
+
+impl<A: Application> Machine<A> {
+    /// Takes over what was restored.
+    pub(crate) fn start(host: Host, log: Log, restored: Restored<A>, snapshot_after_log_bytes: u64) -> Self {
+        let Restored { store, applied } = restored;
+        let applied = Mutex::new(applied);
         let building = AtomicBool::new(false);
         let (snapshot_due, snapshot_taken) = (Notify::new(), Notify::new());
-        Ok(Self { host, log, store, snapshot_after_log_bytes, applied, building, snapshot_due, snapshot_taken })
+        Self { host, log, store, snapshot_after_log_bytes, applied, building, snapshot_due, snapshot_taken }
     }
 
     fn applied(&self) -> MutexGuard<'_, Applied<A>> {
