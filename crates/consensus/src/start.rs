@@ -185,7 +185,8 @@ fn raft_config(config: &Config) -> Result<openraft::Config, StartError> {
         max_payload_entries: config.replication_entries_max,
         // Snapshots are asked for by the log's size: see `Machine`.
         snapshot_policy: SnapshotPolicy::Never,
-        max_in_snapshot_log_to_keep: config.log_kept_entries,
+        // The log is shortened by its size too: see `chores::shorten_log`.
+        max_in_snapshot_log_to_keep: u64::MAX,
         api_channel_size: Some(config.proposals_max as u64 + 1024),
         backoff: format!("{}ms ..{}ms", config.heartbeat_ms, config.election_ms_max),
         // Only its feature `runtime-stats`, which is off, would fill this.
@@ -207,8 +208,13 @@ fn spawn_chores<A: Application>(
     (told, contact, poke): (watch::Sender<crate::status::Status>, Arc<Contact>, Arc<Notify>),
     stopped: chores::Stop,
 ) {
-    let wanted = log.space().wanted();
-    host.spawn(chores::keep_log(host.clone(), log.downgrade(), wanted, poke.clone(), stopped.clone()));
+    host.spawn(chores::keep_log(machine.clone(), host.clone(), log.downgrade(), poke.clone(), stopped.clone()));
+    let kept = chores::Kept { entries_max: config.log_kept_entries, bytes_max: config.log_kept_bytes };
+    let shorten =
+        chores::shorten_log(raft.clone(), machine.clone(), host.clone(), log.downgrade(), kept, stopped.clone());
+    host.spawn(shorten);
+    // A snapshot may have been taken without the log having been shortened by it.
+    machine.shorten_due.notify_one();
     host.spawn(chores::take_snapshots(raft.clone(), machine.clone(), stopped.clone()));
     let weak = log.downgrade();
     let view = move || {

@@ -221,6 +221,17 @@ impl Log {
         state.runs.bytes_after(index, state.stream)
     }
 
+    /// The oldest entry that may stay so that at most `bytes_max` bytes of log are kept up to the entry at `upto`.
+    pub(crate) fn first_within(&self, upto: u64, bytes_max: u64) -> u64 {
+        let state = self.shared.state();
+        state.runs.first_within(upto, bytes_max, state.stream)
+    }
+
+    /// Whether a snapshot up to `applied` would let a file go that one up to `covered` does not. Blocking.
+    pub(crate) fn has_file_within(&self, covered: Option<u64>, applied: u64) -> bool {
+        self.shared.queue.writer().has_file_within(covered, applied)
+    }
+
     /// The entries in `[from, to)` that the log has, in order and without a gap: about `bytes_max` of them, at least one
     /// if there is one.
     pub(crate) fn read(&self, from: u64, to: u64, bytes_max: usize) -> io::Result<Vec<Entry>> {
@@ -230,8 +241,8 @@ impl Log {
     /// Does what the log needs done beside writing: removes old files, prepares the next one. `retry` also after a full
     /// disk. Blocking.
     pub(crate) fn do_chores(&self, retry: bool) {
-        self.shared.remove_garbage();
-        self.shared.prepare_next(retry);
+        let freed = self.shared.remove_garbage();
+        self.shared.prepare_next(retry || freed);
     }
 
     /// Whether [`Self::do_chores`] has something to do, and whether it waits for room on the disk.
@@ -368,18 +379,24 @@ impl Shared {
         }
     }
 
-    /// Removes the files that hold nothing but purged entries. Oldest first, and each for good before the next, so that a
-    /// crash leaves no gap between those that stay.
-    fn remove_garbage(&self) {
+    /// Removes the files that hold nothing but purged entries, and tells whether there were any. Oldest first, and each for
+    /// good before the next, so that a crash leaves no gap between those that stay.
+    fn remove_garbage(&self) -> bool {
+        let mut removed_any = false;
         loop {
             let oldest = self.queue.writer().garbage.front().map(|segment| segment.path.clone());
-            let Some(path) = oldest else { return };
-            let removed = self.host.disk.remove(&path);
+            let Some(path) = oldest else { return removed_any };
+            let removed = match self.host.disk.remove(&path) {
+                // The last attempt came as far as this.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                removed => removed,
+            };
             if let Err(error) = removed.and_then(|()| self.host.disk.sync_directory(&self.config.directory)) {
                 tracing::warn!("removing the old log {} failed, to be tried again: {error}", path.display());
-                return;
+                return removed_any;
             }
             self.queue.writer().garbage.pop_front();
+            removed_any = true;
         }
     }
 

@@ -277,9 +277,10 @@ impl Replay {
                 summary.purged = summary.purged.max(Some(id));
                 self.state.tail.drop_to(id.index);
                 self.state.runs.drop_to(id.index);
-                if summary.last.is_none_or(|last| last.index < id.index) {
+                if summary.last.is_none_or(|last| last.index <= id.index) {
                     summary.last = Some(id);
                     self.state.tail.cut_from(0);
+                    self.state.runs.cut_from(0);
                     self.since_run = None;
                 }
             }

@@ -195,9 +195,11 @@ impl Writer {
             Job::Purge(id) => {
                 self.put(&Record::Purge(*id))?;
                 self.purged = Some(*id);
-                if self.last.is_none_or(|last| last.index < id.index) {
+                if self.last.is_none_or(|last| last.index <= id.index) {
                     self.last = Some(*id);
                     self.since_run = None;
+                    // A place that is kept keeps its file open, and so the room on the disk.
+                    self.changes.push(Change::CutFrom(0));
                 }
                 self.changes.push(Change::DropTo(id.index));
             }
@@ -297,6 +299,11 @@ impl Writer {
         self.buffer.shrink_to(BUFFER_KEPT_BYTES);
         self.batch_start = self.end;
         Ok(())
+    }
+
+    /// Whether a file could go if the entries from the one after `covered` up to `applied` were purged.
+    pub(crate) fn has_file_within(&self, covered: Option<u64>, applied: u64) -> bool {
+        self.sealed.iter().any(|(_, last)| last.is_some_and(|last| Some(last.index) > covered && last.index <= applied))
     }
 
     /// Sets aside the files that hold nothing but purged entries. What follows them is durable.

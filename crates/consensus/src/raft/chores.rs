@@ -28,13 +28,14 @@ pub(crate) type Raft<A> = openraft::Raft<TypeConfig<<A as Application>::Response
 pub(crate) type Stop = watch::Receiver<bool>;
 
 /// Prepares and removes log files when the log asks for it, and asks a full disk again.
-pub(crate) async fn keep_log(
+pub(crate) async fn keep_log<A: Application>(
+    machine: Arc<Machine<A>>,
     host: quorate_base::Host,
     log: WeakLog,
-    wanted: Arc<Notify>,
     poke: Arc<Notify>,
     mut stop: Stop,
 ) {
+    let Some(wanted) = log.upgrade().map(|log| log.space().wanted()) else { return };
     loop {
         let waits = log.upgrade().is_some_and(|log| log.waits_for_disk());
         let retry = tokio::select! {
@@ -44,13 +45,86 @@ pub(crate) async fn keep_log(
         };
         let Some(log) = log.upgrade() else { return };
         // An error is the log's own: it has failed then, or tries again.
-        let _ = blocking(&host, move || {
+        let full = blocking(&host, move || {
             log.do_chores(retry);
-            Ok(())
-        })
-        .await;
+            Ok(log.waits_for_disk())
+        });
+        if full.await.is_ok_and(|full| full) {
+            machine.shorten_due.notify_one();
+        }
         poke.notify_one();
     }
+}
+
+/// How much log stays before a snapshot's end: see `Config`.
+pub(crate) struct Kept {
+    /// `Config::log_kept_entries`.
+    pub(crate) entries_max: u64,
+    /// `Config::log_kept_bytes`.
+    pub(crate) bytes_max: u64,
+}
+
+/// How long to wait for openraft to take note of a snapshot that was taken.
+const SNAPSHOT_NOTED: Duration = Duration::from_secs(1);
+
+/// Drops entries that a snapshot covers: all but those kept for followers that are a little behind, and all of them if
+/// there is no follower or the disk is full. On a full disk also has a snapshot taken if that lets a log file go.
+pub(crate) async fn shorten_log<A: Application>(
+    raft: Raft<A>,
+    machine: Arc<Machine<A>>,
+    host: quorate_base::Host,
+    log: WeakLog,
+    kept: Kept,
+    mut stop: Stop,
+) {
+    loop {
+        tokio::select! {
+            _ = stop.changed() => return,
+            () = machine.shorten_due.notified() => {}
+        }
+        let covered = machine.store().current().map(|snapshot| snapshot.meta.last.index);
+        await_snapshot_noted(&raft, covered).await;
+        let Some(log) = log.upgrade() else { return };
+        let full = log.waits_for_disk();
+        if let Some(covered) = covered {
+            let first = if full || is_alone(&raft) {
+                covered + 1
+            } else {
+                log.first_within(covered, kept.bytes_max).max(covered.saturating_sub(kept.entries_max) + 1)
+            };
+            // openraft keeps what it is sending to a follower until that is over.
+            if first > 0 && raft.trigger().purge_log(first - 1).await.is_err() {
+                return;
+            }
+        }
+        if full && let Some(applied) = machine.last_applied() {
+            let helps = blocking(&host, move || Ok(log.has_file_within(covered, applied.index))).await;
+            if helps.is_ok_and(|helps| helps) {
+                machine.snapshot_due.notify_one();
+            }
+        }
+    }
+}
+
+/// Waits until openraft knows of the snapshot up to `covered`: before that it does not purge by it.
+async fn await_snapshot_noted<A: Application>(raft: &Raft<A>, covered: Option<u64>) {
+    let mut data = raft.data_metrics();
+    let noted = async {
+        while data.borrow_watched().snapshot.as_ref().map(|id| id.index) < covered {
+            if data.changed().await.is_err() {
+                return;
+            }
+        }
+    };
+    // If it takes longer, the next snapshot or the next look at the full disk sees to it.
+    let _ = tokio::time::timeout(SNAPSHOT_NOTED, noted).await;
+}
+
+/// Whether this server has no follower.
+fn is_alone<A: Application>(raft: &Raft<A>) -> bool {
+    let metrics = raft.metrics();
+    let metrics = metrics.borrow_watched();
+    metrics.membership_config.membership().nodes().count() <= 1
 }
 
 /// Has snapshots taken when the log has grown enough.

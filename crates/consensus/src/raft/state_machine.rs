@@ -37,6 +37,8 @@ pub(crate) struct Machine<A: Application> {
     pub(crate) snapshot_due: Notify,
     /// Tells that a snapshot was taken.
     pub(crate) snapshot_taken: Notify,
+    /// Wakes whoever shortens the log: there is a new snapshot, or the disk is full.
+    pub(crate) shorten_due: Notify,
 }
 
 /// The state and what it covers.
@@ -82,8 +84,8 @@ impl<A: Application> Machine<A> {
         let Restored { store, applied } = restored;
         let applied = Mutex::new(applied);
         let building = AtomicBool::new(false);
-        let (snapshot_due, snapshot_taken) = (Notify::new(), Notify::new());
-        Self { host, log, store, snapshot_after_log_bytes, applied, building, snapshot_due, snapshot_taken }
+        let (snapshot_due, snapshot_taken, shorten_due) = (Notify::new(), Notify::new(), Notify::new());
+        Self { host, log, store, snapshot_after_log_bytes, applied, building, snapshot_due, snapshot_taken, shorten_due }
     }
 
     fn applied(&self) -> MutexGuard<'_, Applied<A>> {
@@ -296,6 +298,7 @@ impl<A: Application> Drop for SnapshotBuilder<A> {
     fn drop(&mut self) {
         self.machine.building.store(false, Ordering::Relaxed);
         self.machine.snapshot_taken.notify_waiters();
+        self.machine.shorten_due.notify_one();
     }
 }
 
