@@ -45,7 +45,7 @@ pub(crate) fn run(settings: Settings) -> anyhow::Result<()> {
 }
 
 async fn serve(settings: Settings) -> anyhow::Result<()> {
-    raise_file_limit();
+    let file_limit = raise_file_limit();
     let (host, directory) = storage(&settings)?;
     let id = identity::find(&host, &directory, settings.node.id).context("node id")?;
     let metrics = Registry::new(host.wall.now_ms());
@@ -54,7 +54,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let dns_listeners = listen_dns(&settings)?;
     let config = node_config(&settings, id, raft_directory(&directory), metrics.clone());
     let node = Handle::start(config, host.clone(), Arc::new(NoPeers)).await?;
-    let server = Server::new(node.clone(), http_settings(&settings, id), metrics.clone());
+    let server = Server::new(node.clone(), http_settings(&settings, id, file_limit), metrics.clone());
     for listener in listeners {
         info!(address = %listener.local_addr()?, "serving HTTP");
         let server = server.clone();
@@ -99,14 +99,49 @@ fn storage(settings: &Settings) -> anyhow::Result<(Host, PathBuf)> {
     Ok((host, directory))
 }
 
-/// Lets this process have as many open files as it may ask for: each client takes one.
-fn raise_file_limit() {
+/// Files kept for what is no client of HTTP: the log and the snapshots, sockets that listen, standard output, and clients
+/// that are being told that there are too many.
+const FILES_RESERVED: usize = 128;
+
+/// Files kept for DNS beside these: its connections, and questions that wait for recursors, each at its own bound.
+const FILES_RESERVED_FOR_DNS: usize = 2_048;
+
+/// Lets this process have as many open files as it may ask for, since each client takes one, and gives that number.
+fn raise_file_limit() -> Option<u64> {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
+    let before = limit.current;
     limit.current = limit.maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        warn!(%error, "the limit on open files could not be raised; it bounds how many clients there may be");
+    match setrlimit(Resource::Nofile, limit) {
+        Ok(()) => limit.current,
+        Err(error) => {
+            warn!(%error, "the limit on open files could not be raised; it bounds how many clients there may be");
+            before
+        }
     }
+}
+
+/// How many connections HTTP may have, of those wanted, so that the server never lacks a file for itself. Of a limit too low
+/// for the reserve HTTP gets half.
+fn connections_max(wanted: usize, file_limit: Option<u64>, serves_dns: bool) -> usize {
+    let Some(limit) = file_limit else { return wanted };
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let reserve = FILES_RESERVED + if serves_dns { FILES_RESERVED_FOR_DNS } else { 0 };
+    wanted.min(limit - reserve.min(limit / 2))
+}
+
+/// [`connections_max`], with a warning if it is less than wanted.
+fn bound_connections(wanted: usize, file_limit: Option<u64>, serves_dns: bool) -> usize {
+    let bound = connections_max(wanted, file_limit, serves_dns);
+    if bound < wanted {
+        let open_files = file_limit.unwrap_or_default();
+        warn!(
+            open_files,
+            connections = bound,
+            "the limit on open files lets HTTP have fewer connections than {wanted}; raise it (ulimit -n) to have more"
+        );
+    }
+    bound
 }
 
 async fn listen(settings: &Settings) -> anyhow::Result<Vec<TcpListener>> {
@@ -182,7 +217,7 @@ fn node_config(settings: &Settings, id: NodeId, directory: PathBuf, metrics: Reg
     }
 }
 
-fn http_settings(settings: &Settings, id: NodeId) -> quorate_http::Settings {
+fn http_settings(settings: &Settings, id: NodeId, file_limit: Option<u64>) -> quorate_http::Settings {
     let limits = &settings.limits;
     let addresses = &settings.addresses;
     let defaults = quorate_http::Settings::default();
@@ -208,6 +243,7 @@ fn http_settings(settings: &Settings, id: NodeId) -> quorate_http::Settings {
         wait_default: limits.wait_default,
         wait_max: limits.wait_max,
         drain_timeout: settings.drain,
+        connections_max: bound_connections(defaults.connections_max, file_limit, !settings.dns.addresses.is_empty()),
         ..defaults
     }
 }
@@ -244,4 +280,19 @@ fn raft_directory(directory: &Path) -> PathBuf {
 /// The file in the data directory that keeps the node's id.
 pub(super) fn id_file(directory: &Path) -> PathBuf {
     directory.join("node-id")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_files_for_the_server() {
+        assert_eq!(connections_max(32_768, None, true), 32_768);
+        assert_eq!(connections_max(32_768, Some(1 << 20), true), 32_768);
+        assert_eq!(connections_max(32_768, Some(20_000), true), 20_000 - 128 - 2_048);
+        assert_eq!(connections_max(32_768, Some(1_024), false), 896);
+        assert_eq!(connections_max(32_768, Some(120), false), 60);
+        assert_eq!(connections_max(32_768, Some(120), true), 60);
+    }
 }

@@ -31,6 +31,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use quorate_base::Host;
+use quorate_base::disk::is_shortage;
 
 use crate::config::LogWriter;
 use crate::error::{LogError, StartError};
@@ -369,7 +370,8 @@ impl Shared {
                 // The writer made its own. What cannot be removed now is removed at the next start.
                 let _ = disk.remove(&unwanted.path);
             }
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => self.space.prepare_failed(sequence),
+            // Not now: the chores ask again.
+            Err(error) if is_shortage(&error) => self.space.prepare_failed(sequence),
             Err(error) => {
                 let reason = format!("preparing a log file in {} failed: {error}", directory.display());
                 tracing::error!("{reason}; nothing is written any more");

@@ -125,13 +125,19 @@ impl Segment {
         Ok(Self { file, sequence, capacity, salt, path })
     }
 
-    /// Gives a prepared file its name in the log, durably.
+    /// Gives a prepared file its name in the log, durably. On failure it is removed, so that its room is not missing at the
+    /// next attempt.
     pub(crate) fn name_it(mut self, disk: &dyn Disk, directory: &Path) -> io::Result<Self> {
-        let named = directory.join(name(self.sequence));
-        disk.rename(&self.path, &named)?;
-        disk.sync_directory(directory)?;
-        self.path = named;
-        Ok(self)
+        let unnamed = std::mem::replace(&mut self.path, directory.join(name(self.sequence)));
+        let named = disk.rename(&unnamed, &self.path).map_err(|error| (&unnamed, error));
+        match named.and_then(|()| disk.sync_directory(directory).map_err(|error| (&self.path, error))) {
+            Ok(()) => Ok(self),
+            Err((present, error)) => {
+                // Best effort: should it stay, the next start takes it for a prepared one or removes it.
+                let _ = disk.remove(present);
+                Err(error)
+            }
+        }
     }
 
     /// Where a record at `offset` is.

@@ -522,3 +522,50 @@ fn a_log_that_is_not_accepted_is_left_as_it_is() {
     open(&disk).unwrap();
     assert_eq!(disk.paths(""), [path]);
 }
+
+/// `EMFILE`, `ENFILE` and `EDQUOT` of Linux.
+const SHORTAGES: [i32; 3] = [24, 23, 122];
+
+#[test]
+fn want_of_files_or_quota_is_waited_out_like_a_full_disk() {
+    for errno in SHORTAGES {
+        let disk = TestDisk::default();
+        let log = open(&disk).unwrap();
+        disk.fail_opens(Some(errno));
+        let mut index = 0;
+        loop {
+            match log.space().promise(1032) {
+                Room::Promised(_promise) => assert!(append(&log, vec![entry(1, index, 1000)])),
+                Room::Soon => log.do_chores(false),
+                Room::Full => break,
+            }
+            index += 1;
+        }
+        assert_eq!(log.failure(), None, "{errno}");
+        disk.fail_opens(None);
+        log.do_chores(true);
+        assert!(matches!(log.space().promise(1032), Room::Promised(_)));
+        assert_eq!(Model::of(&open(&disk.copy()).unwrap()), Model::of(&log));
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_opened_leaves_no_half_made_file_and_no_garbage() {
+    let (disk, entries) = several_files();
+    let log = open(&disk).unwrap();
+    let before = disk.paths("").len();
+    log.purge(entries[35].id);
+    disk.fail_opens(Some(SHORTAGES[0]));
+    log.do_chores(true);
+    disk.fail_opens(None);
+    log.do_chores(true);
+    assert_eq!(log.failure(), None);
+    assert!(disk.paths("").len() < before - 1, "{:?}", disk.paths(""));
+    assert_eq!(Model::of(&open(&disk.copy()).unwrap()), Model::of(&log));
+    // A file that has its name and not for sure is taken back, with its room.
+    let header = segment::Header { sequence: 99, capacity: SEGMENT_BYTES, salt: 1 };
+    let prepared = Segment::prepare(&disk, Path::new("/data"), header, false).unwrap();
+    disk.fail_opens(Some(SHORTAGES[0]));
+    assert!(prepared.name_it(&disk, Path::new("/data")).is_err());
+    assert!(!disk.paths("").iter().any(|path| path.to_string_lossy().contains("0000000000000063")));
+}

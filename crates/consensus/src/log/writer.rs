@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use quorate_base::Host;
+use quorate_base::disk::is_shortage;
 
 use crate::log::index::{RUN_BYTES, Run};
 use crate::log::record::{self, Record};
@@ -281,7 +282,7 @@ impl Writer {
             Segment::prepare(&*self.host.disk, &self.directory, header, false)
         };
         let made = match make(self.segment_bytes.max(smallest)) {
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => make(smallest),
+            Err(error) if is_shortage(&error) => make(smallest),
             other => other,
         };
         made?.name_it(&*self.host.disk, &self.directory)

@@ -126,7 +126,7 @@ impl Reception {
 }
 
 fn disk_error(error: io::Error) -> RpcError {
-    if error.kind() == io::ErrorKind::StorageFull {
+    if quorate_base::disk::is_shortage(&error) {
         RpcError::DiskFull
     } else {
         RpcError::Storage { reason: error.to_string() }

@@ -10,6 +10,7 @@ use futures_util::{Stream, StreamExt};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::{OptionalSend, RaftSnapshotBuilder};
 use quorate_base::Host;
+use quorate_base::disk::is_shortage;
 use tokio::sync::{Notify, oneshot};
 
 use crate::application::{APPLY_BATCH_MAX, Application, RestoreError, SnapshotRecords};
@@ -20,8 +21,8 @@ use crate::raft::type_config::{RaftLogId, RaftSnapshot, RaftSnapshotMeta, Stored
 use crate::snapshot::format::SnapshotMeta;
 use crate::snapshot::{SnapshotFile, SnapshotReader, SnapshotStore};
 
-/// How long a snapshot that found the disk full waits before it tries again.
-const DISK_FULL_RETRY: Duration = Duration::from_secs(5);
+/// How long a snapshot that found the disk full, or too many files open, waits before it tries again.
+const SHORTAGE_RETRY: Duration = Duration::from_secs(5);
 
 /// The application with all that belongs to it.
 pub(crate) struct Machine<A: Application> {
@@ -305,7 +306,7 @@ impl<A: Application> Drop for SnapshotBuilder<A> {
 impl<A: Application> RaftSnapshotBuilder<TypeConfig<A::Response>> for SnapshotBuilder<A> {
     type SnapshotData = SnapshotData;
 
-    /// A full disk is waited out: to openraft any error here is the end, and the log does not need the snapshot.
+    /// A full disk, and want of files to open, is waited out: to openraft any error here is the end, and the log does not need the snapshot.
     async fn build_snapshot(&mut self) -> io::Result<RaftSnapshot<SnapshotData>> {
         if self.machine.last_applied().is_none() {
             return Ok(RaftSnapshot { meta: RaftSnapshotMeta::default(), snapshot: None });
@@ -317,9 +318,9 @@ impl<A: Application> RaftSnapshotBuilder<TypeConfig<A::Response>> for SnapshotBu
                     tracing::info!(last = %file.meta.last, bytes = file.identity.length, "took a snapshot");
                     return Ok(raft_snapshot(file));
                 }
-                Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-                    tracing::warn!("the disk has no room for a snapshot; the log cannot be shortened until it has");
-                    tokio::time::sleep(DISK_FULL_RETRY).await;
+                Err(error) if is_shortage(&error) => {
+                    tracing::warn!("a snapshot could not be written, and the log not be shortened, for now: {error}");
+                    tokio::time::sleep(SHORTAGE_RETRY).await;
                 }
                 Err(error) => return Err(error),
             }

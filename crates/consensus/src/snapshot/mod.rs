@@ -188,8 +188,14 @@ impl SnapshotStore {
     fn keep(&self, mut snapshot: SnapshotFile) -> io::Result<SnapshotFile> {
         let named = self.directory.join(name(snapshot.meta.last));
         self.host.disk.rename(&snapshot.path, &named)?;
-        self.host.disk.sync_directory(&self.directory)?;
         snapshot.path = named;
+        if let Err(error) = self.host.disk.sync_directory(&self.directory) {
+            // It may vanish at a crash, so it does not count; another attempt makes another.
+            if self.current().is_none_or(|current| current.path != snapshot.path) {
+                self.discard(&snapshot.path);
+            }
+            return Err(error);
+        }
         let before = self.replace_current(snapshot.clone());
         if let Some(before) = before.filter(|before| before.path != snapshot.path) {
             self.discard(&before.path);
