@@ -200,7 +200,9 @@ mod tests {
     fn what_is_kept_behind_an_entry_is_bounded_in_bytes() {
         let mut runs = Runs::default();
         assert_eq!(runs.first_within(7, 100, 0), 8);
-        [(5, 0), (10, 1000), (15, 1100), (20, 2000)].into_iter().for_each(|(first, stream)| runs.push(run(first, stream)));
+        [(5, 0), (10, 1000), (15, 1100), (20, 2000)]
+            .into_iter()
+            .for_each(|(first, stream)| runs.push(run(first, stream)));
         // Up to entry 17, whose run ends at 2000.
         assert_eq!(runs.first_within(17, 5000, 2500), 5);
         assert_eq!(runs.first_within(17, 1000, 2500), 10);

@@ -9,6 +9,7 @@
 //!   the files by a sparse table ([`index::Runs`]).
 //! - [`writer::Writer`] turns jobs into records, on the caller's task or on a thread ([`queue`]).
 //! - [`space::Space`] promises room ahead, so that what was accepted can be written.
+//! - [`mark`] notes beside the log how much of it is durable, so that a loss of its end is noticed.
 //! - [`recover`] reads the files at start and tells a torn tail from damage.
 //!
 //! Invariants:
@@ -17,6 +18,7 @@
 //! - After a failed write or sync, nothing is written ever again by this process.
 
 mod index;
+mod mark;
 mod queue;
 pub(crate) mod record;
 mod recover;
@@ -116,10 +118,12 @@ impl Log {
         config: LogConfig,
         accept: impl FnOnce(LogSummary) -> Result<(), LogError>,
     ) -> Result<Self, StartError> {
-        let recover::Recovered { state, resume, next, next_sequence } = recover::recover(&host, &config, accept)?;
+        let recover::Recovered { state, resume, next, next_sequence, marker } =
+            recover::recover(&host, &config, accept)?;
         let left = resume.active.capacity - resume.end;
         let space = Arc::new(Space::new(left, next, next_sequence, headroom_bytes(config.segment_bytes)));
-        let writer = Writer::new(host.clone(), config.directory.clone(), config.segment_bytes, space.clone(), resume);
+        let writer =
+            Writer::new(host.clone(), config.directory.clone(), config.segment_bytes, space.clone(), (resume, marker));
         let queue = Arc::new(Queue::new(config.writer, writer));
         let shared = Arc::new(Shared { host, config, state: Mutex::new(state), queue, space });
         if !matches!(shared.config.writer, LogWriter::Inline) {

@@ -6,12 +6,17 @@
 //!
 //! They are told apart by proof. Each record says where its batch began, and a batch is written only after all before it
 //! was synced. So bytes are proven to have been durable when any valid record exists whose batch began after them, in the
-//! same file or in a later one. Without such proof they belong to the last batch, which may be torn. What this cannot see
-//! is damage to the very last batch of a log that was not closed in order: it looks like a torn one.
+//! same file or in a later one; and where the mark beside the log says so (see [`mark`]), which holds when the end of the log
+//! is gone as a whole. Without such proof they belong to the last batch, which may be torn. What this cannot see is damage
+//! to the very last batch of a log that was not closed in order: it looks like a torn one.
+//!
+//! A file is made in its full length before it gets its name, so a shorter one was cut by someone else. If all that is known
+//! to have been durable is there, it is given its length again, and a warning says so.
 
 use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use quorate_base::disk::write_zeroes;
@@ -19,6 +24,7 @@ use quorate_base::{Disk, File, Host, OpenMode};
 
 use crate::error::{LogError, StartError};
 use crate::log::index::{RUN_BYTES, Run};
+use crate::log::mark::{self, Mark, Marker};
 use crate::log::record::{self, Decoded, HEADER_BYTES as RECORD_HEADER_BYTES, Invalid, Record};
 use crate::log::segment::{self, BadHeader, HEADER_BYTES, Header, Segment};
 use crate::log::writer::Resume;
@@ -41,10 +47,12 @@ pub(crate) struct Recovered {
     pub(crate) next: Option<Arc<Segment>>,
     /// The sequence number of the file after the one being written.
     pub(crate) next_sequence: u64,
+    /// Where the writer notes what is durable.
+    pub(crate) marker: Marker,
 }
 
-/// Reads the log in a directory. Once `accept` has taken what it holds, cuts a torn tail off, removes unfinished files and
-/// makes the first file of a log that has none; until then nothing is changed.
+/// Reads the log in a directory. Once `accept` and the mark have taken what it holds, cuts a torn tail off, removes unfinished
+/// files and makes the first file of a log that has none; until then nothing is changed.
 pub(crate) fn recover(
     host: &Host,
     config: &LogConfig,
@@ -58,6 +66,9 @@ pub(crate) fn recover(
     let mut replay = Replay::new(config.tail_bytes_max);
     replay.read(segments)?;
     accept(replay.summary())?;
+    if let Some(mark) = mark::read(disk, &config.directory).map_err(at_directory)? {
+        replay.check_mark(mark, &config.directory)?;
+    }
     for unfinished in names.iter().filter(|name| segment::is_unfinished(name)) {
         disk.remove(&config.directory.join(unfinished)).map_err(at_directory)?;
     }
@@ -70,7 +81,8 @@ pub(crate) fn recover(
         replay.read(vec![first])?;
     }
     replay.cut_torn_tail()?;
-    replay.finish()
+    replay.lengthen()?;
+    replay.finish(Marker::open(disk, &config.directory).map_err(at_directory)?)
 }
 
 /// Opens the log files, oldest first, and checks that none is missing.
@@ -98,9 +110,12 @@ fn open_segment(disk: &dyn Disk, config: &LogConfig, name: &str, sequence: u64) 
     let mut header = [0; HEADER_BYTES as usize];
     let read = read_available(&*file, &mut header, 0).map_err(at_file)?;
     let damaged = |what: &str| LogError::Damaged { file: file_name.clone(), offset: 0, what: what.to_owned() };
+    if read < header.len() {
+        return Err(damaged(&format!("the file has {read} bytes, less than its header")).into());
+    }
     match segment::decode_header(&header[..read]) {
         Ok(Header { sequence: own, capacity, salt }) if own == sequence => {
-            // A file that was cut short reads as zeroes behind its end; the records tell whether any are missing.
+            // A file that was cut short reads as zeroes behind its end; the records and the mark tell what is missing.
             Ok(Segment { file, sequence, capacity, salt, path })
         }
         Ok(_) => Err(damaged("its header belongs to another file").into()),
@@ -124,25 +139,85 @@ struct Replay {
     since_run: Option<u64>,
     /// A torn tail, to be cut off: the file, and from where to where.
     torn: Option<(Arc<Segment>, Range<u64>)>,
+    /// Files that are shorter than they were made, and their lengths.
+    shortened: Vec<(Arc<Segment>, u64)>,
 }
 
 impl Replay {
     fn new(tail_bytes_max: usize) -> Self {
-        let (active, next, since_run, torn) = (None, None, None, None);
-        Self { state: State::default(), tail_bytes_max, active, end: 0, sealed: VecDeque::new(), next, since_run, torn }
+        Self {
+            state: State::default(),
+            tail_bytes_max,
+            active: None,
+            end: 0,
+            sealed: VecDeque::new(),
+            next: None,
+            since_run: None,
+            torn: None,
+            shortened: Vec::new(),
+        }
     }
 
     /// Reads all files, oldest first.
-    fn read(&mut self, mut segments: Vec<Segment>) -> Result<(), StartError> {
+    fn read(&mut self, segments: Vec<Segment>) -> Result<(), StartError> {
+        let mut segments: Vec<Arc<Segment>> = segments.into_iter().map(Arc::new).collect();
+        for segment in &segments {
+            let length = segment.file.length().map_err(|error| io_error(segment, error))?;
+            if length < segment.capacity {
+                self.shortened.push((segment.clone(), length));
+            }
+        }
         // A file is prepared while the one before it is written, so at most the last one holds nothing.
-        if segments.len() > 1
-            && let Some(last) = pop_unused(&mut segments)?
-        {
-            self.next = Some(Arc::new(last));
+        if segments.len() > 1 {
+            self.next = pop_unused(&mut segments)?;
         }
         let count = segments.len();
         for (position, segment) in segments.into_iter().enumerate() {
-            self.read_segment(Arc::new(segment), position + 1 == count)?;
+            self.read_segment(segment, position + 1 == count)?;
+        }
+        Ok(())
+    }
+
+    /// The log must reach the place up to which it had been durable.
+    fn check_mark(&self, mark: Mark, directory: &Path) -> Result<(), LogError> {
+        let newest = self.next.as_ref().or(self.active.as_ref());
+        let Some(newest) = newest.filter(|newest| newest.sequence >= mark.sequence) else {
+            let missing = directory.join(segment::name(mark.sequence));
+            return Err(LogError::Missing { file: missing.display().to_string() });
+        };
+        let (segment, end) = match &self.active {
+            Some(active) if active.sequence == mark.sequence => (active, self.end),
+            // Prepared and not used, or its first batch was torn.
+            _ if newest.sequence == mark.sequence => (newest, HEADER_BYTES),
+            // What begins after it counts on it.
+            _ => return Ok(()),
+        };
+        if segment.salt != mark.salt {
+            return Err(damaged(segment, 0, format!("it is not the file that {} speaks of", mark::NAME)));
+        }
+        if end < mark.offset {
+            let shortened = self.shortened.iter().find(|(shortened, _)| Arc::ptr_eq(shortened, segment));
+            let cut = shortened.map_or_else(String::new, |(_, length)| {
+                format!("the file has {length} bytes and was made with {}; ", segment.capacity)
+            });
+            let what = format!("{cut}its records end here, and had been durable up to byte {}", mark.offset);
+            return Err(damaged(segment, end, what));
+        }
+        Ok(())
+    }
+
+    /// Gives shortened files their length again, so that what is written to them finds its room.
+    fn lengthen(&mut self) -> Result<(), StartError> {
+        for (segment, length) in self.shortened.drain(..) {
+            let grown = segment.file.reserve(segment.capacity).and_then(|()| segment.file.sync());
+            grown.map_err(|error| io_error(&segment, error))?;
+            tracing::warn!(
+                file = %segment.path.display(),
+                bytes = length,
+                missing_bytes = segment.capacity - length,
+                "a log file had been cut short, which no crash does; all that is known to have been durable is there, so it \
+                 was given its length again"
+            );
         }
         Ok(())
     }
@@ -304,7 +379,7 @@ impl Replay {
         tail.shrink(self.tail_bytes_max, Some(index));
     }
 
-    fn finish(mut self) -> Result<Recovered, StartError> {
+    fn finish(mut self, marker: Marker) -> Result<Recovered, StartError> {
         let summary = self.summary();
         self.state.summary = summary;
         let active = self.active.ok_or_else(|| StartError::Config("a log has at least one file".to_owned()))?;
@@ -320,7 +395,7 @@ impl Replay {
             committed: summary.committed,
             stream: self.state.stream,
         };
-        Ok(Recovered { state: self.state, resume, next: self.next, next_sequence })
+        Ok(Recovered { state: self.state, resume, next: self.next, next_sequence, marker })
     }
 }
 
@@ -359,7 +434,7 @@ fn io_error(segment: &Segment, source: io::Error) -> StartError {
 }
 
 /// Takes the last file off if nothing was ever written to it.
-fn pop_unused(segments: &mut Vec<Segment>) -> Result<Option<Segment>, StartError> {
+fn pop_unused(segments: &mut Vec<Arc<Segment>>) -> Result<Option<Arc<Segment>>, StartError> {
     let Some(last) = segments.last() else { return Ok(None) };
     let unused = written_end(last, HEADER_BYTES).map_err(|error| io_error(last, error))? == HEADER_BYTES;
     Ok(if unused { segments.pop() } else { None })

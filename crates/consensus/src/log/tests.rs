@@ -520,7 +520,7 @@ fn a_log_that_is_not_accepted_is_left_as_it_is() {
     assert!(Log::open(empty.host(), config(2000), |_| Err(refusal())).is_err());
     assert_eq!(empty.paths("").len(), 0);
     open(&disk).unwrap();
-    assert_eq!(disk.paths(""), [path]);
+    assert_eq!(disk.paths(""), [path, Path::new("/data").join(mark::NAME)]);
 }
 
 /// `EMFILE`, `ENFILE` and `EDQUOT` of Linux.
@@ -568,4 +568,70 @@ fn a_directory_that_cannot_be_opened_leaves_no_half_made_file_and_no_garbage() {
     disk.fail_opens(Some(SHORTAGES[0]));
     assert!(prepared.name_it(&disk, Path::new("/data")).is_err());
     assert!(!disk.paths("").iter().any(|path| path.to_string_lossy().contains("0000000000000063")));
+}
+
+#[test]
+fn a_log_cut_short_within_its_last_batch_or_behind_it_is_a_torn_one() {
+    let (disk, path, bounds) = three_batches();
+    let whole = disk.bytes(&path);
+    for length in (bounds[2]..bounds[3] + 50).chain([whole.len() - 1, whole.len() - 4096]) {
+        let copy = disk.copy();
+        copy.set_bytes(&path, whole[..length].to_vec());
+        let log = open(&copy).unwrap();
+        let found = all(&log).len();
+        assert_eq!(found, if length >= bounds[3] { 9 } else { found.clamp(6, 8) }, "cut at {length}");
+        // It has its length again, and goes on.
+        assert_eq!(copy.bytes(&path).len(), whole.len());
+        assert!(append(&log, vec![entry(2, found as u64, 20)]));
+        assert_eq!(all(&open(&copy).unwrap()).len(), found + 1);
+    }
+}
+
+#[test]
+fn a_log_cut_short_before_its_last_batch_is_refused_and_left_as_it_is() {
+    let (disk, path, bounds) = three_batches();
+    let whole = disk.bytes(&path);
+    for length in 0..bounds[2] {
+        let mut zeroed = whole.clone();
+        zeroed[length..].fill(0);
+        for bytes in [whole[..length].to_vec(), zeroed] {
+            let copy = disk.copy();
+            copy.set_bytes(&path, bytes.clone());
+            let cut = bytes.len() == length;
+            match open(&copy) {
+                Err(refused @ StartError::Log(LogError::Damaged { .. })) => {
+                    let text = refused.to_string();
+                    assert!(text.contains(&path.display().to_string()) && text.contains("backup"), "{text}");
+                    assert!(!cut || text.contains(&format!("has {length} bytes")), "{text}");
+                }
+                // Only the zeroes are missing that fill up a record.
+                Ok(log) => assert!(!cut && all(&log).len() >= 6, "cut at {length}"),
+                Err(error) => panic!("cut at {length}: {error}"),
+            }
+            if length < bounds[2] - 8 {
+                assert_eq!(copy.bytes(&path), bytes);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_last_log_file_that_is_gone_is_noticed() {
+    let (disk, _) = several_files();
+    let used = disk.paths(".log").len() - 1;
+    for lost in 1..=used + 1 {
+        let copy = disk.copy();
+        let paths = copy.paths(".log");
+        paths[paths.len() - lost..].iter().for_each(|path| copy.lose(path));
+        let opened = open(&copy);
+        // The very last one may have been prepared only.
+        if lost > 1 || opened.is_err() {
+            assert!(matches!(opened, Err(StartError::Log(LogError::Missing { .. }))), "{lost}");
+        }
+    }
+    // Without the mark nothing tells, as in a log of an older release.
+    disk.lose(&Path::new("/data").join(mark::NAME));
+    let last = disk.paths(".log").pop().unwrap();
+    disk.lose(&last);
+    open(&disk).unwrap();
 }

@@ -13,6 +13,7 @@ use quorate_base::Host;
 use quorate_base::disk::is_shortage;
 
 use crate::log::index::{RUN_BYTES, Run};
+use crate::log::mark::{Mark, Marker};
 use crate::log::record::{self, Record};
 use crate::log::segment::{self, HEADER_BYTES, Segment};
 use crate::log::space::{BATCH_OVERHEAD_BYTES, Space};
@@ -90,6 +91,8 @@ pub(crate) struct Writer {
     directory: PathBuf,
     segment_bytes: u64,
     space: Arc<Space>,
+    /// Where is noted what is durable.
+    marker: Marker,
     /// The file being written.
     pub(crate) active: Arc<Segment>,
     /// Where its next batch begins.
@@ -132,13 +135,20 @@ pub(crate) struct Resume {
 }
 
 impl Writer {
-    pub(crate) fn new(host: Host, directory: PathBuf, segment_bytes: u64, space: Arc<Space>, resume: Resume) -> Self {
+    pub(crate) fn new(
+        host: Host,
+        directory: PathBuf,
+        segment_bytes: u64,
+        space: Arc<Space>,
+        (resume, marker): (Resume, Marker),
+    ) -> Self {
         let Resume { active, end, sealed, last, vote, purged, committed, stream } = resume;
         Self {
             host,
             directory,
             segment_bytes,
             space,
+            marker,
             active,
             end,
             sealed,
@@ -295,6 +305,7 @@ impl Writer {
         }
         self.active.file.write_at(&self.buffer, self.end)?;
         self.active.file.sync()?;
+        self.marker.set(Mark::new(&self.active, self.batch_start));
         self.end += self.buffer.len() as u64;
         self.buffer.clear();
         self.buffer.shrink_to(BUFFER_KEPT_BYTES);

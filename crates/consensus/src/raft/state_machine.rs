@@ -86,7 +86,17 @@ impl<A: Application> Machine<A> {
         let applied = Mutex::new(applied);
         let building = AtomicBool::new(false);
         let (snapshot_due, snapshot_taken, shorten_due) = (Notify::new(), Notify::new(), Notify::new());
-        Self { host, log, store, snapshot_after_log_bytes, applied, building, snapshot_due, snapshot_taken, shorten_due }
+        Self {
+            host,
+            log,
+            store,
+            snapshot_after_log_bytes,
+            applied,
+            building,
+            snapshot_due,
+            snapshot_taken,
+            shorten_due,
+        }
     }
 
     fn applied(&self) -> MutexGuard<'_, Applied<A>> {

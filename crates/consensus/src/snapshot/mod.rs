@@ -44,9 +44,10 @@ fn name(last: LogId) -> String {
 
 /// Whether this is a name as [`name`] gives it.
 fn is_name(file_name: &str) -> bool {
-    file_name.strip_suffix(".snapshot").and_then(|stem| stem.split_once('-')).is_some_and(|(index, term)| {
-        is_number(index) && is_number(term)
-    })
+    file_name
+        .strip_suffix(".snapshot")
+        .and_then(|stem| stem.split_once('-'))
+        .is_some_and(|(index, term)| is_number(index) && is_number(term))
 }
 
 /// Whether this is a name that a file has until it is whole.
