@@ -23,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
+use crate::agent::identity::Identity;
 use crate::config::Settings;
 use crate::config::settings::Mode;
 use crate::version;
@@ -47,11 +48,13 @@ pub(crate) fn run(settings: Settings) -> anyhow::Result<()> {
 async fn serve(settings: Settings) -> anyhow::Result<()> {
     let file_limit = raise_file_limit();
     let (host, directory) = storage(&settings)?;
-    let id = identity::find(&host, &directory, settings.node.id).context("node id")?;
-    let metrics = Registry::new(host.wall.now_ms());
-    // The port is taken first: a second server on the same machine then touches no data.
+    let identity = Identity::find(&host, &directory, settings.node.id).context("node id")?;
+    // The ports are taken first: a second server on the same machine then touches no data.
     let listeners = listen(&settings).await?;
     let dns_listeners = listen_dns(&settings)?;
+    host.disk.create_directory(&directory).with_context(|| format!("data directory {}", directory.display()))?;
+    let id = identity.keep(&host, &directory).context("node id")?;
+    let metrics = Registry::new(host.wall.now_ms());
     let config = node_config(&settings, id, raft_directory(&directory), metrics.clone());
     let node = Handle::start(config, host.clone(), Arc::new(NoPeers)).await?;
     let server = Server::new(node.clone(), http_settings(&settings, id, file_limit), metrics.clone());
@@ -78,7 +81,7 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     outcome
 }
 
-/// The machine to run on, and where on it the data is. A server that neither starts a cluster nor is part of one already
+/// The machine to run on, and where on it the data is, or will be. A server that neither starts a cluster nor is part of one already
 /// would wait for ever, so it is refused before anything is touched.
 fn storage(settings: &Settings) -> anyhow::Result<(Host, PathBuf)> {
     let mut host = Host::real();
@@ -95,7 +98,6 @@ fn storage(settings: &Settings) -> anyhow::Result<(Host, PathBuf)> {
             "-data-dir: {directory} holds no server's data yet; start a first server with -bootstrap-expect=1"
         );
     }
-    host.disk.create_directory(&directory).with_context(|| format!("data directory {}", directory.display()))?;
     Ok((host, directory))
 }
 

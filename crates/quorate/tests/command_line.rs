@@ -148,3 +148,16 @@ fn a_signal_ends_it_in_good_order() {
     assert!(stopped.success());
     assert!(agent.process.wait().unwrap().success());
 }
+
+#[test]
+fn a_port_in_use_ends_the_start_before_the_disk_is_touched() {
+    let scratch = Scratch::new("port");
+    let data = scratch.0.join("data");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let (data_flag, port_flag) = (format!("-data-dir={}", data.display()), format!("-http-port={port}"));
+    let output = run(QUORATE, &["agent", "-server", "-bootstrap-expect=1", &data_flag, &port_flag, "-dns-port=-1"]);
+    let said = text(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains(&format!("127.0.0.1:{port}")), "{said}");
+    assert!(!data.exists());
+}

@@ -11,23 +11,35 @@ use uuid::Uuid;
 /// The text of a UUID with its line end.
 const ID_BYTES: usize = 37;
 
-/// The node's id: the one kept in `directory`, else the configured one, else a new one, which is kept from then on.
-pub(super) fn find(host: &Host, directory: &Path, configured: Option<Uuid>) -> anyhow::Result<Uuid> {
-    match read(host, directory)? {
-        Some(kept) => {
-            if let Some(other) = configured.filter(|other| *other != kept) {
-                anyhow::bail!(
-                    "{} belongs to node {kept}, but the configuration says {other}; leave node_id out or take a new directory",
-                    directory.display()
-                );
+/// What a data directory says of the node's id.
+pub(super) struct Identity {
+    id: Uuid,
+    is_kept: bool,
+}
+
+impl Identity {
+    /// The id kept in `directory`, else the configured one, else a new one. Changes nothing.
+    pub(super) fn find(host: &Host, directory: &Path, configured: Option<Uuid>) -> anyhow::Result<Self> {
+        match read(host, directory)? {
+            Some(kept) => {
+                if let Some(other) = configured.filter(|other| *other != kept) {
+                    anyhow::bail!(
+                        "{} belongs to node {kept}, but the configuration says {other}; leave node_id out or take a new directory",
+                        directory.display()
+                    );
+                }
+                Ok(Self { id: kept, is_kept: true })
             }
-            Ok(kept)
+            None => Ok(Self { id: configured.unwrap_or_else(|| host.random.uuid()), is_kept: false }),
         }
-        None => {
-            let id = configured.unwrap_or_else(|| host.random.uuid());
-            write(host, directory, id)?;
-            Ok(id)
+    }
+
+    /// Keeps the id in the directory, and gives it.
+    pub(super) fn keep(self, host: &Host, directory: &Path) -> io::Result<Uuid> {
+        if !self.is_kept {
+            write(host, directory, self.id)?;
         }
+        Ok(self.id)
     }
 }
 
@@ -64,6 +76,10 @@ mod tests {
     use quorate_base::MemoryDisk;
 
     use super::*;
+
+    fn find(host: &Host, directory: &Path, configured: Option<Uuid>) -> anyhow::Result<Uuid> {
+        Ok(Identity::find(host, directory, configured)?.keep(host, directory)?)
+    }
 
     #[test]
     fn an_id_is_drawn_once_and_kept() {
