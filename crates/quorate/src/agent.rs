@@ -47,8 +47,9 @@ pub(crate) fn run(settings: Settings) -> anyhow::Result<()> {
 
 async fn serve(settings: Settings) -> anyhow::Result<()> {
     let file_limit = raise_file_limit();
-    let (host, directory) = storage(&settings)?;
-    let identity = Identity::find(&host, &directory, settings.node.id).context("node id")?;
+    let (host, directory) = storage(&settings);
+    let identity = Identity::find(&host, &directory, settings.node.id).context("data directory")?;
+    check_bootstrap(&settings, &directory)?;
     // The ports are taken first: a second server on the same machine then touches no data.
     let listeners = listen(&settings).await?;
     let dns_listeners = listen_dns(&settings)?;
@@ -57,6 +58,8 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     let metrics = Registry::new(host.wall.now_ms());
     let config = node_config(&settings, id, raft_directory(&directory), metrics.clone());
     let node = Handle::start(config, host.clone(), Arc::new(NoPeers)).await?;
+    // Before anything is acknowledged: nobody is served yet.
+    identity::mark_formed(&host, &directory, id).context("data directory")?;
     let server = Server::new(node.clone(), http_settings(&settings, id, file_limit), metrics.clone());
     for listener in listeners {
         info!(address = %listener.local_addr()?, "serving HTTP");
@@ -81,24 +84,27 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     outcome
 }
 
-/// The machine to run on, and where on it the data is, or will be. A server that neither starts a cluster nor is part of one already
-/// would wait for ever, so it is refused before anything is touched.
-fn storage(settings: &Settings) -> anyhow::Result<(Host, PathBuf)> {
+/// The machine to run on, and where on it the data is, or will be.
+fn storage(settings: &Settings) -> (Host, PathBuf) {
     let mut host = Host::real();
-    let directory = match &settings.mode {
+    match &settings.mode {
         Mode::Dev => {
             host.disk = Arc::new(MemoryDisk::new(DEV_DISK_BYTES));
-            PathBuf::from("/")
+            (host, PathBuf::from("/"))
         }
-        Mode::Disk(path) => path.clone(),
-    };
-    if !settings.bootstrap && !raft_directory(&directory).exists() {
+        Mode::Disk(path) => (host, path.clone()),
+    }
+}
+
+/// A server that neither starts a cluster nor is part of one already would wait for ever, so it is refused.
+fn check_bootstrap(settings: &Settings, directory: &Path) -> anyhow::Result<()> {
+    if !settings.bootstrap && !raft_directory(directory).exists() {
         let directory = directory.display();
         anyhow::bail!(
             "-data-dir: {directory} holds no server's data yet; start a first server with -bootstrap-expect=1"
         );
     }
-    Ok((host, directory))
+    Ok(())
 }
 
 /// Files kept for what is no client of HTTP: the log and the snapshots, sockets that listen, standard output, and clients
@@ -277,6 +283,11 @@ impl Transport for NoPeers {
 /// The log and the snapshots in the data directory.
 fn raft_directory(directory: &Path) -> PathBuf {
     directory.join("raft")
+}
+
+/// The file in the data directory that tells that its log is one of a cluster.
+pub(super) fn formed_file(directory: &Path) -> PathBuf {
+    directory.join("formed")
 }
 
 /// The file in the data directory that keeps the node's id.
