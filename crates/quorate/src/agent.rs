@@ -20,7 +20,7 @@ use quorate_node::{
     BoxFuture, Config, ConsensusConfig, Handle, Member, NodeId, Rpc, RpcReply, Transport, TransportError,
 };
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
 use crate::agent::identity::Identity;
@@ -71,17 +71,33 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     host.spawn(async move { keeper.keep_metrics().await });
     info!(node = settings.node.name, %id, version = version::QUORATE, "the agent is running");
 
+    let mut signals = Signals::listen().context("signals")?;
     let outcome = tokio::select! {
         reason = node.stopped() => Err(anyhow::anyhow!("the server stopped: {reason}")),
-        signal = stop_signal() => signal.map(|name| info!(signal = name, "stopping")),
+        name = signals.stop() => {
+            info!(signal = name, "stopping");
+            Ok(())
+        }
     };
+    tokio::select! {
+        () = end_in_order(&server, &node) => {}
+        name = signals.stop() => {
+            warn!(signal = name, "ending at once, without waiting for clients; what was acknowledged is in the log");
+            // Not by a return: that would wait for what still runs on other threads.
+            std::process::exit(1);
+        }
+    }
+    outcome
+}
+
+/// Lets clients finish, then stops taking part.
+async fn end_in_order(server: &Server, node: &Handle) {
     let open = server.drain().await;
     if open > 0 {
         warn!(open, "connections were still busy when the time for them was over");
     }
     node.shutdown().await;
     info!("stopped");
-    outcome
 }
 
 /// The machine to run on, and where on it the data is, or will be.
@@ -256,16 +272,32 @@ fn http_settings(settings: &Settings, id: NodeId, file_limit: Option<u64>) -> qu
     }
 }
 
-/// Waits for the signal to stop and gives its name.
-async fn stop_signal() -> anyhow::Result<&'static str> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => return Ok("SIGINT"),
-            _ = terminate.recv() => return Ok("SIGTERM"),
-            _ = hangup.recv() => warn!("SIGHUP: the configuration is not read again yet; restart the agent for that"),
+/// The signals that the agent listens to.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for a signal to stop and gives its name.
+    async fn stop(&mut self) -> &'static str {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.hangup.recv() => {
+                    warn!("SIGHUP: the configuration is not read again yet; restart the agent for that");
+                }
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 const QUORATE: &str = env!("CARGO_BIN_EXE_quorate");
 
@@ -93,6 +94,10 @@ impl Agent {
         Self { process, address: format!("127.0.0.1:{port}") }
     }
 
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([name, &self.process.id().to_string()]).status().unwrap().success());
+    }
+
     /// Runs a command against it; gives its output.
     fn tell(&self, arguments: &[&str], input: &[u8]) -> String {
         let mut command = Command::new(QUORATE);
@@ -144,9 +149,32 @@ fn keys_move_from_one_server_to_another() {
 #[test]
 fn a_signal_ends_it_in_good_order() {
     let mut agent = Agent::start();
-    let stopped = Command::new("kill").args(["-TERM", &agent.process.id().to_string()]).status().unwrap();
-    assert!(stopped.success());
+    agent.signal("-TERM");
     assert!(agent.process.wait().unwrap().success());
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let mut agent = Agent::start();
+    // A client in the midst of a request, for which a drain waits.
+    let mut client = std::net::TcpStream::connect(&agent.address).unwrap();
+    client.write_all(b"PUT /v1/kv/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab").unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    agent.signal("-TERM");
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(agent.process.try_wait().unwrap().is_none(), "it did not wait for the client");
+    agent.signal("-INT");
+    // The drain would take 5 s.
+    let mut polls = 0;
+    let ended = loop {
+        match agent.process.try_wait().unwrap() {
+            Some(ended) => break ended,
+            None => polls += 1,
+        }
+        assert!(polls < 30, "the second signal did not end it");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert_eq!(ended.code(), Some(1));
 }
 
 #[test]
