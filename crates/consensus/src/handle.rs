@@ -319,7 +319,9 @@ impl<A: Application> Server<A> {
             Some(room) => Ok(admission.with_room(room)),
             None => {
                 self.poke.notify_one();
-                Err(ProposeError::DiskFull)
+                let late = || "the next log file was not ready in time".to_owned();
+                let reason = self.log.space().shortage().map_or_else(late, |shortage| shortage.to_string());
+                Err(ProposeError::DiskFull { reason })
             }
         }
     }

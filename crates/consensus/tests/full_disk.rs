@@ -74,7 +74,7 @@ async fn write(server: &Consensus<Latest>, number: u32) -> u32 {
     for refused in 0..60 {
         match server.propose(value(number)).await {
             Ok(_) => return refused,
-            Err(ProposeError::DiskFull) => tokio::time::sleep(Duration::from_millis(500)).await,
+            Err(ProposeError::DiskFull { .. }) => tokio::time::sleep(Duration::from_millis(500)).await,
             Err(error) => panic!("{error}"),
         }
     }

@@ -154,16 +154,21 @@ fn connections_max(wanted: usize, file_limit: Option<u64>, serves_dns: bool) -> 
     wanted.min(limit - reserve.min(limit / 2))
 }
 
-/// [`connections_max`], with a warning if it is less than wanted.
+/// Fewer connections than this are worth a warning: a host of clients that keep one open each needs more.
+const CONNECTIONS_FEW: usize = 1_024;
+
+/// [`connections_max`], logged if it is less than wanted.
 fn bound_connections(wanted: usize, file_limit: Option<u64>, serves_dns: bool) -> usize {
     let bound = connections_max(wanted, file_limit, serves_dns);
-    if bound < wanted {
-        let open_files = file_limit.unwrap_or_default();
+    let open_files = file_limit.unwrap_or_default();
+    if bound < wanted.min(CONNECTIONS_FEW) {
         warn!(
             open_files,
             connections = bound,
-            "the limit on open files lets HTTP have fewer connections than {wanted}; raise it (ulimit -n) to have more"
+            "the limit on open files leaves few connections for HTTP; raise it (ulimit -n)"
         );
+    } else if bound < wanted {
+        info!(open_files, connections = bound, "the limit on open files bounds the connections of HTTP");
     }
     bound
 }

@@ -33,7 +33,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use quorate_base::Host;
-use quorate_base::disk::is_shortage;
+use quorate_base::disk::{is_file_shortage, is_shortage};
 
 use crate::config::LogWriter;
 use crate::error::{LogError, StartError};
@@ -108,6 +108,17 @@ struct State {
 /// size.
 fn headroom_bytes(segment_bytes: u64) -> u64 {
     (segment_bytes / 64).clamp(4 << 10, 256 << 10)
+}
+
+/// What is missing for the next log file, for clients and for the log of events.
+fn shortage(error: &io::Error, needed_bytes: u64) -> String {
+    if is_file_shortage(error) {
+        "too many files are open for the next log file to be made".to_owned()
+    } else if error.kind() == io::ErrorKind::QuotaExceeded {
+        format!("the disk quota is used up: the next log file needs {needed_bytes} bytes")
+    } else {
+        format!("the disk is full: the next log file needs {needed_bytes} bytes")
+    }
 }
 
 impl Log {
@@ -375,12 +386,14 @@ impl Shared {
                 let _ = disk.remove(&unwanted.path);
             }
             // Not now: the chores ask again.
-            Err(error) if is_shortage(&error) => self.space.prepare_failed(sequence),
+            Err(error) if is_shortage(&error) => {
+                self.space.prepare_failed(sequence, shortage(&error, header.capacity));
+            }
             Err(error) => {
                 let reason = format!("preparing a log file in {} failed: {error}", directory.display());
                 tracing::error!("{reason}; nothing is written any more");
                 self.fail(reason);
-                self.space.prepare_failed(sequence);
+                self.space.give_up(sequence);
             }
         }
     }

@@ -635,3 +635,71 @@ fn a_last_log_file_that_is_gone_is_noticed() {
     disk.lose(&last);
     open(&disk).unwrap();
 }
+
+/// Keeps the level of each event of this thread, with its message.
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<Vec<(tracing::Level, String)>>>);
+
+impl tracing::field::Visit for Heard {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "message"
+            && let Some(last) = self.0.lock().unwrap().last_mut()
+        {
+            last.1 = format!("{value:?}");
+        }
+    }
+}
+
+impl tracing::Subscriber for Heard {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        self.0.lock().unwrap().push((*event.metadata().level(), String::new()));
+        event.record(&mut self.clone());
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn a_full_disk_is_told_when_it_begins_and_when_it_ends_and_how_much_it_lacks() {
+    let disk = TestDisk::default();
+    let log = open(&disk).unwrap();
+    let heard = Heard::default();
+    tracing::subscriber::with_default(heard.clone(), || {
+        for _ in 0..2 {
+            disk.set_capacity(Some(disk.used()));
+            (0..3).for_each(|_| log.do_chores(true));
+            let lack = format!("the disk is full: the next log file needs {SEGMENT_BYTES} bytes");
+            assert_eq!(log.space().shortage().as_deref(), Some(lack.as_str()));
+            disk.set_capacity(None);
+            log.do_chores(true);
+            assert_eq!(log.space().shortage(), None);
+            // The prepared file is used up, and another is needed.
+            let mut index = all(&log).len() as u64;
+            let before = disk.paths(".log").len();
+            while disk.paths(".log").len() == before && log.space().begin_prepare(false).is_none() {
+                assert!(append(&log, vec![entry(1, index, 5000)]));
+                index += 1;
+            }
+            log.space().give_up(disk.paths(".log").len() as u64);
+        }
+    });
+    let heard = heard.0.lock().unwrap();
+    let levels: Vec<_> = heard.iter().map(|(level, _)| *level).collect();
+    use tracing::Level;
+    assert_eq!(levels, [Level::WARN, Level::INFO, Level::WARN, Level::INFO], "{heard:?}");
+    assert!(heard[0].1.contains(&SEGMENT_BYTES.to_string()), "{heard:?}");
+}

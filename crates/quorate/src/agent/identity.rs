@@ -167,7 +167,9 @@ mod tests {
         assert_eq!(find(&host, directory, None).unwrap(), id);
         host.disk.remove(log).unwrap();
         let text = refused(None);
-        assert!(text.starts_with("/data/raft holds no log") && text.contains("/data/formed") && text.contains("backup"));
+        assert!(
+            text.starts_with("/data/raft holds no log") && text.contains("/data/formed") && text.contains("backup")
+        );
     }
 
     #[test]
