@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use quorate_base::metrics::Registry;
+
 use crate::protocol::NodeId;
 
 /// How the log is written.
@@ -93,6 +95,9 @@ pub struct Config {
     /// The size of a piece of a snapshot on its way to a follower: what either side holds of it in memory. 4 KiB to
     /// 16 MiB. Small pieces cost round trips; large ones hold up heartbeats on a slow connection.
     pub snapshot_chunk_bytes: usize,
+
+    /// Where measurements go; by default to a registry that nobody reads.
+    pub metrics: Registry,
 }
 
 impl Config {
@@ -174,6 +179,7 @@ impl Default for Config {
             replication_entries_max: 1024,
             replication_bytes_max: 1 << 20,
             snapshot_chunk_bytes: 1 << 20,
+            metrics: Registry::default(),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::error::{LogError, StartError};
 use crate::handle::{Contact, Server};
 use crate::log::{Log, LogConfig, LogSummary};
+use crate::metrics::{LogMetrics, Metrics, RoleCounter};
 use crate::protocol::LogId;
 use crate::raft::chores::{self, Raft};
 use crate::raft::network::NetworkFactory;
@@ -52,11 +53,16 @@ async fn start_here<A: Application>(
     config.check().map_err(StartError::Config)?;
     let lock = lock(&host, &config.directory)?;
     let (store, newest) = SnapshotStore::open(host.clone(), &config.directory)?;
+    let metrics = Metrics::new(&config.metrics);
+    let started = Instant::now();
     let restored = Restored::from_snapshot(store, newest, application).map_err(restore_error)?;
     let covered = restored.covered();
+    if covered.is_some() {
+        metrics.restored(started.elapsed());
+    }
     let accept = |log| check_together(&config.directory, covered, log);
-    let log = Log::open(host.clone(), log_config(&config), accept)?;
-    let machine = Machine::start(host.clone(), log.clone(), restored, config.snapshot_after_log_bytes);
+    let log = Log::open(host.clone(), log_config(&config, metrics.log.clone()), accept)?;
+    let machine = Machine::start(host.clone(), log.clone(), restored, config.snapshot_after_log_bytes, metrics.clone());
     let machine = Arc::new(machine);
     let at_directory = |source| StartError::Io { path: config.directory.display().to_string(), source };
     // Only now is it known that the newest snapshot is whole and the log goes on from it.
@@ -73,6 +79,9 @@ async fn start_here<A: Application>(
     let poke = Arc::new(Notify::new());
     let (stop, stopped) = watch::channel(false);
     let (told, status) = watch::channel(chores::status(&raft, None, None, false));
+    let mut roles = RoleCounter::new(metrics);
+    roles.see(&status.borrow());
+    let told = (told, roles);
     spawn_chores(&host, &config, &raft, &log, &machine, (told, contact.clone(), poke.clone()), stopped);
     let metrics = raft.metrics();
     Ok(Server {
@@ -123,12 +132,13 @@ fn lock(host: &Host, directory: &Path) -> Result<Box<dyn Send + Sync>, StartErro
     })
 }
 
-fn log_config(config: &Config) -> LogConfig {
+fn log_config(config: &Config, metrics: LogMetrics) -> LogConfig {
     LogConfig {
         directory: config.directory.clone(),
         segment_bytes: config.segment_bytes,
         tail_bytes_max: config.tail_bytes_max,
         writer: config.log_writer,
+        metrics,
     }
 }
 
@@ -205,7 +215,7 @@ fn spawn_chores<A: Application>(
     raft: &Raft<A>,
     log: &Log,
     machine: &Arc<Machine<A>>,
-    (told, contact, poke): (watch::Sender<crate::status::Status>, Arc<Contact>, Arc<Notify>),
+    (told, contact, poke): ((watch::Sender<crate::status::Status>, RoleCounter), Arc<Contact>, Arc<Notify>),
     stopped: chores::Stop,
 ) {
     host.spawn(chores::keep_log(machine.clone(), host.clone(), log.downgrade(), poke.clone(), stopped.clone()));

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use quorate_base::metrics::{Registry, Value};
 use quorate_base::{Disk, Host, MemoryDisk};
 use quorate_consensus::*;
 
@@ -52,8 +53,12 @@ const SEGMENT_BYTES: u64 = 256 << 10;
 const VALUE_BYTES: usize = 20 << 10;
 
 async fn start(disk: &MemoryDisk, adjust: fn(&mut Config)) -> (Consensus<Latest>, Latest) {
+    start_measured(disk, adjust, Registry::default()).await
+}
+
+async fn start_measured(disk: &MemoryDisk, adjust: fn(&mut Config), metrics: Registry) -> (Consensus<Latest>, Latest) {
     let id = NodeId::from_u128(1);
-    let mut config = Config { log_writer: LogWriter::Inline, ..Config::new(id, "/data") };
+    let mut config = Config { log_writer: LogWriter::Inline, metrics, ..Config::new(id, "/data") };
     config = config.with_segment_bytes(SEGMENT_BYTES);
     adjust(&mut config);
     let latest = Latest::default();
@@ -126,4 +131,61 @@ async fn a_server_that_is_alone_keeps_no_log_behind_its_snapshot() {
     assert!(server.progress().snapshot > before);
     let logs = disk.list(std::path::Path::new("/data")).unwrap().iter().filter(|name| name.ends_with(".log")).count();
     assert!(logs <= 5, "{logs}");
+}
+
+/// What a metric says: a gauge's value, a counter's total, how many values a sample has.
+fn measured(registry: &Registry, name: &str) -> f64 {
+    let readings = registry.read().readings;
+    let reading = readings.iter().find(|reading| reading.name.name == name).unwrap_or_else(|| panic!("{name}"));
+    match reading.value {
+        Value::Gauge(value) => value,
+        Value::Counter { total, .. } => total,
+        Value::Sample { count, .. } => count as f64,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_snapshots_and_roles_are_measured() {
+    let disk = MemoryDisk::new(3 * SEGMENT_BYTES + (64 << 10));
+    let registry = Registry::default();
+    let (server, _) = start_measured(&disk, |config| config.snapshot_after_log_bytes = 1 << 30, registry.clone()).await;
+    let read = |name| measured(&registry, name);
+    for number in 0..8 {
+        assert_eq!(write(&server, number).await, 0);
+    }
+    server.snapshot_now().await.unwrap();
+    for name in [
+        "consul.raft.state.leader",
+        "consul.raft.state.follower",
+        "quorate.raft.leader_changes",
+        "consul.raft.fsm.snapshot",
+        "consul.raft.snapshot.create",
+        "consul.raft.snapshot.persist",
+        "consul.raft.snapshot.takeSnapshot",
+    ] {
+        assert_eq!(read(name), 1.0, "{name}");
+    }
+    for name in
+        ["quorate.log.sync", "quorate.log.batch_bytes", "quorate.log.batch_entries", "consul.raft.fsm.applyBatch"]
+    {
+        assert!(read(name) >= 8.0, "{name}: {}", read(name));
+    }
+    assert!(read("consul.raft.leader.dispatchLog") >= 7.0);
+    assert_eq!((read("consul.raft.leader.dispatchNumLogs"), read("consul.raft.commitNumLogs")), (1.0, 1.0));
+    assert!(read("quorate.snapshot.bytes") > VALUE_BYTES as f64);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!((read("quorate.log.files"), read("quorate.log.bytes")), (2.0, 2.0 * SEGMENT_BYTES as f64));
+    assert_eq!(read("quorate.log.disk_full"), 0.0);
+    disk.set_capacity(disk.used_bytes());
+    let mut status = server.status();
+    tokio::select! {
+        full = status.wait_for(|status| status.disk_full) => drop(full.unwrap()),
+        () = async { loop { write(&server, 9).await; } } => {}
+    }
+    assert_eq!(read("quorate.log.disk_full"), 1.0);
+    server.shutdown().await;
+    drop(server);
+    let registry = Registry::default();
+    let _server = start_measured(&disk, |_| {}, registry.clone()).await;
+    assert_eq!(measured(&registry, "consul.raft.fsm.restore"), 1.0);
 }

@@ -35,6 +35,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use quorate_base::Host;
 use quorate_base::disk::{is_file_shortage, is_shortage};
 
+use tokio::time::Instant;
+
 use crate::config::LogWriter;
 use crate::error::{LogError, StartError};
 use crate::log::index::{Runs, Tail};
@@ -44,10 +46,11 @@ use crate::log::segment::Segment;
 pub(crate) use crate::log::space::{Promise, Room, Space};
 pub(crate) use crate::log::writer::Completion;
 use crate::log::writer::{Change, Job, Writer};
+use crate::metrics::LogMetrics;
 use crate::protocol::{Entry, LogId, Vote};
 
 /// How a log is kept.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct LogConfig {
     /// See `Config::directory`.
     pub(crate) directory: PathBuf,
@@ -57,6 +60,8 @@ pub(crate) struct LogConfig {
     pub(crate) tail_bytes_max: usize,
     /// See `Config::log_writer`.
     pub(crate) writer: LogWriter,
+    /// Where measurements go.
+    pub(crate) metrics: LogMetrics,
 }
 
 /// What is in the log.
@@ -133,10 +138,12 @@ impl Log {
             recover::recover(&host, &config, accept)?;
         let left = resume.active.capacity - resume.end;
         let space = Arc::new(Space::new(left, next, next_sequence, headroom_bytes(config.segment_bytes)));
-        let writer =
+        let mut writer =
             Writer::new(host.clone(), config.directory.clone(), config.segment_bytes, space.clone(), (resume, marker));
+        writer.sync_time = config.metrics.sync.clone();
         let queue = Arc::new(Queue::new(config.writer, writer));
         let shared = Arc::new(Shared { host, config, state: Mutex::new(state), queue, space });
+        shared.measure_files(&shared.queue.writer());
         if !matches!(shared.config.writer, LogWriter::Inline) {
             queue::start_thread(&shared)?;
         }
@@ -259,6 +266,8 @@ impl Log {
     pub(crate) fn do_chores(&self, retry: bool) {
         let freed = self.shared.remove_garbage();
         self.shared.prepare_next(retry || freed);
+        self.shared.measure_files(&self.shared.queue.writer());
+        self.shared.config.metrics.disk_full.set(f64::from(u8::from(self.shared.space.waits_for_disk())));
     }
 
     /// Whether [`Self::do_chores`] has something to do, and whether it waits for room on the disk.
@@ -331,8 +340,12 @@ impl Shared {
             state.summary.committed.min(state.summary.last)
         };
         let queued = jobs.iter().map(Job::bytes).sum();
+        let entries = jobs.iter().map(Job::entries).sum();
+        let (before, started) = (writer.stream, Instant::now());
         match writer.write(&jobs, committed) {
             Ok(changes) => {
+                self.config.metrics.wrote(entries, writer.stream - before, started.elapsed());
+                self.measure_files(writer);
                 self.publish(changes, writer.stream);
                 self.space.wrote(queued, writer.active.capacity - writer.end, writer.active.capacity);
                 if !writer.garbage.is_empty() {
@@ -363,6 +376,15 @@ impl Shared {
         }
         let durable = state.durable;
         state.tail.shrink(self.config.tail_bytes_max, durable);
+    }
+
+    /// Tells how many files there are, and their size.
+    fn measure_files(&self, writer: &Writer) {
+        let files = writer.sealed.iter().map(|(segment, _)| segment).chain(&writer.garbage).chain([&writer.active]);
+        let next = self.space.next_capacity();
+        let (count, bytes) = files.fold((0, 0), |(count, bytes), segment| (count + 1, bytes + segment.capacity));
+        self.config.metrics.files.set((count + usize::from(next.is_some())) as f64);
+        self.config.metrics.bytes.set((bytes + next.unwrap_or(0)) as f64);
     }
 
     /// Stops all writing, for good.
@@ -414,7 +436,9 @@ impl Shared {
                 tracing::warn!("removing the old log {} failed, to be tried again: {error}", path.display());
                 return removed_any;
             }
-            self.queue.writer().garbage.pop_front();
+            let mut writer = self.queue.writer();
+            writer.garbage.pop_front();
+            self.measure_files(&writer);
             removed_any = true;
         }
     }

@@ -232,6 +232,14 @@ impl Space {
         Ok(None)
     }
 
+    /// The size of the next file, if it is ready.
+    pub(crate) fn next_capacity(&self) -> Option<u64> {
+        match &self.ledger().next {
+            Next::Ready(segment) => Some(segment.capacity),
+            Next::Absent | Next::Preparing | Next::Full => None,
+        }
+    }
+
     /// Whether the disk had no room for the next file when it was last asked.
     pub(crate) fn waits_for_disk(&self) -> bool {
         matches!(self.ledger().next, Next::Full)

@@ -18,6 +18,7 @@ fn config(tail_bytes_max: usize) -> LogConfig {
         segment_bytes: SEGMENT_BYTES,
         tail_bytes_max,
         writer: LogWriter::Inline,
+        metrics: LogMetrics::default(),
     }
 }
 

@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use quorate_base::Host;
 use quorate_base::disk::is_shortage;
+use quorate_base::metrics::Sample;
+use tokio::time::Instant;
 
 use crate::log::index::{RUN_BYTES, Run};
 use crate::log::mark::{Mark, Marker};
@@ -60,6 +62,14 @@ impl Job {
     pub(crate) fn refuse(self, failure: &str) {
         if let Self::Append { done, .. } | Self::Vote(_, done) | Self::Truncate(_, done) | Self::Close(done) = self {
             done(Err(io::Error::other(failure.to_owned())));
+        }
+    }
+
+    /// How many entries it brings.
+    pub(crate) fn entries(&self) -> usize {
+        match self {
+            Self::Append { entries, .. } => entries.len(),
+            Self::Vote(..) | Self::Truncate(..) | Self::Purge(_) | Self::Close(_) => 0,
         }
     }
 
@@ -117,6 +127,8 @@ pub(crate) struct Writer {
     buffer: Vec<u8>,
     batch_start: u64,
     changes: Vec<Change>,
+    /// How long syncs take.
+    pub(crate) sync_time: Sample,
 }
 
 /// The buffer is given back to the allocator past this length.
@@ -162,6 +174,7 @@ impl Writer {
             buffer: Vec::new(),
             batch_start: end,
             changes: Vec::new(),
+            sync_time: Sample::default(),
         }
     }
 
@@ -304,7 +317,9 @@ impl Writer {
             return Ok(());
         }
         self.active.file.write_at(&self.buffer, self.end)?;
+        let started = Instant::now();
         self.active.file.sync()?;
+        self.sync_time.record_duration(started.elapsed());
         self.marker.set(Mark::new(&self.active, self.batch_start));
         self.end += self.buffer.len() as u64;
         self.buffer.clear();

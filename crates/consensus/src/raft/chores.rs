@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::application::Application;
 use crate::log::WeakLog;
+use crate::metrics::RoleCounter;
 use crate::raft::convert;
 use crate::raft::state_machine::{Machine, StateMachine, blocking};
 use crate::raft::type_config::TypeConfig;
@@ -144,7 +145,7 @@ pub(crate) async fn take_snapshots<A: Application>(raft: Raft<A>, machine: Arc<M
 pub(crate) async fn tell_status<A: Application>(
     raft: Raft<A>,
     view: impl Fn() -> (Option<Instant>, Option<String>, bool) + Send,
-    told: watch::Sender<Status>,
+    (told, mut roles): (watch::Sender<Status>, RoleCounter),
     poke: Arc<Notify>,
     interval: Duration,
     mut stop: Stop,
@@ -159,6 +160,7 @@ pub(crate) async fn tell_status<A: Application>(
             status.role = Role::Stopped;
             status.fatal = Some("the consensus task ended without saying why".to_owned());
         }
+        roles.see(&status);
         let over = status.role == Role::Stopped;
         told.send_if_modified(|before| std::mem::replace(before, status.clone()) != status);
         if over {

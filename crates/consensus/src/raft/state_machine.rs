@@ -12,9 +12,11 @@ use openraft::{OptionalSend, RaftSnapshotBuilder};
 use quorate_base::Host;
 use quorate_base::disk::is_shortage;
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
 use crate::application::{APPLY_BATCH_MAX, Application, RestoreError, SnapshotRecords};
 use crate::log::Log;
+use crate::metrics::{Measured, Metrics};
 use crate::protocol::{Entry, LogId, Membership, Payload};
 use crate::raft::convert;
 use crate::raft::type_config::{RaftLogId, RaftSnapshot, RaftSnapshotMeta, StoredMembership, TypeConfig};
@@ -40,6 +42,7 @@ pub(crate) struct Machine<A: Application> {
     pub(crate) snapshot_taken: Notify,
     /// Wakes whoever shortens the log: there is a new snapshot, or the disk is full.
     pub(crate) shorten_due: Notify,
+    metrics: Metrics,
 }
 
 /// The state and what it covers.
@@ -81,11 +84,19 @@ impl<A: Application> Restored<A> {
 
 impl<A: Application> Machine<A> {
     /// Takes over what was restored.
-    pub(crate) fn start(host: Host, log: Log, restored: Restored<A>, snapshot_after_log_bytes: u64) -> Self {
+    pub(crate) fn start(
+        host: Host,
+        log: Log,
+        restored: Restored<A>,
+        snapshot_after_log_bytes: u64,
+        metrics: Metrics,
+    ) -> Self {
         let Restored { store, applied } = restored;
         let applied = Mutex::new(applied);
         let building = AtomicBool::new(false);
         let (snapshot_due, snapshot_taken, shorten_due) = (Notify::new(), Notify::new(), Notify::new());
+        let snapshot_bytes = store.current().map_or(0, |snapshot| snapshot.identity.length);
+        metrics.snapshot_bytes.set(snapshot_bytes as f64);
         Self {
             host,
             log,
@@ -96,6 +107,7 @@ impl<A: Application> Machine<A> {
             snapshot_due,
             snapshot_taken,
             shorten_due,
+            metrics,
         }
     }
 
@@ -116,6 +128,7 @@ impl<A: Application> Machine<A> {
 
     /// Applies entries that follow the last; the answers to commands go to `answers`.
     pub(crate) fn apply(&self, entries: &mut Vec<Entry>, answers: &mut Vec<A::Response>) -> io::Result<()> {
+        let (started, count) = (Instant::now(), entries.len());
         let mut applied = self.applied();
         let Applied { application, last, membership_at, membership } = &mut *applied;
         let expected = entries.iter().filter(|entry| matches!(entry.payload, Payload::Command(_))).count();
@@ -141,6 +154,7 @@ impl<A: Application> Machine<A> {
             let what = format!("the application gave {} answers to {expected} commands", answers.len());
             return Err(io::Error::other(what));
         }
+        self.metrics.applied(count, started.elapsed());
         Ok(())
     }
 
@@ -162,20 +176,31 @@ impl<A: Application> Machine<A> {
             let last = applied.last.ok_or_else(|| io::Error::other("there is nothing to take a snapshot of"))?;
             let Applied { membership_at, ref membership, .. } = *applied;
             let meta = SnapshotMeta { last, membership_at, membership: membership.clone() };
-            (meta, applied.application.snapshot())
+            let started = Instant::now();
+            let source = applied.application.snapshot();
+            self.metrics.fsm_snapshot.record_duration(started.elapsed());
+            (meta, source)
         };
-        self.store.write(meta, source)
+        let since = Instant::now();
+        let source = Measured { source, since, create: self.metrics.snapshot_create.clone() };
+        let file = self.store.write(meta, Box::new(source))?;
+        self.metrics.snapshot_persist.record_duration(since.elapsed());
+        self.metrics.snapshot_bytes.set(file.identity.length as f64);
+        Ok(file)
     }
 
     /// Replaces the state by a snapshot's. Blocking.
     fn install(&self, snapshot: SnapshotFile) -> io::Result<()> {
         let snapshot = self.store.install(snapshot)?;
-        let mut reader = SnapshotReader::open(snapshot.file, &snapshot.path).map_err(io::Error::other)?;
+        let started = Instant::now();
+        let mut reader = SnapshotReader::open(snapshot.file.clone(), &snapshot.path).map_err(io::Error::other)?;
         let mut applied = self.applied();
         let meta = restore(&mut applied.application, &mut reader).map_err(io::Error::other)?;
         applied.last = Some(meta.last);
         applied.membership_at = meta.membership_at;
         applied.membership = meta.membership.clone();
+        self.metrics.restored(started.elapsed());
+        self.metrics.snapshot_bytes.set(snapshot.identity.length as f64);
         Ok(())
     }
 }
@@ -321,10 +346,12 @@ impl<A: Application> RaftSnapshotBuilder<TypeConfig<A::Response>> for SnapshotBu
         if self.machine.last_applied().is_none() {
             return Ok(RaftSnapshot { meta: RaftSnapshotMeta::default(), snapshot: None });
         }
+        let started = Instant::now();
         loop {
             let machine = self.machine.clone();
             match blocking(&self.machine.host, move || machine.write_snapshot()).await {
                 Ok(file) => {
+                    self.machine.metrics.snapshot_take.record_duration(started.elapsed());
                     tracing::info!(last = %file.meta.last, bytes = file.identity.length, "took a snapshot");
                     return Ok(raft_snapshot(file));
                 }

@@ -81,11 +81,12 @@ impl StoreBuilder<C, LogStorage, StateMachine<Nothing>, Scratch> for Builder {
             segment_bytes: 64 << 10,
             tail_bytes_max: 400,
             writer: self.writer,
+            metrics: Default::default(),
         };
         let log = Log::open(host.clone(), config, |_| Ok(())).unwrap();
         let (store, newest) = SnapshotStore::open(host.clone(), &directory).unwrap();
         let restored = Restored::from_snapshot(store, newest, Nothing).unwrap();
-        let machine = Machine::start(host, log.clone(), restored, u64::MAX);
+        let machine = Machine::start(host, log.clone(), restored, u64::MAX, Default::default());
         Ok((Scratch(scratch), LogStorage::new(log, 1 << 20), StateMachine::new(Arc::new(machine))))
     }
 }
