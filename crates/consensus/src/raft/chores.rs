@@ -15,7 +15,7 @@ use crate::application::Application;
 use crate::log::WeakLog;
 use crate::metrics::RoleCounter;
 use crate::raft::convert;
-use crate::raft::state_machine::{Machine, StateMachine, blocking};
+use crate::raft::state_machine::{Machine, StateMachine};
 use crate::raft::type_config::TypeConfig;
 use crate::status::{Progress, Role, Status};
 
@@ -31,7 +31,6 @@ pub(crate) type Stop = watch::Receiver<bool>;
 /// Prepares and removes log files when the log asks for it, and asks a full disk again.
 pub(crate) async fn keep_log<A: Application>(
     machine: Arc<Machine<A>>,
-    host: quorate_base::Host,
     log: WeakLog,
     poke: Arc<Notify>,
     mut stop: Stop,
@@ -46,7 +45,7 @@ pub(crate) async fn keep_log<A: Application>(
         };
         let Some(log) = log.upgrade() else { return };
         // An error is the log's own: it has failed then, or tries again.
-        let full = blocking(&host, move || {
+        let full = machine.blocking(move || {
             log.do_chores(retry);
             Ok(log.waits_for_disk())
         });
@@ -73,7 +72,6 @@ const SNAPSHOT_NOTED: Duration = Duration::from_secs(1);
 pub(crate) async fn shorten_log<A: Application>(
     raft: Raft<A>,
     machine: Arc<Machine<A>>,
-    host: quorate_base::Host,
     log: WeakLog,
     kept: Kept,
     mut stop: Stop,
@@ -99,7 +97,7 @@ pub(crate) async fn shorten_log<A: Application>(
             }
         }
         if full && let Some(applied) = machine.last_applied() {
-            let helps = blocking(&host, move || Ok(log.has_file_within(covered, applied.index))).await;
+            let helps = machine.blocking(move || Ok(log.has_file_within(covered, applied.index))).await;
             if helps.is_ok_and(|helps| helps) {
                 machine.snapshot_due.notify_one();
             }

@@ -11,7 +11,7 @@ use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::{OptionalSend, RaftSnapshotBuilder};
 use quorate_base::Host;
 use quorate_base::disk::is_shortage;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, OwnedRwLockWriteGuard, RwLock, oneshot};
 use tokio::time::Instant;
 
 use crate::application::{APPLY_BATCH_MAX, Application, RestoreError, SnapshotRecords};
@@ -42,6 +42,8 @@ pub(crate) struct Machine<A: Application> {
     pub(crate) snapshot_taken: Notify,
     /// Wakes whoever shortens the log: there is a new snapshot, or the disk is full.
     pub(crate) shorten_due: Notify,
+    /// Held by work on the disk beside the log's writing; [`Self::rest`] waits for it.
+    at_work: Arc<RwLock<()>>,
     metrics: Metrics,
 }
 
@@ -107,8 +109,29 @@ impl<A: Application> Machine<A> {
             snapshot_due,
             snapshot_taken,
             shorten_due,
+            at_work: Arc::default(),
             metrics,
         }
+    }
+
+    /// Runs blocking work on the disk away from the runtime and gives its result; refuses it at rest.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let at_work = self.at_work.clone().try_read_owned();
+        let at_work = at_work.map_err(|_| io::Error::other("the server was shut down"))?;
+        let work = move || {
+            let result = work();
+            drop(at_work);
+            result
+        };
+        blocking(&self.host, work).await
+    }
+
+    /// Waits until no such work is under way; while the value is held none begins.
+    pub(crate) async fn rest(&self) -> OwnedRwLockWriteGuard<()> {
+        self.at_work.clone().write_owned().await
     }
 
     fn applied(&self) -> MutexGuard<'_, Applied<A>> {
@@ -217,7 +240,7 @@ fn restore<A: Application>(
 }
 
 /// Runs blocking work away from the runtime and gives its result.
-pub(crate) async fn blocking<T: Send + 'static>(
+async fn blocking<T: Send + 'static>(
     host: &Host,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
@@ -308,7 +331,7 @@ impl<A: Application> RaftStateMachine<TypeConfig<A::Response>> for StateMachine<
             return Err(io::Error::other("a snapshot's file covers something else than announced"));
         }
         let machine = self.machine.clone();
-        blocking(&self.machine.host, move || machine.install(snapshot)).await
+        self.machine.blocking(move || machine.install(snapshot)).await
     }
 
     async fn get_current_snapshot(&mut self) -> io::Result<Option<RaftSnapshot<SnapshotData>>> {
@@ -349,7 +372,7 @@ impl<A: Application> RaftSnapshotBuilder<TypeConfig<A::Response>> for SnapshotBu
         let started = Instant::now();
         loop {
             let machine = self.machine.clone();
-            match blocking(&self.machine.host, move || machine.write_snapshot()).await {
+            match self.machine.blocking(move || machine.write_snapshot()).await {
                 Ok(file) => {
                     self.machine.metrics.snapshot_take.record_duration(started.elapsed());
                     tracing::info!(last = %file.meta.last, bytes = file.identity.length, "took a snapshot");
