@@ -115,6 +115,12 @@ fn headroom_bytes(segment_bytes: u64) -> u64 {
     (segment_bytes / 64).clamp(4 << 10, 256 << 10)
 }
 
+/// The smallest file that is prepared on a disk that is nearly full. The largest command takes an eighth of a usual file, and
+/// fits in with the headroom.
+fn smallest_bytes(segment_bytes: u64) -> u64 {
+    segment_bytes / 4
+}
+
 /// What is missing for the next log file, for clients and for the log of events.
 fn shortage(error: &io::Error, needed_bytes: u64) -> String {
     if is_file_shortage(error) {
@@ -397,8 +403,7 @@ impl Shared {
         let Some(sequence) = self.space.begin_prepare(retry) else { return };
         let disk = &*self.host.disk;
         let directory = &self.config.directory;
-        let header = segment::Header { sequence, capacity: self.config.segment_bytes, salt: self.host.random.number() };
-        let prepared = Segment::prepare(disk, directory, header, true);
+        let prepared = self.prepare_largest(sequence);
         let taken =
             prepared.and_then(|segment| self.space.prepared(segment, |segment| segment.name_it(disk, directory)));
         match taken {
@@ -409,13 +414,33 @@ impl Shared {
             }
             // Not now: the chores ask again.
             Err(error) if is_shortage(&error) => {
-                self.space.prepare_failed(sequence, shortage(&error, header.capacity));
+                self.space.prepare_failed(sequence, shortage(&error, smallest_bytes(self.config.segment_bytes)));
             }
             Err(error) => {
                 let reason = format!("preparing a log file in {} failed: {error}", directory.display());
                 tracing::error!("{reason}; nothing is written any more");
                 self.fail(reason);
                 self.space.give_up(sequence);
+            }
+        }
+    }
+
+    /// Prepares a file of the usual size or, if the disk has no room for it, the largest half or quarter that it has.
+    fn prepare_largest(&self, sequence: u64) -> io::Result<Segment> {
+        let mut capacity = self.config.segment_bytes;
+        loop {
+            let header = segment::Header { sequence, capacity, salt: self.host.random.number() };
+            let prepared = Segment::prepare(&*self.host.disk, &self.config.directory, header, true);
+            let smaller = capacity / 2;
+            match prepared {
+                Err(error)
+                    if is_shortage(&error)
+                        && !is_file_shortage(&error)
+                        && smaller >= smallest_bytes(self.config.segment_bytes) =>
+                {
+                    capacity = smaller;
+                }
+                prepared => return prepared,
             }
         }
     }
