@@ -76,6 +76,18 @@ impl dyn File {
     }
 }
 
+/// Whether an operation failed for want of something that may come back by itself: room on the disk or in a quota, or
+/// leave to open another file. What was attempted was not done, and can be tried again later.
+pub fn is_shortage(error: &io::Error) -> bool {
+    is_file_shortage(error) || matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+/// Whether it failed because this process, or the machine, has as many files open as it may.
+pub fn is_file_shortage(error: &io::Error) -> bool {
+    let errno = rustix::io::Errno::from_io_error(error);
+    errno.is_some_and(|errno| matches!(errno, rustix::io::Errno::MFILE | rustix::io::Errno::NFILE))
+}
+
 /// The machine's own file system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RealDisk;

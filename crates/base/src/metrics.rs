@@ -46,6 +46,12 @@ pub struct Registry {
     inner: Arc<Inner>,
 }
 
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Registry").finish_non_exhaustive()
+    }
+}
+
 #[derive(Default)]
 struct Inner {
     metrics: RwLock<BTreeMap<MetricName, Handle>>,

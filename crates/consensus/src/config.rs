@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use quorate_base::metrics::Registry;
+
 use crate::protocol::NodeId;
 
 /// How the log is written.
@@ -49,8 +51,12 @@ pub struct Config {
     pub snapshot_after_log_bytes: u64,
 
     /// How many entries before a snapshot's end stay in the log, so that a follower a little behind is not sent the
-    /// whole snapshot. 0 is allowed.
+    /// whole snapshot. 0 is allowed. A server that is alone keeps none, and no server does on a full disk.
     pub log_kept_entries: u64,
+
+    /// The most bytes of log that stay before a snapshot's end, for the same followers. 0 is allowed; typically a quarter
+    /// of `snapshot_after_log_bytes`. Large values take disk, small ones send more snapshots.
+    pub log_kept_bytes: u64,
 
     /// See [`LogWriter`].
     pub log_writer: LogWriter,
@@ -89,6 +95,9 @@ pub struct Config {
     /// The size of a piece of a snapshot on its way to a follower: what either side holds of it in memory. 4 KiB to
     /// 16 MiB. Small pieces cost round trips; large ones hold up heartbeats on a slow connection.
     pub snapshot_chunk_bytes: usize,
+
+    /// Where measurements go; by default to a registry that nobody reads.
+    pub metrics: Registry,
 }
 
 impl Config {
@@ -101,6 +110,7 @@ impl Config {
     pub fn with_segment_bytes(mut self, segment_bytes: u64) -> Self {
         self.segment_bytes = segment_bytes;
         self.snapshot_after_log_bytes = self.snapshot_after_log_bytes.min(2 * segment_bytes);
+        self.log_kept_bytes = self.log_kept_bytes.min(self.snapshot_after_log_bytes / 4);
         self.proposal_bytes_max = self.proposal_bytes_max.min(segment_bytes as usize / 8);
         self.proposals_bytes_max = self.proposals_bytes_max.min(segment_bytes as usize / 4);
         self.replication_bytes_max = self.replication_bytes_max.min(segment_bytes as usize / 4);
@@ -158,6 +168,7 @@ impl Default for Config {
             segment_bytes: 64 << 20,
             snapshot_after_log_bytes: 128 << 20,
             log_kept_entries: 10_000,
+            log_kept_bytes: 32 << 20,
             log_writer: LogWriter::Adaptive,
             tail_bytes_max: 4 << 20,
             proposals_max: 16_384,
@@ -168,6 +179,7 @@ impl Default for Config {
             replication_entries_max: 1024,
             replication_bytes_max: 1 << 20,
             snapshot_chunk_bytes: 1 << 20,
+            metrics: Registry::default(),
         }
     }
 }

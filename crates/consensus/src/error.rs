@@ -40,8 +40,11 @@ pub enum ProposeError {
         limit: usize,
     },
     /// The log has no room for it. Reads go on; writes do again once there is space.
-    #[error("the disk is full")]
-    DiskFull,
+    #[error("{reason}")]
+    DiskFull {
+        /// What is missing, with how much room the log needs.
+        reason: String,
+    },
     /// A leader's change cut it off: another leader may have it in its log.
     #[error("leadership was lost while the command was under way; its outcome is unknown")]
     LeadershipLost,
@@ -65,7 +68,7 @@ impl ProposeError {
     /// Whether the state may have changed.
     pub fn outcome(&self) -> Outcome {
         match self {
-            Self::NotLeader { .. } | Self::Overloaded { .. } | Self::TooLarge { .. } | Self::DiskFull => {
+            Self::NotLeader { .. } | Self::Overloaded { .. } | Self::TooLarge { .. } | Self::DiskFull { .. } => {
                 Outcome::Unchanged
             }
             Self::LeadershipLost | Self::Timeout { .. } => Outcome::Unknown,

@@ -279,7 +279,7 @@ impl<A: Application> Consensus<A> {
     /// Stops taking part, makes the log durable and lets go of the directory. Later calls answer `Stopped`.
     pub async fn shutdown(&self) {
         let server = &self.0;
-        server.stop.send_replace(true);
+        let was_stopped = server.stop.send_replace(true);
         if let Err(ended) = server.raft.shutdown().await {
             tracing::warn!("consensus had ended before: {ended}");
         }
@@ -291,7 +291,12 @@ impl<A: Application> Consensus<A> {
         if let Ok(Err(error)) = closed.await {
             tracing::warn!("the log was not closed in order: {error}");
         }
-        server.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if was_stopped {
+            return;
+        }
+        // Whoever has the directory next must not meet our files half prepared or half removed.
+        let at_rest = server.machine.rest().await;
+        *server.lock.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(at_rest));
     }
 }
 
@@ -319,7 +324,9 @@ impl<A: Application> Server<A> {
             Some(room) => Ok(admission.with_room(room)),
             None => {
                 self.poke.notify_one();
-                Err(ProposeError::DiskFull)
+                let late = || "the next log file was not ready in time".to_owned();
+                let reason = self.log.space().shortage().map_or_else(late, |shortage| shortage.to_string());
+                Err(ProposeError::DiskFull { reason })
             }
         }
     }

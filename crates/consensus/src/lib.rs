@@ -7,6 +7,7 @@ mod config;
 mod error;
 mod handle;
 mod log;
+mod metrics;
 mod protocol;
 mod raft;
 mod serve;

@@ -110,7 +110,9 @@ impl<A: Application> Server<A> {
     /// How many of the entries may be taken at once, at least one, and the room that they need. A leader with larger log
     /// files than ours may send more than ours can promise room for.
     fn fitting(&self, entries: &[Entry]) -> (usize, u64) {
-        let limit = self.config.segment_bytes / 4;
+        // More than the largest entry, which is an eighth, and less than a quarter with its overhead: so it fits into the
+        // smallest file that is prepared on a disk that is nearly full.
+        let limit = self.config.segment_bytes / 6;
         let mut room = 0;
         let fits = |entry: &&Entry| {
             let with_it = room + record_bytes(entry);
@@ -143,7 +145,7 @@ impl<A: Application> Server<A> {
             return Err(RpcError::Malformed("a snapshot from after its leader's term"));
         }
         let mut reception = self.reception.lock().await;
-        match reception.take(&self.host, &self.machine, chunk).await? {
+        match reception.take(&self.machine, chunk).await? {
             Received::Continue(offset) => Ok(SnapshotReply::Continue { offset }),
             Received::Installed => Ok(SnapshotReply::Done { vote: self.current_vote() }),
             Received::Whole(file) => {

@@ -16,10 +16,11 @@ use crate::config::Config;
 use crate::error::{LogError, StartError};
 use crate::handle::{Contact, Server};
 use crate::log::{Log, LogConfig, LogSummary};
+use crate::metrics::{LogMetrics, Metrics, RoleCounter};
 use crate::protocol::LogId;
 use crate::raft::chores::{self, Raft};
 use crate::raft::network::NetworkFactory;
-use crate::raft::state_machine::{Machine, StateMachine};
+use crate::raft::state_machine::{Machine, Restored, StateMachine};
 use crate::raft::storage::LogStorage;
 use crate::raft::type_config::RaftId;
 use crate::snapshot::SnapshotStore;
@@ -51,12 +52,21 @@ async fn start_here<A: Application>(
 ) -> Result<Server<A>, StartError> {
     config.check().map_err(StartError::Config)?;
     let lock = lock(&host, &config.directory)?;
-    let snapshots = SnapshotStore::open(host.clone(), &config.directory)?;
-    let covered = snapshots.1.as_ref().map(|newest| newest.meta().last);
-    let log = Log::open(host.clone(), log_config(&config))?;
-    check_together(&config.directory, covered, log.summary())?;
-    let machine = Machine::start(host.clone(), log.clone(), snapshots, config.snapshot_after_log_bytes, application);
-    let machine = Arc::new(machine.map_err(restore_error)?);
+    let (store, newest) = SnapshotStore::open(host.clone(), &config.directory)?;
+    let metrics = Metrics::new(&config.metrics);
+    let started = Instant::now();
+    let restored = Restored::from_snapshot(store, newest, application).map_err(restore_error)?;
+    let covered = restored.covered();
+    if covered.is_some() {
+        metrics.restored(started.elapsed());
+    }
+    let accept = |log| check_together(&config.directory, covered, log);
+    let log = Log::open(host.clone(), log_config(&config, metrics.log.clone()), accept)?;
+    let machine = Machine::start(host.clone(), log.clone(), restored, config.snapshot_after_log_bytes, metrics.clone());
+    let machine = Arc::new(machine);
+    let at_directory = |source| StartError::Io { path: config.directory.display().to_string(), source };
+    // Only now is it known that the newest snapshot is whole and the log goes on from it.
+    machine.store().clean().map_err(at_directory)?;
     replay(&log, &machine).await?;
     let vote = log.summary().vote;
     let raft = start_raft(&config, transport, &log, &machine).await?;
@@ -69,6 +79,9 @@ async fn start_here<A: Application>(
     let poke = Arc::new(Notify::new());
     let (stop, stopped) = watch::channel(false);
     let (told, status) = watch::channel(chores::status(&raft, None, None, false));
+    let mut roles = RoleCounter::new(metrics);
+    roles.see(&status.borrow());
+    let told = (told, roles);
     spawn_chores(&host, &config, &raft, &log, &machine, (told, contact.clone(), poke.clone()), stopped);
     let metrics = raft.metrics();
     Ok(Server {
@@ -119,12 +132,13 @@ fn lock(host: &Host, directory: &Path) -> Result<Box<dyn Send + Sync>, StartErro
     })
 }
 
-fn log_config(config: &Config) -> LogConfig {
+fn log_config(config: &Config, metrics: LogMetrics) -> LogConfig {
     LogConfig {
         directory: config.directory.clone(),
         segment_bytes: config.segment_bytes,
         tail_bytes_max: config.tail_bytes_max,
         writer: config.log_writer,
+        metrics,
     }
 }
 
@@ -181,7 +195,8 @@ fn raft_config(config: &Config) -> Result<openraft::Config, StartError> {
         max_payload_entries: config.replication_entries_max,
         // Snapshots are asked for by the log's size: see `Machine`.
         snapshot_policy: SnapshotPolicy::Never,
-        max_in_snapshot_log_to_keep: config.log_kept_entries,
+        // The log is shortened by its size too: see `chores::shorten_log`.
+        max_in_snapshot_log_to_keep: u64::MAX,
         api_channel_size: Some(config.proposals_max as u64 + 1024),
         backoff: format!("{}ms ..{}ms", config.heartbeat_ms, config.election_ms_max),
         // Only its feature `runtime-stats`, which is off, would fill this.
@@ -200,11 +215,15 @@ fn spawn_chores<A: Application>(
     raft: &Raft<A>,
     log: &Log,
     machine: &Arc<Machine<A>>,
-    (told, contact, poke): (watch::Sender<crate::status::Status>, Arc<Contact>, Arc<Notify>),
+    (told, contact, poke): ((watch::Sender<crate::status::Status>, RoleCounter), Arc<Contact>, Arc<Notify>),
     stopped: chores::Stop,
 ) {
-    let wanted = log.space().wanted();
-    host.spawn(chores::keep_log(host.clone(), log.downgrade(), wanted, poke.clone(), stopped.clone()));
+    host.spawn(chores::keep_log(machine.clone(), log.downgrade(), poke.clone(), stopped.clone()));
+    let kept = chores::Kept { entries_max: config.log_kept_entries, bytes_max: config.log_kept_bytes };
+    let shorten = chores::shorten_log(raft.clone(), machine.clone(), log.downgrade(), kept, stopped.clone());
+    host.spawn(shorten);
+    // A snapshot may have been taken without the log having been shortened by it.
+    machine.shorten_due.notify_one();
     host.spawn(chores::take_snapshots(raft.clone(), machine.clone(), stopped.clone()));
     let weak = log.downgrade();
     let view = move || {

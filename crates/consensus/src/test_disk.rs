@@ -70,6 +70,8 @@ struct Inner {
     /// Changing operations until the power goes.
     operations_left: Option<u64>,
     failing_syncs: bool,
+    /// What each opening of a new file or a directory fails with, as the operating system numbers it.
+    failing_opens: Option<i32>,
     capacity: Option<u64>,
     /// Raised by a crash: files opened before are dead.
     life: u64,
@@ -117,6 +119,11 @@ impl TestDisk {
     /// Makes each sync fail from now on.
     pub(crate) fn fail_syncs(&self) {
         self.inner().failing_syncs = true;
+    }
+
+    /// Makes each opening of a new file or a directory fail with this error of the operating system, or no longer.
+    pub(crate) fn fail_opens(&self, errno: Option<i32>) {
+        self.inner().failing_opens = errno;
     }
 
     /// Syncs succeed again.
@@ -269,6 +276,10 @@ impl Inner {
         }
     }
 
+    fn check_open(&self) -> io::Result<()> {
+        self.failing_opens.map_or(Ok(()), |errno| Err(io::Error::from_raw_os_error(errno)))
+    }
+
     fn check_room(&self, more: usize) -> io::Result<()> {
         let used: u64 = self.names.values().map(|file| self.files[*file].now.len() as u64).sum();
         match self.capacity {
@@ -287,6 +298,7 @@ impl Disk for TestDisk {
             (OpenMode::Read | OpenMode::Edit, None) => return Err(io::ErrorKind::NotFound.into()),
             (OpenMode::CreateNew, Some(_)) => return Err(io::ErrorKind::AlreadyExists.into()),
             (OpenMode::Replace, _) | (OpenMode::CreateNew, None) => {
+                inner.check_open()?;
                 inner.operation()?;
                 inner.files.push(Content::default());
                 let file = inner.files.len() - 1;
@@ -323,6 +335,7 @@ impl Disk for TestDisk {
 
     fn sync_directory(&self, _directory: &Path) -> io::Result<()> {
         let mut inner = self.inner();
+        inner.check_open()?;
         inner.operation()?;
         inner.durable_names = inner.names.clone();
         Ok(())

@@ -364,7 +364,7 @@ async fn a_full_disk_refuses_writes_answers_reads_and_recovers() {
             break refused;
         }
     };
-    assert_eq!(refused, ProposeError::DiskFull);
+    assert_eq!(refused.to_string(), format!("the disk is full: the next log file needs {} bytes", 64 << 10));
     assert_eq!((refused.outcome(), server.check_lease()), (Outcome::Unchanged, Ok(())));
     let mut status = server.status();
     status.wait_for(|status| status.disk_full).await.unwrap();

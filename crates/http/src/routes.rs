@@ -157,8 +157,8 @@ impl From<ProposeError> for Refused {
             )),
             ProposeError::Overloaded { .. } => Self::overloaded(error.to_string()),
             ProposeError::TooLarge { .. } => Self::too_large(error.to_string()),
-            ProposeError::DiskFull => {
-                Self::internal("the disk of the server is full: the write did not take place; reads go on")
+            ProposeError::DiskFull { reason } => {
+                Self::internal(format!("{reason}; the write did not take place, and reads go on"))
             }
             ProposeError::LeadershipLost | ProposeError::Timeout { .. } | ProposeError::Stopped { .. } => {
                 Self::internal(error.to_string())

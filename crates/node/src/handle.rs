@@ -94,8 +94,8 @@ impl Handle {
             sessions: SessionClock::default(),
             metrics: Metrics::new(&config.metrics),
         });
-        let consensus =
-            Consensus::start(config.consensus, host.clone(), transport, application(shared.clone())).await?;
+        let settings = quorate_consensus::Config { metrics: config.metrics.clone(), ..config.consensus };
+        let consensus = Consensus::start(settings, host.clone(), transport, application(shared.clone())).await?;
         if !config.first_members.is_empty() && consensus.status().borrow().members.members.is_empty() {
             // It goes on: it may be added to the cluster that it could not start.
             if let Err(error) = consensus.bootstrap(config.first_members).await {

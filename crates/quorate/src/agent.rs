@@ -5,34 +5,36 @@
 
 mod files;
 mod identity;
+mod listening;
 mod local;
 mod notify;
+mod open_files;
 mod registration;
 mod reload;
+mod signals;
 mod telemetry;
 mod watches;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
+use quorate_agent::Agent;
 use quorate_base::duration::GoDuration;
 use quorate_base::metrics::Registry;
 use quorate_base::{Host, MemoryDisk};
-use quorate_dns::{Listeners, Zone};
-use quorate_http::tls::Tls;
-use quorate_http::{Listener, Server};
+use quorate_http::Server;
 use quorate_node::{
     BoxFuture, Config, ConsensusConfig, Handle, Member, NodeId, Rpc, RpcReply, Transport, TransportError,
 };
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, mpsc, oneshot};
-use tracing::{error, info, warn};
+use tokio::sync::{Notify, mpsc};
+use tracing::{info, warn};
 
-use self::files::Temporary;
+use self::identity::Identity;
 use self::reload::Reloader;
+use self::signals::Signals;
 use self::watches::Watches;
 use crate::config::settings::Mode;
 use crate::config::{Configuration, Settings};
@@ -52,8 +54,6 @@ const LEADER_WAIT_MS: u64 = 7_000;
 
 /// How many requests to read the configuration again may wait; one past it is answered with an error.
 const RELOADS_WAITING: usize = 4;
-/// Who waits for the configuration to be read again.
-type Reloads = mpsc::Receiver<oneshot::Sender<Result<(), String>>>;
 
 /// Runs the agent until it is told to stop.
 pub(crate) fn run(configuration: Configuration, log: Log) -> anyhow::Result<()> {
@@ -63,34 +63,34 @@ pub(crate) fn run(configuration: Configuration, log: Log) -> anyhow::Result<()> 
 
 async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
     let settings = &configuration.settings;
-    raise_file_limit();
-    let (host, directory) = storage(settings)?;
-    let id = identity::find(&host, &directory, settings.node.id).context("node id")?;
-    let metrics = Registry::new(host.wall.now_ms());
-    // The port is taken first: a second server on the same machine then touches no data.
-    let (listeners, tls, sockets) = listen(settings).await?;
-    let dns_listeners = listen_dns(settings)?;
+    let file_limit = open_files::raise_limit();
+    let (host, directory) = storage(settings);
+    let identity = Identity::find(&host, &directory, settings.node.id).context("data directory")?;
+    check_bootstrap(settings, &directory)?;
+    // The ports are taken first: a second server on the same machine then touches no data.
+    let (listeners, tls, sockets) = listening::listen(settings).await?;
+    let dns_listeners = listening::listen_dns(settings)?;
     let pid_file = settings.process.pid_file.as_deref().map(files::write_pid).transpose()?;
+    host.disk.create_directory(&directory).with_context(|| format!("data directory {}", directory.display()))?;
+    let id = identity.keep(&host, &directory).context("node id")?;
+    let metrics = Registry::new(host.wall.now_ms());
     let config = node_config(settings, id, raft_directory(&directory), metrics.clone());
     let node = Handle::start(config, host.clone(), Arc::new(NoPeers)).await?;
+    // Before anything is acknowledged: nobody is served yet.
+    identity::mark_formed(&host, &directory, id).context("data directory")?;
     let leave = Arc::new(Notify::new());
-    let (reload, mut reloads) = mpsc::channel(RELOADS_WAITING);
-    let local = local::start(
-        settings,
-        &host,
-        &directory,
-        &node,
-        local::Program { log: log.clone(), leave: leave.clone(), reload },
-    );
-    let local = local.context("agent")?;
+    let (reload, reloads) = mpsc::channel(RELOADS_WAITING);
+    let program = local::Program { log: log.clone(), leave: leave.clone(), reload };
+    let local = local::start(settings, &host, &directory, &node, program).context("agent")?;
     let agent = local.agent.clone();
-    let server = Server::with_agent(node.clone(), http_settings(settings, id), metrics.clone(), Some(local));
+    let server_settings = http_settings(settings, id, file_limit);
+    let server = Server::with_agent(node.clone(), server_settings, metrics.clone(), Some(local));
     for listener in listeners {
         info!(on = %listener.name(), "serving HTTP");
         let server = server.clone();
         host.spawn(async move { server.serve(listener).await });
     }
-    let _dns = serve_dns(settings, &node, &host, &metrics, dns_listeners)?;
+    let _dns = listening::serve_dns(settings, &node, &host, &metrics, dns_listeners)?;
     let keeper = server.clone();
     host.spawn(async move { keeper.keep_metrics().await });
     host.spawn(telemetry::send(settings.process.telemetry.clone(), settings.node.name.clone(), metrics));
@@ -102,16 +102,39 @@ async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
     watches.replace(settings.watches()?);
     let mut reloader =
         Reloader { current: configuration, log, server: server.clone(), agent: agent.clone(), watches, tls };
+    let mut signals = Signals::listen(reloads).context("signals")?;
     let outcome = tokio::select! {
         reason = node.stopped() => Err(anyhow::anyhow!("the server stopped: {reason}")),
-        signal = stop_signal(&mut reloader, &mut reloads) => signal.map(|name| info!(signal = name, "stopping")),
+        name = signals.stop(&mut reloader) => {
+            info!(signal = name, "stopping");
+            Ok(())
+        }
         () = leave.notified() => {
             info!("stopping, as a request asked");
             Ok(())
         }
     };
     notify::tell(notify::State::Stopping);
-    reloader.watches.stop().await;
+    let end = async {
+        reloader.watches.stop().await;
+        end_in_order(&server, &agent, &node, drain).await;
+    };
+    tokio::select! {
+        () = end => {}
+        name = signals.stop_again() => {
+            warn!(signal = name, "ending at once, without waiting for clients; what was acknowledged is in the log");
+            drop((sockets, pid_file));
+            // Not by a return: that would wait for what still runs on other threads.
+            std::process::exit(1);
+        }
+    }
+    drop((sockets, pid_file));
+    info!("stopped");
+    outcome
+}
+
+/// Lets clients finish, then stops taking part.
+async fn end_in_order(server: &Server, agent: &Agent, node: &Handle, drain: Duration) {
     let open = server.drain().await;
     if open > 0 {
         warn!(open, "connections were still busy when the time for them was over");
@@ -120,97 +143,29 @@ async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
         warn!("what TTL checks were told last is not on disk: the disk did not take it in time");
     }
     node.shutdown().await;
-    drop((sockets, pid_file));
-    info!("stopped");
-    outcome
 }
 
-/// The machine to run on, and where on it the data is. A server that neither starts a cluster nor is part of one already
-/// would wait for ever, so it is refused before anything is touched.
-fn storage(settings: &Settings) -> anyhow::Result<(Host, PathBuf)> {
+/// The machine to run on, and where on it the data is, or will be.
+fn storage(settings: &Settings) -> (Host, PathBuf) {
     let mut host = Host::real();
-    let directory = match &settings.mode {
+    match &settings.mode {
         Mode::Dev => {
             host.disk = Arc::new(MemoryDisk::new(DEV_DISK_BYTES));
-            PathBuf::from("/")
+            (host, PathBuf::from("/"))
         }
-        Mode::Disk(path) => path.clone(),
-    };
-    if !settings.bootstrap && !raft_directory(&directory).exists() {
+        Mode::Disk(path) => (host, path.clone()),
+    }
+}
+
+/// A server that neither starts a cluster nor is part of one already would wait for ever, so it is refused.
+fn check_bootstrap(settings: &Settings, directory: &Path) -> anyhow::Result<()> {
+    if !settings.bootstrap && !raft_directory(directory).exists() {
         let directory = directory.display();
         anyhow::bail!(
             "-data-dir: {directory} holds no server's data yet; start a first server with -bootstrap-expect=1"
         );
     }
-    host.disk.create_directory(&directory).with_context(|| format!("data directory {}", directory.display()))?;
-    Ok((host, directory))
-}
-
-/// Lets this process have as many open files as it may ask for: each client takes one.
-fn raise_file_limit() {
-    use rustix::process::{Resource, getrlimit, setrlimit};
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    if let Err(error) = setrlimit(Resource::Nofile, limit) {
-        warn!(%error, "the limit on open files could not be raised; it bounds how many clients there may be");
-    }
-}
-
-/// Where HTTP comes from, the certificates of HTTPS, and the files of sockets.
-type Listening = (Vec<Listener>, Option<Arc<Tls>>, Vec<Temporary>);
-
-async fn listen(settings: &Settings) -> anyhow::Result<Listening> {
-    let http = &settings.http;
-    let (mut listeners, mut sockets) = (Vec::new(), Vec::new());
-    for address in &settings.addresses.http {
-        let listener = TcpListener::bind(address).await;
-        listeners.push(Listener::Tcp(listener.with_context(|| format!("HTTP address {address}"))?));
-    }
-    let tls = http.tls.as_ref().map(Tls::new).transpose()?.map(Arc::new);
-    for address in &http.https {
-        let listener = TcpListener::bind(address).await.with_context(|| format!("HTTPS address {address}"))?;
-        if let Some(tls) = &tls {
-            listeners.push(Listener::Tls(listener, tls.clone()));
-        }
-    }
-    for path in &http.sockets {
-        let (listener, file) = files::listen(path, &http.socket_access)?;
-        listeners.push(Listener::Unix(listener));
-        sockets.push(file);
-    }
-    Ok((listeners, tls, sockets))
-}
-
-/// Takes the addresses of DNS.
-fn listen_dns(settings: &Settings) -> anyhow::Result<Vec<Listeners>> {
-    let bind = |address: &SocketAddr| {
-        Listeners::bind(*address, settings.dns.zone.udp_sockets).with_context(|| format!("DNS address {address}"))
-    };
-    settings.dns.addresses.iter().map(bind).collect()
-}
-
-/// Serves DNS on threads of its own until the value is dropped; nothing if no address was taken.
-fn serve_dns(
-    settings: &Settings,
-    node: &Handle,
-    host: &Host,
-    metrics: &Registry,
-    listeners: Vec<Listeners>,
-) -> anyhow::Result<Option<quorate_dns::Server>> {
-    if listeners.is_empty() {
-        return Ok(None);
-    }
-    for listener in &listeners {
-        info!(address = %listener.address(), "serving DNS");
-    }
-    let zone = Zone::new(quorate_dns::Settings {
-        datacenter: settings.datacenter.clone(),
-        node_name: settings.node.name.clone(),
-        ..settings.dns.zone.clone()
-    });
-    let zone = zone.context("the DNS zone")?;
-    let server = quorate_dns::Server::start(zone, node.clone(), host.clone(), metrics, listeners).context("DNS")?;
-    Ok(Some(server))
+    Ok(())
 }
 
 fn node_config(settings: &Settings, id: NodeId, directory: PathBuf, metrics: Registry) -> Config {
@@ -245,7 +200,7 @@ fn node_config(settings: &Settings, id: NodeId, directory: PathBuf, metrics: Reg
     }
 }
 
-fn http_settings(settings: &Settings, id: NodeId) -> quorate_http::Settings {
+fn http_settings(settings: &Settings, id: NodeId, file_limit: Option<u64>) -> quorate_http::Settings {
     let limits = &settings.limits;
     let addresses = &settings.addresses;
     let defaults = quorate_http::Settings::default();
@@ -276,50 +231,12 @@ fn http_settings(settings: &Settings, id: NodeId) -> quorate_http::Settings {
         blocked_paths: settings.http.blocked_paths.clone(),
         write_networks: settings.http.write_networks.clone(),
         drain_timeout: settings.drain,
+        connections_max: open_files::bound_connections(
+            defaults.connections_max,
+            file_limit,
+            !settings.dns.addresses.is_empty(),
+        ),
         ..defaults
-    }
-}
-
-/// Waits for the signal to stop and gives its name; reads the configuration again for SIGHUP.
-async fn stop_signal(reloader: &mut Reloader, reloads: &mut Reloads) -> anyhow::Result<&'static str> {
-    let process = reloader.current.settings.process.clone();
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => {
-                say_leave(!process.skip_leave_on_interrupt);
-                return Ok("SIGINT");
-            }
-            _ = terminate.recv() => {
-                say_leave(process.leave_on_terminate);
-                return Ok("SIGTERM");
-            }
-            _ = hangup.recv() => drop(reload(reloader, "SIGHUP")),
-            Some(asker) = reloads.recv() => {
-                // An asker that has gone is no reason to take it back.
-                let _ = asker.send(reload(reloader, "a request"));
-            }
-        }
-    }
-}
-
-/// Reads the configuration again.
-fn reload(reloader: &mut Reloader, by: &str) -> Result<(), String> {
-    notify::tell(notify::State::Reloading);
-    let outcome = reloader.reload();
-    if let Err(error) = &outcome {
-        error!(error, by, "the configuration was not taken, and nothing has changed");
-    }
-    notify::tell(notify::State::Ready);
-    outcome
-}
-
-/// Says what leaving means for a server that has nobody to tell.
-fn say_leave(leaves: bool) {
-    if leaves {
-        info!("leaving: there are no other members, so this is the same as stopping");
     }
 }
 
@@ -336,6 +253,11 @@ impl Transport for NoPeers {
 /// The log and the snapshots in the data directory.
 fn raft_directory(directory: &Path) -> PathBuf {
     directory.join("raft")
+}
+
+/// The file in the data directory that tells that its log is one of a cluster.
+pub(super) fn formed_file(directory: &Path) -> PathBuf {
+    directory.join("formed")
 }
 
 /// The file in the data directory that keeps the node's id.

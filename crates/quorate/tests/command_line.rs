@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 const QUORATE: &str = env!("CARGO_BIN_EXE_quorate");
 
@@ -406,4 +407,41 @@ fn systemd_is_told_how_the_agent_is() {
     assert_eq!(told(), "READY=1");
     assert!(agent.stop().success());
     assert_eq!(told(), "STOPPING=1");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let mut agent = Agent::start();
+    // A client in the midst of a request, for which a drain waits.
+    let mut client = std::net::TcpStream::connect(&agent.address).unwrap();
+    client.write_all(b"PUT /v1/kv/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nab").unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    agent.signal("TERM");
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(agent.process.try_wait().unwrap().is_none(), "it did not wait for the client");
+    agent.signal("INT");
+    // The drain would take 5 s.
+    let mut polls = 0;
+    let ended = loop {
+        match agent.process.try_wait().unwrap() {
+            Some(ended) => break ended,
+            None => polls += 1,
+        }
+        assert!(polls < 30, "the second signal did not end it");
+        std::thread::sleep(Duration::from_millis(100));
+    };
+    assert_eq!(ended.code(), Some(1));
+}
+
+#[test]
+fn a_port_in_use_ends_the_start_before_the_disk_is_touched() {
+    let scratch = Scratch::new("port");
+    let data = scratch.0.join("data");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let (data_flag, port_flag) = (format!("-data-dir={}", data.display()), format!("-http-port={port}"));
+    let output = run(QUORATE, &["agent", "-server", "-bootstrap-expect=1", &data_flag, &port_flag, "-dns-port=-1"]);
+    let said = text(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains(&format!("127.0.0.1:{port}")), "{said}");
+    assert!(!data.exists());
 }

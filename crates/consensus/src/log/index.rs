@@ -132,11 +132,18 @@ impl Runs {
 
     /// How many of `total` bytes of log were written after the entry at `index`, to within a run.
     pub(crate) fn bytes_after(&self, index: Option<u64>, total: u64) -> u64 {
-        let start = match index {
-            Some(index) => self.locate(index).map(|(run, _)| run.stream),
-            None => self.0.front().map(|run| run.stream),
-        };
-        start.map_or(0, |start| total.saturating_sub(start))
+        // An entry before the first run is one that was purged.
+        let located = index.and_then(|index| self.locate(index)).map(|(run, _)| run);
+        located.or(self.0.front()).map_or(0, |run| total.saturating_sub(run.stream))
+    }
+
+    /// The oldest entry that may stay if at most `bytes_max` bytes of log, of `total`, are to be kept up to the entry at
+    /// `upto`, which is included: the one after it if none may. To within a run, and never more.
+    pub(crate) fn first_within(&self, upto: u64, bytes_max: u64, total: u64) -> u64 {
+        let after = self.0.partition_point(|run| run.first <= upto);
+        let end = self.0.get(after).map_or(total, |run| run.stream);
+        let kept = self.0.partition_point(|run| run.stream + bytes_max < end);
+        self.0.get(kept).map_or(upto + 1, |run| run.first.min(upto + 1))
     }
 }
 
@@ -180,5 +187,37 @@ mod tests {
         assert_eq!(tail.first(), Some(8));
         tail.shrink(0, Some(20));
         assert_eq!(indexes(&tail, 0, 20), [9]);
+    }
+
+    fn run(first: u64, stream: u64) -> Run {
+        let disk = quorate_base::MemoryDisk::default();
+        let header = crate::log::segment::Header { sequence: 0, capacity: 4096, salt: 0 };
+        let segment = Segment::prepare(&disk, std::path::Path::new("/"), header, false).unwrap();
+        Run { first, segment: Arc::new(segment), offset: 0, stream }
+    }
+
+    #[test]
+    fn what_is_kept_behind_an_entry_is_bounded_in_bytes() {
+        let mut runs = Runs::default();
+        assert_eq!(runs.first_within(7, 100, 0), 8);
+        [(5, 0), (10, 1000), (15, 1100), (20, 2000)]
+            .into_iter()
+            .for_each(|(first, stream)| runs.push(run(first, stream)));
+        // Up to entry 17, whose run ends at 2000.
+        assert_eq!(runs.first_within(17, 5000, 2500), 5);
+        assert_eq!(runs.first_within(17, 1000, 2500), 10);
+        assert_eq!(runs.first_within(17, 950, 2500), 15);
+        assert_eq!(runs.first_within(17, 899, 2500), 18);
+        assert_eq!(runs.first_within(17, 0, 2500), 18);
+        assert_eq!(runs.first_within(22, 500, 2500), 20);
+    }
+
+    #[test]
+    fn what_was_written_after_a_purged_entry_is_all_that_is_there() {
+        let mut runs = Runs::default();
+        assert_eq!(runs.bytes_after(Some(4), 500), 0);
+        runs.push(run(5, 300));
+        assert_eq!(runs.bytes_after(Some(4), 500), 200);
+        assert_eq!(runs.bytes_after(None, 500), 200);
     }
 }

@@ -9,6 +9,7 @@
 //!   the files by a sparse table ([`index::Runs`]).
 //! - [`writer::Writer`] turns jobs into records, on the caller's task or on a thread ([`queue`]).
 //! - [`space::Space`] promises room ahead, so that what was accepted can be written.
+//! - [`mark`] notes beside the log how much of it is durable, so that a loss of its end is noticed.
 //! - [`recover`] reads the files at start and tells a torn tail from damage.
 //!
 //! Invariants:
@@ -17,6 +18,7 @@
 //! - After a failed write or sync, nothing is written ever again by this process.
 
 mod index;
+mod mark;
 mod queue;
 pub(crate) mod record;
 mod recover;
@@ -31,9 +33,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use quorate_base::Host;
+use quorate_base::disk::{is_file_shortage, is_shortage};
+
+use tokio::time::Instant;
 
 use crate::config::LogWriter;
-use crate::error::StartError;
+use crate::error::{LogError, StartError};
 use crate::log::index::{Runs, Tail};
 use crate::log::queue::Queue;
 pub(crate) use crate::log::record::entry_bytes as record_bytes;
@@ -41,10 +46,11 @@ use crate::log::segment::Segment;
 pub(crate) use crate::log::space::{Promise, Room, Space};
 pub(crate) use crate::log::writer::Completion;
 use crate::log::writer::{Change, Job, Writer};
+use crate::metrics::LogMetrics;
 use crate::protocol::{Entry, LogId, Vote};
 
 /// How a log is kept.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct LogConfig {
     /// See `Config::directory`.
     pub(crate) directory: PathBuf,
@@ -54,6 +60,8 @@ pub(crate) struct LogConfig {
     pub(crate) tail_bytes_max: usize,
     /// See `Config::log_writer`.
     pub(crate) writer: LogWriter,
+    /// Where measurements go.
+    pub(crate) metrics: LogMetrics,
 }
 
 /// What is in the log.
@@ -107,15 +115,41 @@ fn headroom_bytes(segment_bytes: u64) -> u64 {
     (segment_bytes / 64).clamp(4 << 10, 256 << 10)
 }
 
+/// The smallest file that is prepared on a disk that is nearly full. The largest command takes an eighth of a usual file, and
+/// fits in with the headroom.
+fn smallest_bytes(segment_bytes: u64) -> u64 {
+    segment_bytes / 4
+}
+
+/// What is missing for the next log file, for clients and for the log of events.
+fn shortage(error: &io::Error, needed_bytes: u64) -> String {
+    if is_file_shortage(error) {
+        "too many files are open for the next log file to be made".to_owned()
+    } else if error.kind() == io::ErrorKind::QuotaExceeded {
+        format!("the disk quota is used up: the next log file needs {needed_bytes} bytes")
+    } else {
+        format!("the disk is full: the next log file needs {needed_bytes} bytes")
+    }
+}
+
 impl Log {
-    /// Opens the log in a directory, making it if there is none. Blocking: it reads all that is there.
-    pub(crate) fn open(host: Host, config: LogConfig) -> Result<Self, StartError> {
-        let recover::Recovered { state, resume, next, next_sequence } = recover::recover(&host, &config)?;
+    /// Opens the log in a directory, making it if there is none. `accept` looks at what was found before anything in the
+    /// directory is changed, and may refuse it. Blocking: it reads all that is there.
+    pub(crate) fn open(
+        host: Host,
+        config: LogConfig,
+        accept: impl FnOnce(LogSummary) -> Result<(), LogError>,
+    ) -> Result<Self, StartError> {
+        let recover::Recovered { state, resume, next, next_sequence, marker } =
+            recover::recover(&host, &config, accept)?;
         let left = resume.active.capacity - resume.end;
         let space = Arc::new(Space::new(left, next, next_sequence, headroom_bytes(config.segment_bytes)));
-        let writer = Writer::new(host.clone(), config.directory.clone(), config.segment_bytes, space.clone(), resume);
+        let mut writer =
+            Writer::new(host.clone(), config.directory.clone(), config.segment_bytes, space.clone(), (resume, marker));
+        writer.sync_time = config.metrics.sync.clone();
         let queue = Arc::new(Queue::new(config.writer, writer));
         let shared = Arc::new(Shared { host, config, state: Mutex::new(state), queue, space });
+        shared.measure_files(&shared.queue.writer());
         if !matches!(shared.config.writer, LogWriter::Inline) {
             queue::start_thread(&shared)?;
         }
@@ -216,6 +250,17 @@ impl Log {
         state.runs.bytes_after(index, state.stream)
     }
 
+    /// The oldest entry that may stay so that at most `bytes_max` bytes of log are kept up to the entry at `upto`.
+    pub(crate) fn first_within(&self, upto: u64, bytes_max: u64) -> u64 {
+        let state = self.shared.state();
+        state.runs.first_within(upto, bytes_max, state.stream)
+    }
+
+    /// Whether a snapshot up to `applied` would let a file go that one up to `covered` does not. Blocking.
+    pub(crate) fn has_file_within(&self, covered: Option<u64>, applied: u64) -> bool {
+        self.shared.queue.writer().has_file_within(covered, applied)
+    }
+
     /// The entries in `[from, to)` that the log has, in order and without a gap: about `bytes_max` of them, at least one
     /// if there is one.
     pub(crate) fn read(&self, from: u64, to: u64, bytes_max: usize) -> io::Result<Vec<Entry>> {
@@ -225,8 +270,10 @@ impl Log {
     /// Does what the log needs done beside writing: removes old files, prepares the next one. `retry` also after a full
     /// disk. Blocking.
     pub(crate) fn do_chores(&self, retry: bool) {
-        self.shared.remove_garbage();
-        self.shared.prepare_next(retry);
+        let freed = self.shared.remove_garbage();
+        self.shared.prepare_next(retry || freed);
+        self.shared.measure_files(&self.shared.queue.writer());
+        self.shared.config.metrics.disk_full.set(f64::from(u8::from(self.shared.space.waits_for_disk())));
     }
 
     /// Whether [`Self::do_chores`] has something to do, and whether it waits for room on the disk.
@@ -299,8 +346,12 @@ impl Shared {
             state.summary.committed.min(state.summary.last)
         };
         let queued = jobs.iter().map(Job::bytes).sum();
+        let entries = jobs.iter().map(Job::entries).sum();
+        let (before, started) = (writer.stream, Instant::now());
         match writer.write(&jobs, committed) {
             Ok(changes) => {
+                self.config.metrics.wrote(entries, writer.stream - before, started.elapsed());
+                self.measure_files(writer);
                 self.publish(changes, writer.stream);
                 self.space.wrote(queued, writer.active.capacity - writer.end, writer.active.capacity);
                 if !writer.garbage.is_empty() {
@@ -333,6 +384,15 @@ impl Shared {
         state.tail.shrink(self.config.tail_bytes_max, durable);
     }
 
+    /// Tells how many files there are, and their size.
+    fn measure_files(&self, writer: &Writer) {
+        let files = writer.sealed.iter().map(|(segment, _)| segment).chain(&writer.garbage).chain([&writer.active]);
+        let next = self.space.next_capacity();
+        let (count, bytes) = files.fold((0, 0), |(count, bytes), segment| (count + 1, bytes + segment.capacity));
+        self.config.metrics.files.set((count + usize::from(next.is_some())) as f64);
+        self.config.metrics.bytes.set((bytes + next.unwrap_or(0)) as f64);
+    }
+
     /// Stops all writing, for good.
     fn fail(&self, reason: String) -> Arc<str> {
         self.state().failed.get_or_insert_with(|| reason.into()).clone()
@@ -343,8 +403,7 @@ impl Shared {
         let Some(sequence) = self.space.begin_prepare(retry) else { return };
         let disk = &*self.host.disk;
         let directory = &self.config.directory;
-        let header = segment::Header { sequence, capacity: self.config.segment_bytes, salt: self.host.random.number() };
-        let prepared = Segment::prepare(disk, directory, header, true);
+        let prepared = self.prepare_largest(sequence);
         let taken =
             prepared.and_then(|segment| self.space.prepared(segment, |segment| segment.name_it(disk, directory)));
         match taken {
@@ -353,28 +412,59 @@ impl Shared {
                 // The writer made its own. What cannot be removed now is removed at the next start.
                 let _ = disk.remove(&unwanted.path);
             }
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => self.space.prepare_failed(sequence),
+            // Not now: the chores ask again.
+            Err(error) if is_shortage(&error) => {
+                self.space.prepare_failed(sequence, shortage(&error, smallest_bytes(self.config.segment_bytes)));
+            }
             Err(error) => {
                 let reason = format!("preparing a log file in {} failed: {error}", directory.display());
                 tracing::error!("{reason}; nothing is written any more");
                 self.fail(reason);
-                self.space.prepare_failed(sequence);
+                self.space.give_up(sequence);
             }
         }
     }
 
-    /// Removes the files that hold nothing but purged entries. Oldest first, and each for good before the next, so that a
-    /// crash leaves no gap between those that stay.
-    fn remove_garbage(&self) {
+    /// Prepares a file of the usual size or, if the disk has no room for it, the largest half or quarter that it has.
+    fn prepare_largest(&self, sequence: u64) -> io::Result<Segment> {
+        let mut capacity = self.config.segment_bytes;
+        loop {
+            let header = segment::Header { sequence, capacity, salt: self.host.random.number() };
+            let prepared = Segment::prepare(&*self.host.disk, &self.config.directory, header, true);
+            let smaller = capacity / 2;
+            match prepared {
+                Err(error)
+                    if is_shortage(&error)
+                        && !is_file_shortage(&error)
+                        && smaller >= smallest_bytes(self.config.segment_bytes) =>
+                {
+                    capacity = smaller;
+                }
+                prepared => return prepared,
+            }
+        }
+    }
+
+    /// Removes the files that hold nothing but purged entries, and tells whether there were any. Oldest first, and each for
+    /// good before the next, so that a crash leaves no gap between those that stay.
+    fn remove_garbage(&self) -> bool {
+        let mut removed_any = false;
         loop {
             let oldest = self.queue.writer().garbage.front().map(|segment| segment.path.clone());
-            let Some(path) = oldest else { return };
-            let removed = self.host.disk.remove(&path);
+            let Some(path) = oldest else { return removed_any };
+            let removed = match self.host.disk.remove(&path) {
+                // The last attempt came as far as this.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                removed => removed,
+            };
             if let Err(error) = removed.and_then(|()| self.host.disk.sync_directory(&self.config.directory)) {
                 tracing::warn!("removing the old log {} failed, to be tried again: {error}", path.display());
-                return;
+                return removed_any;
             }
-            self.queue.writer().garbage.pop_front();
+            let mut writer = self.queue.writer();
+            writer.garbage.pop_front();
+            self.measure_files(&writer);
+            removed_any = true;
         }
     }
 

@@ -6,11 +6,17 @@
 //!
 //! They are told apart by proof. Each record says where its batch began, and a batch is written only after all before it
 //! was synced. So bytes are proven to have been durable when any valid record exists whose batch began after them, in the
-//! same file or in a later one. Without such proof they belong to the last batch, which may be torn. What this cannot see
-//! is damage to the very last batch of a log that was not closed in order: it looks like a torn one.
+//! same file or in a later one; and where the mark beside the log says so (see [`mark`]), which holds when the end of the log
+//! is gone as a whole. Without such proof they belong to the last batch, which may be torn. What this cannot see is damage
+//! to the very last batch of a log that was not closed in order: it looks like a torn one.
+//!
+//! A file is made in its full length before it gets its name, so a shorter one was cut by someone else. If all that is known
+//! to have been durable is there, it is given its length again, and a warning says so.
 
 use std::collections::VecDeque;
 use std::io;
+use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use quorate_base::disk::write_zeroes;
@@ -18,10 +24,11 @@ use quorate_base::{Disk, File, Host, OpenMode};
 
 use crate::error::{LogError, StartError};
 use crate::log::index::{RUN_BYTES, Run};
+use crate::log::mark::{self, Mark, Marker};
 use crate::log::record::{self, Decoded, HEADER_BYTES as RECORD_HEADER_BYTES, Invalid, Record};
 use crate::log::segment::{self, BadHeader, HEADER_BYTES, Header, Segment};
 use crate::log::writer::Resume;
-use crate::log::{LogConfig, State};
+use crate::log::{LogConfig, LogSummary, State};
 use crate::protocol::{Entry, LogId};
 
 /// How much of a file is read at a time.
@@ -40,38 +47,42 @@ pub(crate) struct Recovered {
     pub(crate) next: Option<Arc<Segment>>,
     /// The sequence number of the file after the one being written.
     pub(crate) next_sequence: u64,
+    /// Where the writer notes what is durable.
+    pub(crate) marker: Marker,
 }
 
-/// Reads the log in a directory, cuts a torn tail off, and makes the first file of a log that has none.
-pub(crate) fn recover(host: &Host, config: &LogConfig) -> Result<Recovered, StartError> {
+/// Reads the log in a directory. Once `accept` and the mark have taken what it holds, cuts a torn tail off, removes unfinished
+/// files and makes the first file of a log that has none; until then nothing is changed.
+pub(crate) fn recover(
+    host: &Host,
+    config: &LogConfig,
+    accept: impl FnOnce(LogSummary) -> Result<(), LogError>,
+) -> Result<Recovered, StartError> {
     let disk = &*host.disk;
     let at_directory = |source| StartError::Io { path: config.directory.display().to_string(), source };
     disk.create_directory(&config.directory).map_err(at_directory)?;
     let names = disk.list(&config.directory).map_err(at_directory)?;
-    for unfinished in names.iter().filter(|name| name.ends_with(".new")) {
+    let segments = open_segments(disk, config, &names)?;
+    let mut replay = Replay::new(config.tail_bytes_max);
+    replay.read(segments)?;
+    accept(replay.summary())?;
+    if let Some(mark) = mark::read(disk, &config.directory).map_err(at_directory)? {
+        replay.check_mark(mark, &config.directory)?;
+    }
+    for unfinished in names.iter().filter(|name| segment::is_unfinished(name)) {
         disk.remove(&config.directory.join(unfinished)).map_err(at_directory)?;
     }
-    let mut segments = open_segments(disk, config, &names)?;
-    if segments.is_empty() {
+    if replay.active.is_none() {
         let capacity = config.segment_bytes.min(FIRST_SEGMENT_BYTES);
         let header = Header { sequence: 0, capacity, salt: host.random.number() };
         let first = Segment::prepare(disk, &config.directory, header, true)
             .and_then(|segment| segment.name_it(disk, &config.directory))
             .map_err(at_directory)?;
-        segments.push(first);
+        replay.read(vec![first])?;
     }
-    let mut replay = Replay::new(config.tail_bytes_max);
-    // A file is prepared while the one before it is written, so at most the last one holds nothing.
-    if segments.len() > 1
-        && let Some(last) = pop_unused(&mut segments)?
-    {
-        replay.next = Some(Arc::new(last));
-    }
-    let count = segments.len();
-    for (position, segment) in segments.into_iter().enumerate() {
-        replay.read_segment(Arc::new(segment), position + 1 == count)?;
-    }
-    replay.finish()
+    replay.cut_torn_tail()?;
+    replay.lengthen()?;
+    replay.finish(Marker::open(disk, &config.directory).map_err(at_directory)?)
 }
 
 /// Opens the log files, oldest first, and checks that none is missing.
@@ -99,9 +110,12 @@ fn open_segment(disk: &dyn Disk, config: &LogConfig, name: &str, sequence: u64) 
     let mut header = [0; HEADER_BYTES as usize];
     let read = read_available(&*file, &mut header, 0).map_err(at_file)?;
     let damaged = |what: &str| LogError::Damaged { file: file_name.clone(), offset: 0, what: what.to_owned() };
+    if read < header.len() {
+        return Err(damaged(&format!("the file has {read} bytes, less than its header")).into());
+    }
     match segment::decode_header(&header[..read]) {
         Ok(Header { sequence: own, capacity, salt }) if own == sequence => {
-            // A file that was cut short reads as zeroes behind its end; the records tell whether any are missing.
+            // A file that was cut short reads as zeroes behind its end; the records and the mark tell what is missing.
             Ok(Segment { file, sequence, capacity, salt, path })
         }
         Ok(_) => Err(damaged("its header belongs to another file").into()),
@@ -123,12 +137,111 @@ struct Replay {
     /// A prepared file that holds nothing.
     next: Option<Arc<Segment>>,
     since_run: Option<u64>,
+    /// A torn tail, to be cut off: the file, and from where to where.
+    torn: Option<(Arc<Segment>, Range<u64>)>,
+    /// Files that are shorter than they were made, and their lengths.
+    shortened: Vec<(Arc<Segment>, u64)>,
 }
 
 impl Replay {
     fn new(tail_bytes_max: usize) -> Self {
-        let (active, next, since_run) = (None, None, None);
-        Self { state: State::default(), tail_bytes_max, active, end: 0, sealed: VecDeque::new(), next, since_run }
+        Self {
+            state: State::default(),
+            tail_bytes_max,
+            active: None,
+            end: 0,
+            sealed: VecDeque::new(),
+            next: None,
+            since_run: None,
+            torn: None,
+            shortened: Vec::new(),
+        }
+    }
+
+    /// Reads all files, oldest first.
+    fn read(&mut self, segments: Vec<Segment>) -> Result<(), StartError> {
+        let mut segments: Vec<Arc<Segment>> = segments.into_iter().map(Arc::new).collect();
+        for segment in &segments {
+            let length = segment.file.length().map_err(|error| io_error(segment, error))?;
+            if length < segment.capacity {
+                self.shortened.push((segment.clone(), length));
+            }
+        }
+        // A file is prepared while the one before it is written, so at most the last one holds nothing.
+        if segments.len() > 1 {
+            self.next = pop_unused(&mut segments)?;
+        }
+        let count = segments.len();
+        for (position, segment) in segments.into_iter().enumerate() {
+            self.read_segment(segment, position + 1 == count)?;
+        }
+        Ok(())
+    }
+
+    /// The log must reach the place up to which it had been durable.
+    fn check_mark(&self, mark: Mark, directory: &Path) -> Result<(), LogError> {
+        let newest = self.next.as_ref().or(self.active.as_ref());
+        let Some(newest) = newest.filter(|newest| newest.sequence >= mark.sequence) else {
+            let missing = directory.join(segment::name(mark.sequence));
+            return Err(LogError::Missing { file: missing.display().to_string() });
+        };
+        let (segment, end) = match &self.active {
+            Some(active) if active.sequence == mark.sequence => (active, self.end),
+            // Prepared and not used, or its first batch was torn.
+            _ if newest.sequence == mark.sequence => (newest, HEADER_BYTES),
+            // What begins after it counts on it.
+            _ => return Ok(()),
+        };
+        if segment.salt != mark.salt {
+            return Err(damaged(segment, 0, format!("it is not the file that {} speaks of", mark::NAME)));
+        }
+        if end < mark.offset {
+            let shortened = self.shortened.iter().find(|(shortened, _)| Arc::ptr_eq(shortened, segment));
+            let cut = shortened.map_or_else(String::new, |(_, length)| {
+                format!("the file has {length} bytes and was made with {}; ", segment.capacity)
+            });
+            let what = format!("{cut}its records end here, and had been durable up to byte {}", mark.offset);
+            return Err(damaged(segment, end, what));
+        }
+        Ok(())
+    }
+
+    /// Gives shortened files their length again, so that what is written to them finds its room.
+    fn lengthen(&mut self) -> Result<(), StartError> {
+        for (segment, length) in self.shortened.drain(..) {
+            let grown = segment.file.reserve(segment.capacity).and_then(|()| segment.file.sync());
+            grown.map_err(|error| io_error(&segment, error))?;
+            tracing::warn!(
+                file = %segment.path.display(),
+                bytes = length,
+                missing_bytes = segment.capacity - length,
+                "a log file had been cut short, which no crash does; all that is known to have been durable is there, so it \
+                 was given its length again"
+            );
+        }
+        Ok(())
+    }
+
+    /// What is in the log, as far as it was read.
+    fn summary(&self) -> LogSummary {
+        let summary = self.state.summary;
+        // What is committed may have been noted in the same batch as entries that were torn off.
+        LogSummary { committed: summary.committed.min(summary.last), ..summary }
+    }
+
+    /// Overwrites what was being written when the process ended. The bytes must go: a later record of just the right
+    /// length would join what is behind them to the log again.
+    fn cut_torn_tail(&mut self) -> Result<(), StartError> {
+        let Some((segment, torn)) = self.torn.take() else { return Ok(()) };
+        let cut = write_zeroes(&*segment.file, torn.start, torn.end).and_then(|()| segment.file.sync());
+        cut.map_err(|error| io_error(&segment, error))?;
+        tracing::warn!(
+            file = %segment.path.display(),
+            offset = torn.start,
+            bytes = torn.end - torn.start,
+            "cut a torn tail off the log: it was being written when the process ended, and nobody was told of it"
+        );
+        Ok(())
     }
 
     fn read_segment(&mut self, segment: Arc<Segment>, newest: bool) -> Result<(), StartError> {
@@ -202,14 +315,7 @@ impl Replay {
             let what = format!("bytes that are no record; the one at byte {proof} was written after they were durable");
             return Err(damaged(segment, at, what).into());
         }
-        // The bytes must go: a later record of just the right length would join what is behind them to the log again.
-        write_zeroes(&*segment.file, at, search.written_end).and_then(|()| segment.file.sync()).map_err(in_file)?;
-        tracing::warn!(
-            file = %segment.path.display(),
-            offset = at,
-            bytes = search.written_end - at,
-            "cut a torn tail off the log: it was being written when the process ended, and nobody was told of it"
-        );
+        self.torn = Some((segment.clone(), at..search.written_end));
         if at == HEADER_BYTES
             && let Some((previous, _)) = self.sealed.pop_back()
         {
@@ -246,9 +352,10 @@ impl Replay {
                 summary.purged = summary.purged.max(Some(id));
                 self.state.tail.drop_to(id.index);
                 self.state.runs.drop_to(id.index);
-                if summary.last.is_none_or(|last| last.index < id.index) {
+                if summary.last.is_none_or(|last| last.index <= id.index) {
                     summary.last = Some(id);
                     self.state.tail.cut_from(0);
+                    self.state.runs.cut_from(0);
                     self.since_run = None;
                 }
             }
@@ -272,12 +379,11 @@ impl Replay {
         tail.shrink(self.tail_bytes_max, Some(index));
     }
 
-    fn finish(mut self) -> Result<Recovered, StartError> {
+    fn finish(mut self, marker: Marker) -> Result<Recovered, StartError> {
+        let summary = self.summary();
+        self.state.summary = summary;
         let active = self.active.ok_or_else(|| StartError::Config("a log has at least one file".to_owned()))?;
         let next_sequence = active.sequence + 1;
-        let summary = &mut self.state.summary;
-        // What is committed may have been noted in the same batch as entries that were torn off.
-        summary.committed = summary.committed.min(summary.last);
         self.state.durable = summary.last.map(|id| id.index);
         let resume = Resume {
             active,
@@ -289,7 +395,7 @@ impl Replay {
             committed: summary.committed,
             stream: self.state.stream,
         };
-        Ok(Recovered { state: self.state, resume, next: self.next, next_sequence })
+        Ok(Recovered { state: self.state, resume, next: self.next, next_sequence, marker })
     }
 }
 
@@ -328,7 +434,7 @@ fn io_error(segment: &Segment, source: io::Error) -> StartError {
 }
 
 /// Takes the last file off if nothing was ever written to it.
-fn pop_unused(segments: &mut Vec<Segment>) -> Result<Option<Segment>, StartError> {
+fn pop_unused(segments: &mut Vec<Arc<Segment>>) -> Result<Option<Arc<Segment>>, StartError> {
     let Some(last) = segments.last() else { return Ok(None) };
     let unused = written_end(last, HEADER_BYTES).map_err(|error| io_error(last, error))? == HEADER_BYTES;
     Ok(if unused { segments.pop() } else { None })

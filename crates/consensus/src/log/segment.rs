@@ -63,6 +63,13 @@ pub(crate) fn sequence_of(name: &str) -> Option<u64> {
     (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok())?
 }
 
+/// Whether this is the name that a file has while it is being prepared: see [`Segment::prepare`].
+pub(crate) fn is_unfinished(name: &str) -> bool {
+    let numbers = name.strip_suffix(".new").and_then(|stem| stem.split_once('.'));
+    let is_number = |digits: &str| digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    numbers.is_some_and(|(sequence, salt)| is_number(sequence) && is_number(salt))
+}
+
 fn encode_header(header: Header) -> Vec<u8> {
     let mut out = Vec::with_capacity(HEADER_BYTES as usize);
     out.extend_from_slice(&MAGIC);
@@ -118,13 +125,19 @@ impl Segment {
         Ok(Self { file, sequence, capacity, salt, path })
     }
 
-    /// Gives a prepared file its name in the log, durably.
+    /// Gives a prepared file its name in the log, durably. On failure it is removed, so that its room is not missing at the
+    /// next attempt.
     pub(crate) fn name_it(mut self, disk: &dyn Disk, directory: &Path) -> io::Result<Self> {
-        let named = directory.join(name(self.sequence));
-        disk.rename(&self.path, &named)?;
-        disk.sync_directory(directory)?;
-        self.path = named;
-        Ok(self)
+        let unnamed = std::mem::replace(&mut self.path, directory.join(name(self.sequence)));
+        let named = disk.rename(&unnamed, &self.path).map_err(|error| (&unnamed, error));
+        match named.and_then(|()| disk.sync_directory(directory).map_err(|error| (&self.path, error))) {
+            Ok(()) => Ok(self),
+            Err((present, error)) => {
+                // Best effort: should it stay, the next start takes it for a prepared one or removes it.
+                let _ = disk.remove(present);
+                Err(error)
+            }
+        }
     }
 
     /// Where a record at `offset` is.

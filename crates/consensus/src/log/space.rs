@@ -44,6 +44,8 @@ struct Ledger {
     queued: u64,
     /// Whether someone was told to wait for room.
     awaited: bool,
+    /// Why the next file can't be made, since it first couldn't and until it could.
+    shortage: Option<Arc<str>>,
 }
 
 /// The file after the one being written.
@@ -86,7 +88,15 @@ impl Space {
     pub(crate) fn new(active: u64, next: Option<Arc<Segment>>, next_sequence: u64, headroom: u64) -> Self {
         let next = next.map_or(Next::Absent, Next::Ready);
         Self {
-            ledger: Mutex::new(Ledger { active, next, next_sequence, promised: 0, queued: 0, awaited: false }),
+            ledger: Mutex::new(Ledger {
+                active,
+                next,
+                next_sequence,
+                promised: 0,
+                queued: 0,
+                awaited: false,
+                shortage: None,
+            }),
             full: AtomicBool::new(false),
             freed: Notify::new(),
             wanted: Arc::default(),
@@ -173,13 +183,33 @@ impl Space {
         Some(ledger.next_sequence)
     }
 
-    /// The disk had no room for the next file.
-    pub(crate) fn prepare_failed(&self, sequence: u64) {
+    /// The next file can't be made now, for want of room or of what else may come back. Logged when it begins.
+    pub(crate) fn prepare_failed(&self, sequence: u64, shortage: String) {
+        let mut ledger = self.ledger();
+        if ledger.is_awaited(sequence) {
+            ledger.next = Next::Full;
+        }
+        if ledger.shortage.is_none() {
+            tracing::warn!(
+                "{shortage}; writes are refused once the present one is full, until that is over; reads go on"
+            );
+        }
+        ledger.shortage = Some(shortage.into());
+        self.tell(ledger);
+    }
+
+    /// Nothing is prepared any more, because nothing is written.
+    pub(crate) fn give_up(&self, sequence: u64) {
         let mut ledger = self.ledger();
         if ledger.is_awaited(sequence) {
             ledger.next = Next::Full;
         }
         self.tell(ledger);
+    }
+
+    /// Why there is no room for more commands, if that is known.
+    pub(crate) fn shortage(&self) -> Option<Arc<str>> {
+        self.ledger().shortage.clone()
     }
 
     /// Takes the prepared file in, unless the writer could not wait for it. `name` gives it its name, under the ledger's
@@ -195,8 +225,19 @@ impl Space {
         }
         ledger.next = Next::Ready(Arc::new(name(segment)?));
         self.full.store(false, Ordering::Relaxed);
+        if ledger.shortage.take().is_some() {
+            tracing::info!("there is room for the next log file again; writes go on");
+        }
         self.tell(ledger);
         Ok(None)
+    }
+
+    /// The size of the next file, if it is ready.
+    pub(crate) fn next_capacity(&self) -> Option<u64> {
+        match &self.ledger().next {
+            Next::Ready(segment) => Some(segment.capacity),
+            Next::Absent | Next::Preparing | Next::Full => None,
+        }
     }
 
     /// Whether the disk had no room for the next file when it was last asked.

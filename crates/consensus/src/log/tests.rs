@@ -18,11 +18,12 @@ fn config(tail_bytes_max: usize) -> LogConfig {
         segment_bytes: SEGMENT_BYTES,
         tail_bytes_max,
         writer: LogWriter::Inline,
+        metrics: LogMetrics::default(),
     }
 }
 
 fn open(disk: &TestDisk) -> Result<Log, StartError> {
-    Log::open(disk.host(), config(2000))
+    Log::open(disk.host(), config(2000), |_| Ok(()))
 }
 
 fn entry(term: u64, index: u64, size: usize) -> Entry {
@@ -435,7 +436,7 @@ fn promises_under_way_count() {
 fn the_thread_writes_what_it_is_given_in_order() {
     for writer in [LogWriter::Thread, LogWriter::Adaptive] {
         let disk = TestDisk::default();
-        let log = Log::open(disk.host(), LogConfig { writer, ..config(500) }).unwrap();
+        let log = Log::open(disk.host(), LogConfig { writer, ..config(500) }, |_| Ok(())).unwrap();
         let (sender, receiver) = std::sync::mpsc::channel();
         for index in 0..300 {
             let sender = sender.clone();
@@ -455,7 +456,7 @@ fn the_thread_writes_what_it_is_given_in_order() {
 #[test]
 fn news_of_cut_entries_does_not_speak_for_those_in_their_place() {
     let disk = TestDisk::default();
-    let log = Log::open(disk.host(), LogConfig { writer: LogWriter::Thread, ..config(0) }).unwrap();
+    let log = Log::open(disk.host(), LogConfig { writer: LogWriter::Thread, ..config(0) }, |_| Ok(())).unwrap();
     let (sender, receiver) = std::sync::mpsc::channel();
     let tell = |what: &'static str| -> Completion {
         let sender = sender.clone();
@@ -500,4 +501,206 @@ fn a_lost_vote_at_the_end_of_an_earlier_file_is_noticed() {
     bytes[end - 48..end].fill(0);
     disk.set_bytes(&first, bytes);
     assert!(matches!(open(&disk), Err(StartError::Log(LogError::Damaged { .. }))));
+}
+
+#[test]
+fn a_log_that_is_not_accepted_is_left_as_it_is() {
+    let (disk, path, bounds) = three_batches();
+    let mut torn = disk.bytes(&path);
+    torn[bounds[3] - 20..].fill(0);
+    disk.set_bytes(&path, torn.clone());
+    let unfinished = Path::new("/data/0000000000000001.00000000000000aa.new");
+    disk.host().disk.open(unfinished, quorate_base::OpenMode::CreateNew).unwrap();
+    let names = disk.paths("");
+    let refusal = || LogError::Gap { directory: "/data".to_owned(), what: "a test".to_owned() };
+    let refused = Log::open(disk.host(), config(2000), |_| Err(refusal()));
+    assert!(matches!(refused, Err(StartError::Log(LogError::Gap { .. }))));
+    assert_eq!((disk.paths(""), disk.bytes(&path)), (names, torn));
+    // Nor is a log made where there is none.
+    let empty = TestDisk::default();
+    assert!(Log::open(empty.host(), config(2000), |_| Err(refusal())).is_err());
+    assert_eq!(empty.paths("").len(), 0);
+    open(&disk).unwrap();
+    assert_eq!(disk.paths(""), [path, Path::new("/data").join(mark::NAME)]);
+}
+
+/// `EMFILE`, `ENFILE` and `EDQUOT` of Linux.
+const SHORTAGES: [i32; 3] = [24, 23, 122];
+
+#[test]
+fn want_of_files_or_quota_is_waited_out_like_a_full_disk() {
+    for errno in SHORTAGES {
+        let disk = TestDisk::default();
+        let log = open(&disk).unwrap();
+        disk.fail_opens(Some(errno));
+        let mut index = 0;
+        loop {
+            match log.space().promise(1032) {
+                Room::Promised(_promise) => assert!(append(&log, vec![entry(1, index, 1000)])),
+                Room::Soon => log.do_chores(false),
+                Room::Full => break,
+            }
+            index += 1;
+        }
+        assert_eq!(log.failure(), None, "{errno}");
+        disk.fail_opens(None);
+        log.do_chores(true);
+        assert!(matches!(log.space().promise(1032), Room::Promised(_)));
+        assert_eq!(Model::of(&open(&disk.copy()).unwrap()), Model::of(&log));
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_opened_leaves_no_half_made_file_and_no_garbage() {
+    let (disk, entries) = several_files();
+    let log = open(&disk).unwrap();
+    let before = disk.paths("").len();
+    log.purge(entries[35].id);
+    disk.fail_opens(Some(SHORTAGES[0]));
+    log.do_chores(true);
+    disk.fail_opens(None);
+    log.do_chores(true);
+    assert_eq!(log.failure(), None);
+    assert!(disk.paths("").len() < before - 1, "{:?}", disk.paths(""));
+    assert_eq!(Model::of(&open(&disk.copy()).unwrap()), Model::of(&log));
+    // A file that has its name and not for sure is taken back, with its room.
+    let header = segment::Header { sequence: 99, capacity: SEGMENT_BYTES, salt: 1 };
+    let prepared = Segment::prepare(&disk, Path::new("/data"), header, false).unwrap();
+    disk.fail_opens(Some(SHORTAGES[0]));
+    assert!(prepared.name_it(&disk, Path::new("/data")).is_err());
+    assert!(!disk.paths("").iter().any(|path| path.to_string_lossy().contains("0000000000000063")));
+}
+
+#[test]
+fn a_log_cut_short_within_its_last_batch_or_behind_it_is_a_torn_one() {
+    let (disk, path, bounds) = three_batches();
+    let whole = disk.bytes(&path);
+    for length in (bounds[2]..bounds[3] + 50).chain([whole.len() - 1, whole.len() - 4096]) {
+        let copy = disk.copy();
+        copy.set_bytes(&path, whole[..length].to_vec());
+        let log = open(&copy).unwrap();
+        let found = all(&log).len();
+        assert_eq!(found, if length >= bounds[3] { 9 } else { found.clamp(6, 8) }, "cut at {length}");
+        // It has its length again, and goes on.
+        assert_eq!(copy.bytes(&path).len(), whole.len());
+        assert!(append(&log, vec![entry(2, found as u64, 20)]));
+        assert_eq!(all(&open(&copy).unwrap()).len(), found + 1);
+    }
+}
+
+#[test]
+fn a_log_cut_short_before_its_last_batch_is_refused_and_left_as_it_is() {
+    let (disk, path, bounds) = three_batches();
+    let whole = disk.bytes(&path);
+    for length in 0..bounds[2] {
+        let mut zeroed = whole.clone();
+        zeroed[length..].fill(0);
+        for bytes in [whole[..length].to_vec(), zeroed] {
+            let copy = disk.copy();
+            copy.set_bytes(&path, bytes.clone());
+            let cut = bytes.len() == length;
+            match open(&copy) {
+                Err(refused @ StartError::Log(LogError::Damaged { .. })) => {
+                    let text = refused.to_string();
+                    assert!(text.contains(&path.display().to_string()) && text.contains("backup"), "{text}");
+                    assert!(!cut || text.contains(&format!("has {length} bytes")), "{text}");
+                }
+                // Only the zeroes are missing that fill up a record.
+                Ok(log) => assert!(!cut && all(&log).len() >= 6, "cut at {length}"),
+                Err(error) => panic!("cut at {length}: {error}"),
+            }
+            if length < bounds[2] - 8 {
+                assert_eq!(copy.bytes(&path), bytes);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_last_log_file_that_is_gone_is_noticed() {
+    let (disk, _) = several_files();
+    let used = disk.paths(".log").len() - 1;
+    for lost in 1..=used + 1 {
+        let copy = disk.copy();
+        let paths = copy.paths(".log");
+        paths[paths.len() - lost..].iter().for_each(|path| copy.lose(path));
+        let opened = open(&copy);
+        // The very last one may have been prepared only.
+        if lost > 1 || opened.is_err() {
+            assert!(matches!(opened, Err(StartError::Log(LogError::Missing { .. }))), "{lost}");
+        }
+    }
+    // Without the mark nothing tells, as in a log of an older release.
+    disk.lose(&Path::new("/data").join(mark::NAME));
+    let last = disk.paths(".log").pop().unwrap();
+    disk.lose(&last);
+    open(&disk).unwrap();
+}
+
+/// Keeps the level of each event of this thread, with its message.
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<Vec<(tracing::Level, String)>>>);
+
+impl tracing::field::Visit for Heard {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "message"
+            && let Some(last) = self.0.lock().unwrap().last_mut()
+        {
+            last.1 = format!("{value:?}");
+        }
+    }
+}
+
+impl tracing::Subscriber for Heard {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        self.0.lock().unwrap().push((*event.metadata().level(), String::new()));
+        event.record(&mut self.clone());
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn a_full_disk_is_told_when_it_begins_and_when_it_ends_and_how_much_it_lacks() {
+    let disk = TestDisk::default();
+    let log = open(&disk).unwrap();
+    let heard = Heard::default();
+    tracing::subscriber::with_default(heard.clone(), || {
+        for _ in 0..2 {
+            disk.set_capacity(Some(disk.used()));
+            (0..3).for_each(|_| log.do_chores(true));
+            let lack = format!("the disk is full: the next log file needs {} bytes", SEGMENT_BYTES / 4);
+            assert_eq!(log.space().shortage().as_deref(), Some(lack.as_str()));
+            disk.set_capacity(None);
+            log.do_chores(true);
+            assert_eq!(log.space().shortage(), None);
+            // The prepared file is used up, and another is needed.
+            let mut index = all(&log).len() as u64;
+            let before = disk.paths(".log").len();
+            while disk.paths(".log").len() == before && log.space().begin_prepare(false).is_none() {
+                assert!(append(&log, vec![entry(1, index, 5000)]));
+                index += 1;
+            }
+            log.space().give_up(disk.paths(".log").len() as u64);
+        }
+    });
+    let heard = heard.0.lock().unwrap();
+    let levels: Vec<_> = heard.iter().map(|(level, _)| *level).collect();
+    use tracing::Level;
+    assert_eq!(levels, [Level::WARN, Level::INFO, Level::WARN, Level::INFO], "{heard:?}");
+    assert!(heard[0].1.contains(&(SEGMENT_BYTES / 4).to_string()), "{heard:?}");
 }

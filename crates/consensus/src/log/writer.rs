@@ -10,8 +10,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use quorate_base::Host;
+use quorate_base::disk::is_shortage;
+use quorate_base::metrics::Sample;
+use tokio::time::Instant;
 
 use crate::log::index::{RUN_BYTES, Run};
+use crate::log::mark::{Mark, Marker};
 use crate::log::record::{self, Record};
 use crate::log::segment::{self, HEADER_BYTES, Segment};
 use crate::log::space::{BATCH_OVERHEAD_BYTES, Space};
@@ -61,6 +65,14 @@ impl Job {
         }
     }
 
+    /// How many entries it brings.
+    pub(crate) fn entries(&self) -> usize {
+        match self {
+            Self::Append { entries, .. } => entries.len(),
+            Self::Vote(..) | Self::Truncate(..) | Self::Purge(_) | Self::Close(_) => 0,
+        }
+    }
+
     /// The room that its records take.
     pub(crate) fn bytes(&self) -> u64 {
         match self {
@@ -89,6 +101,8 @@ pub(crate) struct Writer {
     directory: PathBuf,
     segment_bytes: u64,
     space: Arc<Space>,
+    /// Where is noted what is durable.
+    marker: Marker,
     /// The file being written.
     pub(crate) active: Arc<Segment>,
     /// Where its next batch begins.
@@ -113,6 +127,8 @@ pub(crate) struct Writer {
     buffer: Vec<u8>,
     batch_start: u64,
     changes: Vec<Change>,
+    /// How long syncs take.
+    pub(crate) sync_time: Sample,
 }
 
 /// The buffer is given back to the allocator past this length.
@@ -131,13 +147,20 @@ pub(crate) struct Resume {
 }
 
 impl Writer {
-    pub(crate) fn new(host: Host, directory: PathBuf, segment_bytes: u64, space: Arc<Space>, resume: Resume) -> Self {
+    pub(crate) fn new(
+        host: Host,
+        directory: PathBuf,
+        segment_bytes: u64,
+        space: Arc<Space>,
+        (resume, marker): (Resume, Marker),
+    ) -> Self {
         let Resume { active, end, sealed, last, vote, purged, committed, stream } = resume;
         Self {
             host,
             directory,
             segment_bytes,
             space,
+            marker,
             active,
             end,
             sealed,
@@ -151,6 +174,7 @@ impl Writer {
             buffer: Vec::new(),
             batch_start: end,
             changes: Vec::new(),
+            sync_time: Sample::default(),
         }
     }
 
@@ -195,9 +219,11 @@ impl Writer {
             Job::Purge(id) => {
                 self.put(&Record::Purge(*id))?;
                 self.purged = Some(*id);
-                if self.last.is_none_or(|last| last.index < id.index) {
+                if self.last.is_none_or(|last| last.index <= id.index) {
                     self.last = Some(*id);
                     self.since_run = None;
+                    // A place that is kept keeps its file open, and so the room on the disk.
+                    self.changes.push(Change::CutFrom(0));
                 }
                 self.changes.push(Change::DropTo(id.index));
             }
@@ -279,7 +305,7 @@ impl Writer {
             Segment::prepare(&*self.host.disk, &self.directory, header, false)
         };
         let made = match make(self.segment_bytes.max(smallest)) {
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => make(smallest),
+            Err(error) if is_shortage(&error) => make(smallest),
             other => other,
         };
         made?.name_it(&*self.host.disk, &self.directory)
@@ -291,12 +317,20 @@ impl Writer {
             return Ok(());
         }
         self.active.file.write_at(&self.buffer, self.end)?;
+        let started = Instant::now();
         self.active.file.sync()?;
+        self.sync_time.record_duration(started.elapsed());
+        self.marker.set(Mark::new(&self.active, self.batch_start));
         self.end += self.buffer.len() as u64;
         self.buffer.clear();
         self.buffer.shrink_to(BUFFER_KEPT_BYTES);
         self.batch_start = self.end;
         Ok(())
+    }
+
+    /// Whether a file could go if the entries from the one after `covered` up to `applied` were purged.
+    pub(crate) fn has_file_within(&self, covered: Option<u64>, applied: u64) -> bool {
+        self.sealed.iter().any(|(_, last)| last.is_some_and(|last| Some(last.index) > covered && last.index <= applied))
     }
 
     /// Sets aside the files that hold nothing but purged entries. What follows them is durable.

@@ -13,8 +13,9 @@ use tokio::time::Instant;
 
 use crate::application::Application;
 use crate::log::WeakLog;
+use crate::metrics::RoleCounter;
 use crate::raft::convert;
-use crate::raft::state_machine::{Machine, StateMachine, blocking};
+use crate::raft::state_machine::{Machine, StateMachine};
 use crate::raft::type_config::TypeConfig;
 use crate::status::{Progress, Role, Status};
 
@@ -28,13 +29,13 @@ pub(crate) type Raft<A> = openraft::Raft<TypeConfig<<A as Application>::Response
 pub(crate) type Stop = watch::Receiver<bool>;
 
 /// Prepares and removes log files when the log asks for it, and asks a full disk again.
-pub(crate) async fn keep_log(
-    host: quorate_base::Host,
+pub(crate) async fn keep_log<A: Application>(
+    machine: Arc<Machine<A>>,
     log: WeakLog,
-    wanted: Arc<Notify>,
     poke: Arc<Notify>,
     mut stop: Stop,
 ) {
+    let Some(wanted) = log.upgrade().map(|log| log.space().wanted()) else { return };
     loop {
         let waits = log.upgrade().is_some_and(|log| log.waits_for_disk());
         let retry = tokio::select! {
@@ -44,13 +45,85 @@ pub(crate) async fn keep_log(
         };
         let Some(log) = log.upgrade() else { return };
         // An error is the log's own: it has failed then, or tries again.
-        let _ = blocking(&host, move || {
+        let full = machine.blocking(move || {
             log.do_chores(retry);
-            Ok(())
-        })
-        .await;
+            Ok(log.waits_for_disk())
+        });
+        if full.await.is_ok_and(|full| full) {
+            machine.shorten_due.notify_one();
+        }
         poke.notify_one();
     }
+}
+
+/// How much log stays before a snapshot's end: see `Config`.
+pub(crate) struct Kept {
+    /// `Config::log_kept_entries`.
+    pub(crate) entries_max: u64,
+    /// `Config::log_kept_bytes`.
+    pub(crate) bytes_max: u64,
+}
+
+/// How long to wait for openraft to take note of a snapshot that was taken.
+const SNAPSHOT_NOTED: Duration = Duration::from_secs(1);
+
+/// Drops entries that a snapshot covers: all but those kept for followers that are a little behind, and all of them if
+/// there is no follower or the disk is full. On a full disk also has a snapshot taken if that lets a log file go.
+pub(crate) async fn shorten_log<A: Application>(
+    raft: Raft<A>,
+    machine: Arc<Machine<A>>,
+    log: WeakLog,
+    kept: Kept,
+    mut stop: Stop,
+) {
+    loop {
+        tokio::select! {
+            _ = stop.changed() => return,
+            () = machine.shorten_due.notified() => {}
+        }
+        let covered = machine.store().current().map(|snapshot| snapshot.meta.last.index);
+        await_snapshot_noted(&raft, covered).await;
+        let Some(log) = log.upgrade() else { return };
+        let full = log.waits_for_disk();
+        if let Some(covered) = covered {
+            let first = if full || is_alone(&raft) {
+                covered + 1
+            } else {
+                log.first_within(covered, kept.bytes_max).max(covered.saturating_sub(kept.entries_max) + 1)
+            };
+            // openraft keeps what it is sending to a follower until that is over.
+            if first > 0 && raft.trigger().purge_log(first - 1).await.is_err() {
+                return;
+            }
+        }
+        if full && let Some(applied) = machine.last_applied() {
+            let helps = machine.blocking(move || Ok(log.has_file_within(covered, applied.index))).await;
+            if helps.is_ok_and(|helps| helps) {
+                machine.snapshot_due.notify_one();
+            }
+        }
+    }
+}
+
+/// Waits until openraft knows of the snapshot up to `covered`: before that it does not purge by it.
+async fn await_snapshot_noted<A: Application>(raft: &Raft<A>, covered: Option<u64>) {
+    let mut data = raft.data_metrics();
+    let noted = async {
+        while data.borrow_watched().snapshot.as_ref().map(|id| id.index) < covered {
+            if data.changed().await.is_err() {
+                return;
+            }
+        }
+    };
+    // If it takes longer, the next snapshot or the next look at the full disk sees to it.
+    let _ = tokio::time::timeout(SNAPSHOT_NOTED, noted).await;
+}
+
+/// Whether this server has no follower.
+fn is_alone<A: Application>(raft: &Raft<A>) -> bool {
+    let metrics = raft.metrics();
+    let metrics = metrics.borrow_watched();
+    metrics.membership_config.membership().nodes().count() <= 1
 }
 
 /// Has snapshots taken when the log has grown enough.
@@ -70,7 +143,7 @@ pub(crate) async fn take_snapshots<A: Application>(raft: Raft<A>, machine: Arc<M
 pub(crate) async fn tell_status<A: Application>(
     raft: Raft<A>,
     view: impl Fn() -> (Option<Instant>, Option<String>, bool) + Send,
-    told: watch::Sender<Status>,
+    (told, mut roles): (watch::Sender<Status>, RoleCounter),
     poke: Arc<Notify>,
     interval: Duration,
     mut stop: Stop,
@@ -85,6 +158,7 @@ pub(crate) async fn tell_status<A: Application>(
             status.role = Role::Stopped;
             status.fatal = Some("the consensus task ended without saying why".to_owned());
         }
+        roles.see(&status);
         let over = status.role == Role::Stopped;
         told.send_if_modified(|before| std::mem::replace(before, status.clone()) != status);
         if over {

@@ -7,12 +7,12 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use quorate_base::{File, Host};
+use quorate_base::File;
 
 use crate::application::Application;
 use crate::error::RpcError;
 use crate::protocol::{SnapshotChunk, SnapshotIdentity};
-use crate::raft::state_machine::{Machine, blocking};
+use crate::raft::state_machine::Machine;
 use crate::snapshot::SnapshotFile;
 
 /// What a piece led to.
@@ -45,7 +45,6 @@ impl Reception {
     /// Takes a piece.
     pub(crate) async fn take<A: Application>(
         &mut self,
-        host: &Host,
         machine: &Arc<Machine<A>>,
         chunk: SnapshotChunk,
     ) -> Result<Received, RpcError> {
@@ -57,7 +56,7 @@ impl Reception {
             if offset != 0 {
                 return Ok(Received::Continue(0));
             }
-            self.begin(host, machine, identity).await?;
+            self.begin(machine, identity).await?;
         }
         let Some(partial) = &mut self.current else { return Ok(Received::Continue(0)) };
         let end = offset.saturating_add(bytes.len() as u64);
@@ -73,7 +72,7 @@ impl Reception {
         if partial.length < identity.length {
             return Ok(Received::Continue(partial.length));
         }
-        self.finish(host, machine).await
+        self.finish(machine).await
     }
 
     /// Remembers that the whole snapshot was installed.
@@ -83,7 +82,6 @@ impl Reception {
 
     async fn begin<A: Application>(
         &mut self,
-        host: &Host,
         machine: &Arc<Machine<A>>,
         identity: SnapshotIdentity,
     ) -> Result<(), RpcError> {
@@ -91,18 +89,18 @@ impl Reception {
             machine.store().discard(&old.path);
         }
         let there = machine.clone();
-        let begun = blocking(host, move || there.store().begin_receiving(identity.length)).await;
+        let begun = machine.blocking(move || there.store().begin_receiving(identity.length)).await;
         let (file, path) = begun.map_err(disk_error)?;
         self.current = Some(Partial { identity, file, path, length: 0 });
         Ok(())
     }
 
-    async fn finish<A: Application>(&mut self, host: &Host, machine: &Arc<Machine<A>>) -> Result<Received, RpcError> {
+    async fn finish<A: Application>(&mut self, machine: &Arc<Machine<A>>) -> Result<Received, RpcError> {
         let Some(partial) = self.current.take() else { return Ok(Received::Continue(0)) };
         let there = machine.clone();
         let path = partial.path.clone();
-        let checked =
-            blocking(host, move || there.store().check_received(partial.file, partial.path).map_err(io::Error::other));
+        let checked = machine
+            .blocking(move || there.store().check_received(partial.file, partial.path).map_err(io::Error::other));
         match checked.await {
             Ok(file) if file.identity == partial.identity => Ok(Received::Whole(file)),
             Ok(_) => {
@@ -126,7 +124,7 @@ impl Reception {
 }
 
 fn disk_error(error: io::Error) -> RpcError {
-    if error.kind() == io::ErrorKind::StorageFull {
+    if quorate_base::disk::is_shortage(&error) {
         RpcError::DiskFull
     } else {
         RpcError::Storage { reason: error.to_string() }

@@ -10,18 +10,21 @@ use futures_util::{Stream, StreamExt};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::{OptionalSend, RaftSnapshotBuilder};
 use quorate_base::Host;
-use tokio::sync::{Notify, oneshot};
+use quorate_base::disk::is_shortage;
+use tokio::sync::{Notify, OwnedRwLockWriteGuard, RwLock, oneshot};
+use tokio::time::Instant;
 
 use crate::application::{APPLY_BATCH_MAX, Application, RestoreError, SnapshotRecords};
 use crate::log::Log;
+use crate::metrics::{Measured, Metrics};
 use crate::protocol::{Entry, LogId, Membership, Payload};
 use crate::raft::convert;
 use crate::raft::type_config::{RaftLogId, RaftSnapshot, RaftSnapshotMeta, StoredMembership, TypeConfig};
 use crate::snapshot::format::SnapshotMeta;
 use crate::snapshot::{SnapshotFile, SnapshotReader, SnapshotStore};
 
-/// How long a snapshot that found the disk full waits before it tries again.
-const DISK_FULL_RETRY: Duration = Duration::from_secs(5);
+/// How long a snapshot that found the disk full, or too many files open, waits before it tries again.
+const SHORTAGE_RETRY: Duration = Duration::from_secs(5);
 
 /// The application with all that belongs to it.
 pub(crate) struct Machine<A: Application> {
@@ -37,6 +40,11 @@ pub(crate) struct Machine<A: Application> {
     pub(crate) snapshot_due: Notify,
     /// Tells that a snapshot was taken.
     pub(crate) snapshot_taken: Notify,
+    /// Wakes whoever shortens the log: there is a new snapshot, or the disk is full.
+    pub(crate) shorten_due: Notify,
+    /// Held by work on the disk beside the log's writing; [`Self::rest`] waits for it.
+    at_work: Arc<RwLock<()>>,
+    metrics: Metrics,
 }
 
 /// The state and what it covers.
@@ -47,13 +55,18 @@ struct Applied<A> {
     membership: Membership,
 }
 
-impl<A: Application> Machine<A> {
-    /// Takes the application over and gives it the newest snapshot, if there is one, to start from. Blocking.
-    pub(crate) fn start(
-        host: Host,
-        log: Log,
-        (store, newest): (SnapshotStore, Option<SnapshotReader>),
-        snapshot_after_log_bytes: u64,
+/// The snapshots of a directory and the state that the newest of them makes.
+pub(crate) struct Restored<A> {
+    store: SnapshotStore,
+    applied: Applied<A>,
+}
+
+impl<A: Application> Restored<A> {
+    /// Gives the application the newest snapshot, if there is one, to start from, and checks all of it. Changes nothing on
+    /// the disk. Blocking.
+    pub(crate) fn from_snapshot(
+        store: SnapshotStore,
+        newest: Option<SnapshotReader>,
         mut application: A,
     ) -> Result<Self, RestoreError> {
         let (mut last, mut membership_at, mut membership) = (None, None, Membership::default());
@@ -62,10 +75,63 @@ impl<A: Application> Machine<A> {
             store.set_current(reader)?;
             (last, membership_at, membership) = (Some(meta.last), meta.membership_at, meta.membership.clone());
         }
-        let applied = Mutex::new(Applied { application, last, membership_at, membership });
+        Ok(Self { store, applied: Applied { application, last, membership_at, membership } })
+    }
+
+    /// The last entry that the snapshot covers.
+    pub(crate) fn covered(&self) -> Option<LogId> {
+        self.applied.last
+    }
+}
+
+impl<A: Application> Machine<A> {
+    /// Takes over what was restored.
+    pub(crate) fn start(
+        host: Host,
+        log: Log,
+        restored: Restored<A>,
+        snapshot_after_log_bytes: u64,
+        metrics: Metrics,
+    ) -> Self {
+        let Restored { store, applied } = restored;
+        let applied = Mutex::new(applied);
         let building = AtomicBool::new(false);
-        let (snapshot_due, snapshot_taken) = (Notify::new(), Notify::new());
-        Ok(Self { host, log, store, snapshot_after_log_bytes, applied, building, snapshot_due, snapshot_taken })
+        let (snapshot_due, snapshot_taken, shorten_due) = (Notify::new(), Notify::new(), Notify::new());
+        let snapshot_bytes = store.current().map_or(0, |snapshot| snapshot.identity.length);
+        metrics.snapshot_bytes.set(snapshot_bytes as f64);
+        Self {
+            host,
+            log,
+            store,
+            snapshot_after_log_bytes,
+            applied,
+            building,
+            snapshot_due,
+            snapshot_taken,
+            shorten_due,
+            at_work: Arc::default(),
+            metrics,
+        }
+    }
+
+    /// Runs blocking work on the disk away from the runtime and gives its result; refuses it at rest.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let at_work = self.at_work.clone().try_read_owned();
+        let at_work = at_work.map_err(|_| io::Error::other("the server was shut down"))?;
+        let work = move || {
+            let result = work();
+            drop(at_work);
+            result
+        };
+        blocking(&self.host, work).await
+    }
+
+    /// Waits until no such work is under way; while the value is held none begins.
+    pub(crate) async fn rest(&self) -> OwnedRwLockWriteGuard<()> {
+        self.at_work.clone().write_owned().await
     }
 
     fn applied(&self) -> MutexGuard<'_, Applied<A>> {
@@ -85,6 +151,7 @@ impl<A: Application> Machine<A> {
 
     /// Applies entries that follow the last; the answers to commands go to `answers`.
     pub(crate) fn apply(&self, entries: &mut Vec<Entry>, answers: &mut Vec<A::Response>) -> io::Result<()> {
+        let (started, count) = (Instant::now(), entries.len());
         let mut applied = self.applied();
         let Applied { application, last, membership_at, membership } = &mut *applied;
         let expected = entries.iter().filter(|entry| matches!(entry.payload, Payload::Command(_))).count();
@@ -110,6 +177,7 @@ impl<A: Application> Machine<A> {
             let what = format!("the application gave {} answers to {expected} commands", answers.len());
             return Err(io::Error::other(what));
         }
+        self.metrics.applied(count, started.elapsed());
         Ok(())
     }
 
@@ -131,20 +199,31 @@ impl<A: Application> Machine<A> {
             let last = applied.last.ok_or_else(|| io::Error::other("there is nothing to take a snapshot of"))?;
             let Applied { membership_at, ref membership, .. } = *applied;
             let meta = SnapshotMeta { last, membership_at, membership: membership.clone() };
-            (meta, applied.application.snapshot())
+            let started = Instant::now();
+            let source = applied.application.snapshot();
+            self.metrics.fsm_snapshot.record_duration(started.elapsed());
+            (meta, source)
         };
-        self.store.write(meta, source)
+        let since = Instant::now();
+        let source = Measured { source, since, create: self.metrics.snapshot_create.clone() };
+        let file = self.store.write(meta, Box::new(source))?;
+        self.metrics.snapshot_persist.record_duration(since.elapsed());
+        self.metrics.snapshot_bytes.set(file.identity.length as f64);
+        Ok(file)
     }
 
     /// Replaces the state by a snapshot's. Blocking.
     fn install(&self, snapshot: SnapshotFile) -> io::Result<()> {
         let snapshot = self.store.install(snapshot)?;
-        let mut reader = SnapshotReader::open(snapshot.file, &snapshot.path).map_err(io::Error::other)?;
+        let started = Instant::now();
+        let mut reader = SnapshotReader::open(snapshot.file.clone(), &snapshot.path).map_err(io::Error::other)?;
         let mut applied = self.applied();
         let meta = restore(&mut applied.application, &mut reader).map_err(io::Error::other)?;
         applied.last = Some(meta.last);
         applied.membership_at = meta.membership_at;
         applied.membership = meta.membership.clone();
+        self.metrics.restored(started.elapsed());
+        self.metrics.snapshot_bytes.set(snapshot.identity.length as f64);
         Ok(())
     }
 }
@@ -161,7 +240,7 @@ fn restore<A: Application>(
 }
 
 /// Runs blocking work away from the runtime and gives its result.
-pub(crate) async fn blocking<T: Send + 'static>(
+async fn blocking<T: Send + 'static>(
     host: &Host,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
@@ -252,7 +331,7 @@ impl<A: Application> RaftStateMachine<TypeConfig<A::Response>> for StateMachine<
             return Err(io::Error::other("a snapshot's file covers something else than announced"));
         }
         let machine = self.machine.clone();
-        blocking(&self.machine.host, move || machine.install(snapshot)).await
+        self.machine.blocking(move || machine.install(snapshot)).await
     }
 
     async fn get_current_snapshot(&mut self) -> io::Result<Option<RaftSnapshot<SnapshotData>>> {
@@ -278,27 +357,30 @@ impl<A: Application> Drop for SnapshotBuilder<A> {
     fn drop(&mut self) {
         self.machine.building.store(false, Ordering::Relaxed);
         self.machine.snapshot_taken.notify_waiters();
+        self.machine.shorten_due.notify_one();
     }
 }
 
 impl<A: Application> RaftSnapshotBuilder<TypeConfig<A::Response>> for SnapshotBuilder<A> {
     type SnapshotData = SnapshotData;
 
-    /// A full disk is waited out: to openraft any error here is the end, and the log does not need the snapshot.
+    /// A full disk, and want of files to open, is waited out: to openraft any error here is the end, and the log does not need the snapshot.
     async fn build_snapshot(&mut self) -> io::Result<RaftSnapshot<SnapshotData>> {
         if self.machine.last_applied().is_none() {
             return Ok(RaftSnapshot { meta: RaftSnapshotMeta::default(), snapshot: None });
         }
+        let started = Instant::now();
         loop {
             let machine = self.machine.clone();
-            match blocking(&self.machine.host, move || machine.write_snapshot()).await {
+            match self.machine.blocking(move || machine.write_snapshot()).await {
                 Ok(file) => {
+                    self.machine.metrics.snapshot_take.record_duration(started.elapsed());
                     tracing::info!(last = %file.meta.last, bytes = file.identity.length, "took a snapshot");
                     return Ok(raft_snapshot(file));
                 }
-                Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-                    tracing::warn!("the disk has no room for a snapshot; the log cannot be shortened until it has");
-                    tokio::time::sleep(DISK_FULL_RETRY).await;
+                Err(error) if is_shortage(&error) => {
+                    tracing::warn!("a snapshot could not be written, and the log not be shortened, for now: {error}");
+                    tokio::time::sleep(SHORTAGE_RETRY).await;
                 }
                 Err(error) => return Err(error),
             }

@@ -12,7 +12,7 @@ use quorate_base::{Host, MemoryDisk};
 use crate::application::{Application, RestoreError, SnapshotRecords, SnapshotSink, SnapshotSource};
 use crate::config::LogWriter;
 use crate::log::{Log, LogConfig};
-use crate::raft::state_machine::{Machine, StateMachine};
+use crate::raft::state_machine::{Machine, Restored, StateMachine};
 use crate::raft::storage::LogStorage;
 use crate::raft::type_config::TypeConfig;
 use crate::snapshot::SnapshotStore;
@@ -81,10 +81,12 @@ impl StoreBuilder<C, LogStorage, StateMachine<Nothing>, Scratch> for Builder {
             segment_bytes: 64 << 10,
             tail_bytes_max: 400,
             writer: self.writer,
+            metrics: Default::default(),
         };
-        let log = Log::open(host.clone(), config).unwrap();
-        let snapshots = SnapshotStore::open(host.clone(), &directory).unwrap();
-        let machine = Machine::start(host, log.clone(), snapshots, u64::MAX, Nothing).unwrap();
+        let log = Log::open(host.clone(), config, |_| Ok(())).unwrap();
+        let (store, newest) = SnapshotStore::open(host.clone(), &directory).unwrap();
+        let restored = Restored::from_snapshot(store, newest, Nothing).unwrap();
+        let machine = Machine::start(host, log.clone(), restored, u64::MAX, Default::default());
         Ok((Scratch(scratch), LogStorage::new(log, 1 << 20), StateMachine::new(Arc::new(machine))))
     }
 }

@@ -5,7 +5,9 @@
 //! goes only after that.
 //!
 //! At start the newest is read, and must be whole. An older one is no way out of damage: the log begins where the newest
-//! ends.
+//! ends. Nothing is removed before the newest was found whole and the log belongs to it ([`SnapshotStore::clean`]), so a
+//! refused start leaves the directory as it was. Only a name that this module gives makes a file a snapshot: a copy under
+//! another name is left alone.
 
 mod file;
 pub(crate) mod format;
@@ -40,22 +42,42 @@ fn name(last: LogId) -> String {
     format!("{:016x}-{:016x}.snapshot", last.index, last.term)
 }
 
+/// Whether this is a name as [`name`] gives it.
+fn is_name(file_name: &str) -> bool {
+    file_name
+        .strip_suffix(".snapshot")
+        .and_then(|stem| stem.split_once('-'))
+        .is_some_and(|(index, term)| is_number(index) && is_number(term))
+}
+
+/// Whether this is a name that a file has until it is whole.
+fn is_part_name(file_name: &str) -> bool {
+    file_name.strip_suffix(".part").is_some_and(is_number)
+}
+
+/// Whether these are the digits of a number in names here.
+fn is_number(digits: &str) -> bool {
+    digits.len() == 16 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 impl SnapshotStore {
-    /// Finds the newest snapshot of a directory and removes older and unfinished ones. Gives a reader of it, for the
-    /// application to start from; [`Self::set_current`] tells that it was whole. Blocking.
+    /// Finds the newest snapshot of a directory and changes nothing. Gives a reader of it, for the application to start
+    /// from; [`Self::set_current`] tells that it was whole. Blocking.
     pub(crate) fn open(host: Host, directory: &Path) -> Result<(Self, Option<SnapshotReader>), StartError> {
         let at_directory = |source| StartError::Io { path: directory.display().to_string(), source };
         let store = Self { host, directory: directory.to_owned(), current: Mutex::new(None) };
         let disk = &*store.host.disk;
         let names = disk.list(directory).map_err(at_directory)?;
-        for unfinished in names.iter().filter(|name| name.ends_with(".part")) {
-            disk.remove(&directory.join(unfinished)).map_err(at_directory)?;
+        let strange = |name: &&String| name.ends_with(".snapshot") && !is_name(name);
+        let strangers: Vec<&str> = names.iter().filter(strange).map(String::as_str).collect();
+        if !strangers.is_empty() {
+            tracing::warn!(
+                directory = %directory.display(),
+                files = strangers.join(", "),
+                "left alone: these are no names that this server gives its snapshots"
+            );
         }
-        let mut finished = names.iter().filter(|name| name.ends_with(".snapshot"));
-        let Some(newest) = finished.next_back() else { return Ok((store, None)) };
-        for older in finished {
-            disk.remove(&directory.join(older)).map_err(at_directory)?;
-        }
+        let Some(newest) = names.iter().rfind(|name| is_name(name)) else { return Ok((store, None)) };
         let path = directory.join(newest);
         let file = disk.open(&path, OpenMode::Read).map_err(at_directory)?;
         let reader = SnapshotReader::open(file, &path)?;
@@ -64,6 +86,18 @@ impl SnapshotStore {
             return Err(SnapshotError::Damaged { file: path.display().to_string(), offset: 0, what }.into());
         }
         Ok((store, Some(reader)))
+    }
+
+    /// Removes older snapshots and unfinished ones: the server starts from the current one, or without any. Blocking.
+    pub(crate) fn clean(&self) -> io::Result<()> {
+        let current = self.current().map(|current| current.path);
+        for file_name in self.host.disk.list(&self.directory)? {
+            let path = self.directory.join(&file_name);
+            if is_part_name(&file_name) || (is_name(&file_name) && current.as_ref().is_some_and(|kept| *kept != path)) {
+                self.host.disk.remove(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes the snapshot that was read to its end the current one.
@@ -155,8 +189,14 @@ impl SnapshotStore {
     fn keep(&self, mut snapshot: SnapshotFile) -> io::Result<SnapshotFile> {
         let named = self.directory.join(name(snapshot.meta.last));
         self.host.disk.rename(&snapshot.path, &named)?;
-        self.host.disk.sync_directory(&self.directory)?;
         snapshot.path = named;
+        if let Err(error) = self.host.disk.sync_directory(&self.directory) {
+            // It may vanish at a crash, so it does not count; another attempt makes another.
+            if self.current().is_none_or(|current| current.path != snapshot.path) {
+                self.discard(&snapshot.path);
+            }
+            return Err(error);
+        }
         let before = self.replace_current(snapshot.clone());
         if let Some(before) = before.filter(|before| before.path != snapshot.path) {
             self.discard(&before.path);

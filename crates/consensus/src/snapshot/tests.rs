@@ -125,3 +125,53 @@ fn a_snapshot_from_another_directory_is_copied() {
     assert_eq!(ours.identity, theirs.identity);
     assert_eq!(to.bytes(&ours.path), from.bytes(&theirs.path));
 }
+
+/// Reads the newest snapshot to its end, as a start does, and gives the store if it was whole.
+fn start(disk: &TestDisk) -> Result<SnapshotStore, StartError> {
+    let (store, reader) = SnapshotStore::open(disk.host(), directory())?;
+    if let Some(mut reader) = reader {
+        while reader.next()?.is_some() {}
+        store.set_current(reader)?;
+    }
+    Ok(store)
+}
+
+fn copy(disk: &TestDisk, from: &Path, to: &str, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = disk.bytes(from);
+    change(&mut bytes);
+    let file = disk.host().disk.open(&directory().join(to), OpenMode::CreateNew).unwrap();
+    file.write_at(&bytes, 0).unwrap();
+}
+
+#[test]
+fn a_copy_under_another_name_is_no_snapshot_and_is_left_alone() {
+    let disk = TestDisk::default();
+    let real = write(&start(&disk).unwrap(), 5).unwrap();
+    let strangers = ["backup.snapshot", "ffff.snapshot", "FFFFFFFFFFFFFFFF-0000000000000002.snapshot", "x.part"];
+    for stranger in strangers {
+        copy(&disk, &real.path, stranger, |bytes| bytes[40] ^= 1);
+    }
+    let store = start(&disk).unwrap();
+    store.clean().unwrap();
+    assert_eq!(store.current().unwrap().path, real.path);
+    assert_eq!(disk.paths("").len(), 1 + strangers.len());
+}
+
+#[test]
+fn a_refused_start_touches_nothing_and_an_accepted_one_removes_the_rest() {
+    let disk = TestDisk::default();
+    let older = write(&start(&disk).unwrap(), 5).unwrap();
+    // What a crash between the new one's rename and the old one's removal leaves, and the new one was damaged since.
+    copy(&disk, &older.path, "0000000000000003-0000000000000002.snapshot", |_| {});
+    copy(&disk, &older.path, "0123456789abcdef.part", |bytes| bytes.truncate(100));
+    let whole = disk.bytes(&older.path);
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2] ^= 1;
+    disk.set_bytes(&older.path, damaged);
+    let before = disk.paths("");
+    assert!(matches!(start(&disk), Err(StartError::Snapshot(SnapshotError::Damaged { .. }))));
+    assert_eq!(disk.paths(""), before);
+    disk.set_bytes(&older.path, whole);
+    start(&disk).unwrap().clean().unwrap();
+    assert_eq!(disk.paths(""), [older.path]);
+}

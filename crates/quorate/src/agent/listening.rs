@@ -1,0 +1,75 @@
+//! Where clients are served: the addresses and sockets of HTTP, and those of DNS.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use quorate_base::Host;
+use quorate_base::metrics::Registry;
+use quorate_dns::{Listeners, Zone};
+use quorate_http::Listener;
+use quorate_http::tls::Tls;
+use quorate_node::Handle;
+use tokio::net::TcpListener;
+use tracing::info;
+
+use super::files::{self, Temporary};
+use crate::config::Settings;
+
+/// Where HTTP comes from, the certificates of HTTPS, and the files of sockets.
+pub(super) type Listening = (Vec<Listener>, Option<Arc<Tls>>, Vec<Temporary>);
+
+/// Takes the addresses and sockets of HTTP.
+pub(super) async fn listen(settings: &Settings) -> anyhow::Result<Listening> {
+    let http = &settings.http;
+    let (mut listeners, mut sockets) = (Vec::new(), Vec::new());
+    for address in &settings.addresses.http {
+        let listener = TcpListener::bind(address).await;
+        listeners.push(Listener::Tcp(listener.with_context(|| format!("HTTP address {address}"))?));
+    }
+    let tls = http.tls.as_ref().map(Tls::new).transpose()?.map(Arc::new);
+    for address in &http.https {
+        let listener = TcpListener::bind(address).await.with_context(|| format!("HTTPS address {address}"))?;
+        if let Some(tls) = &tls {
+            listeners.push(Listener::Tls(listener, tls.clone()));
+        }
+    }
+    for path in &http.sockets {
+        let (listener, file) = files::listen(path, &http.socket_access)?;
+        listeners.push(Listener::Unix(listener));
+        sockets.push(file);
+    }
+    Ok((listeners, tls, sockets))
+}
+
+/// Takes the addresses of DNS.
+pub(super) fn listen_dns(settings: &Settings) -> anyhow::Result<Vec<Listeners>> {
+    let bind = |address: &SocketAddr| {
+        Listeners::bind(*address, settings.dns.zone.udp_sockets).with_context(|| format!("DNS address {address}"))
+    };
+    settings.dns.addresses.iter().map(bind).collect()
+}
+
+/// Serves DNS on threads of its own until the value is dropped; nothing if no address was taken.
+pub(super) fn serve_dns(
+    settings: &Settings,
+    node: &Handle,
+    host: &Host,
+    metrics: &Registry,
+    listeners: Vec<Listeners>,
+) -> anyhow::Result<Option<quorate_dns::Server>> {
+    if listeners.is_empty() {
+        return Ok(None);
+    }
+    for listener in &listeners {
+        info!(address = %listener.address(), "serving DNS");
+    }
+    let zone = Zone::new(quorate_dns::Settings {
+        datacenter: settings.datacenter.clone(),
+        node_name: settings.node.name.clone(),
+        ..settings.dns.zone.clone()
+    });
+    let zone = zone.context("the DNS zone")?;
+    let server = quorate_dns::Server::start(zone, node.clone(), host.clone(), metrics, listeners).context("DNS")?;
+    Ok(Some(server))
+}
