@@ -29,6 +29,8 @@ pub(super) enum Left {
     Parked(Parked),
     /// A connection whose client has asked nothing since then.
     Quiet { stream: Stream, since: Instant },
+    /// One that was thought quiet, and the beginning of a next request was in hyper's buffer.
+    Begun(Wire),
 }
 
 /// A request that has left hyper.
@@ -86,10 +88,10 @@ pub(super) async fn run(server: &Arc<Shared>, wire: Wire, peer: Peer) -> Option<
         }
     };
     let parts = connection.into_parts();
-    let stream = parts.io.into_stream();
+    let (stream, rest) = parts.io.into_parts(&parts.read_buf);
     Some(match answer {
-        // Also an empty rest of hyper's buffer would hold all of it.
-        Some(answer) => Left::Parked(Parked { stream, rest: Bytes::copy_from_slice(&parts.read_buf), answer }),
+        Some(answer) => Left::Parked(Parked { stream, rest, answer }),
+        None if !rest.is_empty() => Left::Begun(Wire::new(stream, rest)),
         None => Left::Quiet { stream, since: patience.since },
     })
 }

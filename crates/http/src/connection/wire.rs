@@ -1,5 +1,5 @@
 //! The stream under hyper, which counts what passes so that the connection knows when it may leave hyper, and when the
-//! client has gone quiet.
+//! client has gone quiet. Request lines that hyper would refuse and Go takes are escaped on their way ([`RequestLines`]).
 
 use std::future::Future;
 use std::io;
@@ -8,10 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, ReadBuf};
 
+use super::request_line::RequestLines;
 use crate::reply::Reply;
 use crate::stream::Stream;
 
@@ -21,7 +23,10 @@ pub(super) type Answer = Pin<Box<dyn Future<Output = Reply> + Send>>;
 /// A stream, with bytes in front of it that were read already.
 pub(super) struct Wire {
     stream: TokioIo<Stream>,
+    /// The rest of what was escaped, for which hyper had no room.
+    escaped: Bytes,
     before: Bytes,
+    lines: RequestLines,
     traffic: Arc<Traffic>,
 }
 
@@ -43,7 +48,13 @@ pub(super) struct Traffic {
 
 impl Wire {
     pub(super) fn new(stream: Stream, before: Bytes) -> Self {
-        Self { stream: TokioIo::new(stream), before, traffic: Arc::default() }
+        Self {
+            stream: TokioIo::new(stream),
+            escaped: Bytes::new(),
+            before,
+            lines: RequestLines::default(),
+            traffic: Arc::default(),
+        }
     }
 
     /// Whether the stream is plain TCP, which can be parked.
@@ -55,9 +66,12 @@ impl Wire {
         self.traffic.clone()
     }
 
-    /// The stream, once hyper has let go of it and taken all that was read before.
-    pub(super) fn into_stream(self) -> Stream {
-        self.stream.into_inner()
+    /// The stream, once hyper has let go of it, and what was read of it and is in no request yet: first what hyper has
+    /// in its buffer.
+    pub(super) fn into_parts(self, of_hyper: &[u8]) -> (Stream, Bytes) {
+        // Copied, since also an empty rest of hyper's buffer would hold all of it.
+        let rest = [of_hyper, &self.escaped, &self.before].concat().into();
+        (self.stream.into_inner(), rest)
     }
 }
 
@@ -120,22 +134,54 @@ pub(super) enum Waiting {
 }
 
 impl Read for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        mut buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.before.is_empty() {
-            ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
-        } else {
-            let count = buffer.remaining().min(this.before.len());
-            buffer.put_slice(&this.before[..count]);
-            this.before.advance(count);
-        }
+        let source = Source {
+            stream: this.stream.inner_mut(),
+            escaped: &mut this.escaped,
+            before: &mut this.before,
+            lines: &mut this.lines,
+        };
+        ready!(Pin::new(&mut TokioIo::new(source)).poll_read(cx, buffer))?;
         this.traffic.reads.fetch_add(1, Ordering::Relaxed);
         Poll::Ready(Ok(()))
     }
+}
+
+/// What hyper reads from. It lives for one read, because only Tokio's buffers show what was read.
+struct Source<'a> {
+    stream: &'a mut Stream,
+    escaped: &'a mut Bytes,
+    before: &'a mut Bytes,
+    lines: &'a mut RequestLines,
+}
+
+impl AsyncRead for Source<'_> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if !this.escaped.is_empty() {
+            move_into(buffer, this.escaped);
+            return Poll::Ready(Ok(()));
+        }
+        let filled = buffer.filled().len();
+        if this.before.is_empty() {
+            ready!(Pin::new(&mut *this.stream).poll_read(cx, buffer))?;
+        } else {
+            move_into(buffer, this.before);
+        }
+        if let Some(escaped) = this.lines.pass(&buffer.filled()[filled..]) {
+            buffer.set_filled(filled);
+            *this.escaped = escaped.into();
+            move_into(buffer, this.escaped);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Moves as much as there is room for.
+fn move_into(buffer: &mut ReadBuf<'_>, bytes: &mut Bytes) {
+    let count = buffer.remaining().min(bytes.len());
+    buffer.put_slice(&bytes.split_to(count));
 }
 
 impl Wire {
