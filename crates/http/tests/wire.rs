@@ -68,3 +68,29 @@ async fn a_request_that_begins_behind_an_answered_one_survives_a_pause() {
     client.send_raw(b"tus/leader HTTP/1.1\r\nHost: test\r\n\r\n").await;
     assert_eq!(client.answer(false).await.status, "200 OK");
 }
+
+#[tokio::test]
+async fn a_head_that_go_refuses_is_refused() {
+    let running = start(settings()).await;
+    for (head, status, text) in [
+        ("GET /v1/status/leader HTTP/1.1", "400 Bad Request", "400 Bad Request: missing required Host header"),
+        ("GET /v1/status/leader HTTP/1.1\r\nHost: a\r\nHost: a", "400 Bad Request", "400 Bad Request"),
+        ("GET / HTTP/1.1\r\nHost: a b", "400 Bad Request", "400 Bad Request: malformed Host header"),
+        ("GET /v1/status/leader HTTP/1.1\r\nHost: a\r\nExpect: more", "417 Expectation Failed", ""),
+        ("CONNECT a:80 HTTP/1.1\r\nHost: a:80", "404 Not Found", "404 page not found\n"),
+    ] {
+        let mut client = Client::connect(running.address).await;
+        client.send_raw(format!("{head}\r\n\r\n").as_bytes()).await;
+        let answer = client.answer(false).await;
+        assert_eq!((&*answer.status, answer.text()), (status, text), "{head}");
+        if !status.starts_with("404") {
+            assert_eq!(answer.header("Connection"), Some("close"));
+            assert_eq!(client.try_answer(false).await, None);
+        }
+    }
+    for head in ["Host:", "Host: [::1]:8500", "Host: a\r\nExpect: 100-Continue", "Host: a\r\nExpect:"] {
+        let mut client = Client::connect(running.address).await;
+        client.send_raw(format!("GET /v1/status/leader HTTP/1.1\r\n{head}\r\n\r\n").as_bytes()).await;
+        assert_eq!(client.answer(false).await.status, "200 OK", "{head}");
+    }
+}
