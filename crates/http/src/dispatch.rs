@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HOST, HeaderValue, LOCATION, VARY};
+use hyper::header::{
+    ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HOST, HeaderValue, LOCATION, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::{Method, Request, StatusCode, Version};
 use tokio::time::Instant;
 
@@ -87,7 +90,9 @@ fn find_route(head: &hyper::http::request::Parts) -> Result<(&'static Route, usi
     };
     check_headers(head)?;
     if head.method == Method::CONNECT && !raw.starts_with('/') {
-        return Err(Box::new(reply::text(StatusCode::NOT_FOUND, "404 page not found\n")));
+        let mut reply = reply::text(StatusCode::NOT_FOUND, "404 page not found\n");
+        reply.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        return Err(Box::new(reply));
     }
     if !path::is_printable(&decoded) {
         return Err(Box::new(reply::empty(StatusCode::BAD_REQUEST)));

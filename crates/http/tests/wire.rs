@@ -94,3 +94,25 @@ async fn a_head_that_go_refuses_is_refused() {
         assert_eq!(client.answer(false).await.status, "200 OK", "{head}");
     }
 }
+
+#[tokio::test]
+async fn a_client_that_closes_its_half_reads_its_answer_unless_it_waits() {
+    let running = start(settings()).await;
+    for request in ["PUT /v1/kv/a", "GET /v1/kv/a", "PUT /v1/kv/a"] {
+        let mut client = Client::connect(running.address).await;
+        client.send(request, &[], b"").await;
+        client.say_no_more().await;
+        assert_eq!(client.answer(false).await.status, "200 OK", "{request}");
+        assert_eq!(client.try_answer(false).await, None);
+    }
+    // It may as well have left: its place is free at once.
+    let index = Client::connect(running.address).await.ask("GET /v1/kv/a", b"").await.index();
+    for connection in ["keep-alive", "close"] {
+        let mut client = Client::connect(running.address).await;
+        let request = format!("GET /v1/kv/a?index={index}&wait=60s");
+        client.send(&request, &[("Connection", connection)], b"").await;
+        assert!(client.is_quiet(Duration::from_millis(100)).await);
+        client.say_no_more().await;
+        assert_eq!(client.try_answer(false).await, None, "{connection}");
+    }
+}

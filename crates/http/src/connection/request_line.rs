@@ -69,6 +69,11 @@ impl RequestLines {
         Some(escaped)
     }
 
+    /// Whether all that has passed are whole requests.
+    pub(super) fn is_between_requests(&self) -> bool {
+        self.place == Place::Before
+    }
+
     /// Goes on by some bytes of what is next, which is not empty; tells how many.
     fn step(&mut self, next: &[u8]) -> usize {
         match self.place {

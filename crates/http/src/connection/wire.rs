@@ -41,6 +41,10 @@ pub(super) struct Traffic {
     /// Whether hyper has been writing and has not yet said that all of it is out.
     unflushed: AtomicBool,
     handling: AtomicBool,
+    /// Whether the client has said that nothing more comes.
+    ended: AtomicBool,
+    /// Whether the request waits inside hyper for an answer that may be minutes away.
+    waits_long: AtomicBool,
     /// Whether the last request had no body and the connection stays open behind it: all of it has been read then.
     whole: AtomicBool,
     parked: Mutex<Option<Answer>>,
@@ -79,6 +83,7 @@ impl Traffic {
     /// A request has arrived, `whole` if nothing of it is yet to come and the connection stays open behind it.
     pub(super) fn begin(&self, whole: bool) {
         self.whole.store(whole, Ordering::Relaxed);
+        self.waits_long.store(false, Ordering::Relaxed);
         self.handling.store(true, Ordering::Relaxed);
     }
 
@@ -91,6 +96,22 @@ impl Traffic {
     /// The request waits for this answer and can leave hyper.
     pub(super) fn park(&self, answer: Answer) {
         *self.parked.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+    }
+
+    /// The request waits inside hyper for an answer that may be minutes away.
+    pub(super) fn wait_long(&self) {
+        self.waits_long.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether an answer is made or written that its client reads also if it has nothing more to say, as `nc` does.
+    fn is_answering(&self) -> bool {
+        let is_handling = self.handling.load(Ordering::Relaxed) && !self.waits_long.load(Ordering::Relaxed);
+        is_handling || self.unflushed.load(Ordering::Relaxed)
+    }
+
+    /// Whether a client that may have left keeps the place of one that waits.
+    pub(super) fn is_deserted(&self) -> bool {
+        self.ended.load(Ordering::Relaxed) && self.waits_long.load(Ordering::Relaxed)
     }
 
     /// The parked answer, if the connection can leave hyper now.
@@ -141,6 +162,7 @@ impl Read for Wire {
             escaped: &mut this.escaped,
             before: &mut this.before,
             lines: &mut this.lines,
+            traffic: &this.traffic,
         };
         ready!(Pin::new(&mut TokioIo::new(source)).poll_read(cx, buffer))?;
         this.traffic.reads.fetch_add(1, Ordering::Relaxed);
@@ -154,6 +176,7 @@ struct Source<'a> {
     escaped: &'a mut Bytes,
     before: &'a mut Bytes,
     lines: &'a mut RequestLines,
+    traffic: &'a Traffic,
 }
 
 impl AsyncRead for Source<'_> {
@@ -168,6 +191,13 @@ impl AsyncRead for Source<'_> {
             ready!(Pin::new(&mut *this.stream).poll_read(cx, buffer))?;
         } else {
             move_into(buffer, this.before);
+        }
+        if buffer.filled().len() == filled && buffer.remaining() > 0 {
+            this.traffic.ended.store(true, Ordering::Relaxed);
+            // Hyper would take it for the end of the connection. It reads again once the answer is out.
+            if this.lines.is_between_requests() && this.traffic.is_answering() {
+                return Poll::Pending;
+            }
         }
         if let Some(escaped) = this.lines.pass(&buffer.filled()[filled..]) {
             buffer.set_filled(filled);
