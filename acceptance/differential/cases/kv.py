@@ -314,7 +314,6 @@ def bytes_that_no_request_line_may_have(both):
     both.get("/v1/kv/raw/?keys")
     both.get('/v1/kv/raw/<html>?x="y"&raw')
     both.get('/v1/health/service/consul?filter="blue"+in+Service.Tags')
-    both.get("/v1/kv/raw/<a b>")
 
 
 @case
