@@ -458,6 +458,14 @@ def queries_written_in_odd_ways(both):
 
 
 @case
+def expectations_and_methods_that_nobody_serves(both):
+    for value in ["more", "100-continue", "100-Continue", ""]:
+        both.request("GET", "/v1/kv/expected", headers=[("Expect", value)])
+    both.request("CONNECT", "localhost:80")
+    both.request("CONNECT", "/v1/kv/a")
+
+
+@case
 def a_fragment_in_the_request_line(both):
     both.put("/v1/kv/odd", "x")
     both.get("/v1/kv/odd?raw#fragment")

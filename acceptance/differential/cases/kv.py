@@ -310,6 +310,10 @@ def a_key_in_raw_bytes(both):
 @case
 def bytes_that_no_request_line_may_have(both):
     both.put("/v1/kv/raw/<html>", "x")
+    both.request("PUT", b"/v1/kv/raw/\"`{|}^\\#\xff", "x")
+    both.get("/v1/kv/raw/?keys")
+    both.get('/v1/kv/raw/<html>?x="y"&raw')
+    both.get('/v1/health/service/consul?filter="blue"+in+Service.Tags')
 
 
 @case

@@ -14,6 +14,7 @@
 mod attached;
 mod head;
 mod multiplexed;
+mod request_line;
 mod wire;
 
 use std::io::IoSlice;
@@ -46,6 +47,7 @@ pub(crate) async fn run(
     let mut left = Some(Left::Quiet { stream, since: Instant::now() });
     while let Some(last) = left {
         let next = match last {
+            Left::Begun(wire) => Some(Next::Request(wire)),
             Left::Quiet { stream, since } => Box::pin(next_request(&server, stream, since)).await,
             Left::Parked(parked) => Box::pin(detached(&server, parked)).await,
         };

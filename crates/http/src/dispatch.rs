@@ -7,8 +7,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION, VARY};
-use hyper::{Method, Request, StatusCode};
+use hyper::header::{
+    ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HOST, HeaderValue, LOCATION, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::{Method, Request, StatusCode, Version};
 use tokio::time::Instant;
 
 use crate::gzip;
@@ -83,11 +86,14 @@ async fn answer_undressed(server: Arc<Shared>, peer: Peer, request: Request<Inco
 fn find_route(head: &hyper::http::request::Parts) -> Result<(&'static Route, usize), Box<Reply>> {
     let raw = head.uri.path();
     let Ok(decoded) = path::decode(raw.as_bytes()) else {
-        // Go's server does not go on behind a request that it can't read.
-        let mut reply = reply::text(StatusCode::BAD_REQUEST, "400 Bad Request");
-        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        return Err(Box::new(reply));
+        return Err(Box::new(last(StatusCode::BAD_REQUEST, "400 Bad Request")));
     };
+    check_headers(head)?;
+    if head.method == Method::CONNECT && !raw.starts_with('/') {
+        let mut reply = reply::text(StatusCode::NOT_FOUND, "404 page not found\n");
+        reply.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        return Err(Box::new(reply));
+    }
     if !path::is_printable(&decoded) {
         return Err(Box::new(reply::empty(StatusCode::BAD_REQUEST)));
     }
@@ -105,6 +111,44 @@ fn find_route(head: &hyper::http::request::Parts) -> Result<(&'static Route, usi
         Found::SlashMissing => Err(Box::new(redirect(head, &format!("{raw}/")))),
         Found::Nothing => Err(Box::new(no_route(raw))),
     }
+}
+
+/// Refuses what Go's server refuses before it looks at a request of HTTP/1.1: an expectation that it can't meet, and a
+/// `Host` that is missing, there twice or none.
+fn check_headers(head: &hyper::http::request::Parts) -> Result<(), Box<Reply>> {
+    if head.version != Version::HTTP_11 {
+        return Ok(());
+    }
+    let mut hosts = head.headers.get_all(HOST).iter();
+    let refusal = match (hosts.next(), hosts.next()) {
+        (None, _) if head.method == Method::CONNECT => None,
+        (None, _) => Some("400 Bad Request: missing required Host header"),
+        (Some(_), Some(_)) => Some("400 Bad Request"),
+        (Some(host), None) if host.as_bytes().iter().all(|byte| is_of_host(*byte)) => None,
+        (Some(_), None) => Some("400 Bad Request: malformed Host header"),
+    };
+    if let Some(text) = refusal {
+        return Err(Box::new(last(StatusCode::BAD_REQUEST, text)));
+    }
+    let is_known = |value: &HeaderValue| value.is_empty() || value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    if head.headers.get(EXPECT).is_some_and(|value| !is_known(value)) {
+        let mut reply = reply::empty(StatusCode::EXPECTATION_FAILED);
+        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return Err(Box::new(reply));
+    }
+    Ok(())
+}
+
+/// Whether a byte may be in a `Host`, by the table of Go's `golang.org/x/net/http/httpguts`.
+fn is_of_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!$%&()*+,-.:;=[']_~".contains(&byte)
+}
+
+/// A refusal with which the connection ends: Go's server does not go on behind a request that it can't read.
+fn last(status: StatusCode, text: &'static str) -> Reply {
+    let mut reply = reply::text(status, text);
+    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    reply
 }
 
 /// What is done for the method, or the answer if that is nothing.

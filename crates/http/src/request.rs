@@ -228,7 +228,7 @@ impl Call {
         let mut whole = Vec::new();
         while let Some(piece) = next_piece(&mut self.body, stall_timeout).await? {
             if whole.len() + piece.len() > bytes_max {
-                self.discard_body().await;
+                self.discard_rest().await;
                 return Err(too_large(None));
             }
             if whole.is_empty() && self.body.is_end_stream() {
@@ -243,11 +243,16 @@ impl Call {
     /// Reads what is left of a body and forgets it. Clients that send all of a body before they look at the answer would
     /// otherwise find their connection broken, and no answer.
     pub(crate) async fn discard_body(&mut self) {
-        const BYTES_MAX: usize = 64 << 20;
-        if self.head.headers.contains_key(EXPECT) {
-            // This one waits to be asked for its body.
-            return;
+        // One that waits to be asked for its body is not asked.
+        if !self.head.headers.contains_key(EXPECT) {
+            self.discard_rest().await;
         }
+    }
+
+    /// The same for a body of which something was read: its client is sending, whatever it waited for before.
+    pub(crate) async fn discard_rest(&mut self) {
+        // A client that sends more than any archive of this service is cut off.
+        const BYTES_MAX: usize = 256 << 20;
         let stall_timeout = self.server.settings.stall_timeout;
         let mut bytes = 0;
         while bytes < BYTES_MAX

@@ -225,11 +225,15 @@ async fn a_restore_answers_everyone_at_once() {
     assert_eq!(archive.header("Content-Type"), Some("application/octet-stream"));
     let mut unchanged = park(&running, "/v1/kv/a").await;
     let mut absent = park(&running, "/v1/kv/b").await;
+    let mut of_events = Client::connect(running.address).await;
+    of_events.send("GET /v1/event/list?index=1&wait=60s", &[], b"").await;
+    assert!(of_events.is_quiet(QUIET).await);
     let answer = Client::connect(running.address).await.ask("PUT /v1/snapshot", &archive.body).await;
     assert_eq!((&*answer.status, answer.text()), ("200 OK", ""));
     let answer = unchanged.answer(false).await;
     assert!(answer.text().contains("\"MQ==\"") && answer.index() > archive.index());
     assert_eq!(absent.answer(false).await.status, "404 Not Found");
+    assert_eq!(of_events.answer(false).await.text(), "[]");
 }
 
 /// The value of a metric without labels.

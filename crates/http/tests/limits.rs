@@ -35,6 +35,22 @@ async fn values_have_a_limit() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_sent_in_spite_of_its_expectation_gets_its_refusal() {
+    let running = start(Settings { kv_value_bytes_max: 1_000, ..settings() }).await;
+    let mut client = Client::connect(running.address).await;
+    let head = "PUT /v1/kv/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n";
+    client.send_raw(head.as_bytes()).await;
+    // More than the buffers of both sides hold, so the server has to read on.
+    let chunk = [&b"10000\r\n"[..], &[b'x'; 0x10000], b"\r\n"].concat();
+    for _ in 0..512 {
+        client.send_raw(&chunk).await;
+    }
+    client.send_raw(b"0\r\n\r\n").await;
+    client.skip_continue().await;
+    assert_eq!(client.answer(false).await.status, "413 Payload Too Large");
+}
+
+#[tokio::test]
 async fn transactions_have_limits() {
     let limits = Settings { txn_operations_max: 2, txn_body_bytes_max: 600_000, ..settings() };
     let running = start(limits).await;

@@ -60,6 +60,34 @@ fn a_mistake_is_one_line_and_exit_code_1_and_nothing_starts() {
 }
 
 #[test]
+fn a_file_that_was_cut_off_starts_nothing() {
+    let scratch = Scratch::new("cut");
+    let data = scratch.0.join("data");
+    let data_flag = format!("-data-dir={}", data.display());
+    let whole = "{\"server\": true, \"bootstrap_expect\": 1, \"ports\": {\"dns\": -1}}\n";
+    for length in 0..whole.len() - 1 {
+        let file = scratch.file("agent.json", &whole[..length]);
+        let output =
+            run(QUORATE, &["agent", "-server", "-bootstrap-expect=1", &data_flag, &format!("-config-file={file}")]);
+        let said = text(&output.stderr);
+        assert!(said.starts_with(&format!("==> {file}:1:")), "{length}: {said}");
+        assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{length}: {said}");
+    }
+    let checked = |name: &str, content: &str| {
+        let file = scratch.file(name, content);
+        let output = run(QUORATE, &["validate", &file]);
+        (output.status.code(), text(&output.stderr))
+    };
+    assert_eq!(checked("blank.json", " \n").0, Some(1));
+    // An empty text of HCL has no keys, in Consul as well.
+    for content in ["", "\n", "# nothing\n"] {
+        let (_, said) = checked("empty.hcl", content);
+        assert!(!said.contains("empty.hcl:"), "{said}");
+    }
+    assert!(!data.exists());
+}
+
+#[test]
 fn under_the_name_of_consul_it_does_the_same() {
     let scratch = Scratch::new("symlink");
     let consul = scratch.0.join("consul");

@@ -29,6 +29,8 @@ pub(super) enum Left {
     Parked(Parked),
     /// A connection whose client has asked nothing since then.
     Quiet { stream: Stream, since: Instant },
+    /// One that was thought quiet, and the beginning of a next request was in hyper's buffer.
+    Begun(Wire),
 }
 
 /// A request that has left hyper.
@@ -57,7 +59,12 @@ pub(super) async fn run(server: &Arc<Shared>, wire: Wire, peer: Peer) -> Option<
     let traffic = wire.traffic();
     let service = {
         let (server, traffic) = (server.clone(), traffic.clone());
-        service_fn(move |request| serve(server.clone(), traffic.clone(), peer, is_plain, request))
+        service_fn(move |request| {
+            let can_leave = is_plain && can_leave(&request);
+            // Before hyper reads again, which depends on it.
+            traffic.begin(can_leave);
+            serve(server.clone(), traffic.clone(), peer, can_leave, request)
+        })
     };
     let mut builder = http1::Builder::new();
     builder.title_case_headers(true).max_headers(HEADERS_MAX).max_buf_size(HEAD_BYTES_MAX).header_read_timeout(None);
@@ -86,10 +93,10 @@ pub(super) async fn run(server: &Arc<Shared>, wire: Wire, peer: Peer) -> Option<
         }
     };
     let parts = connection.into_parts();
-    let stream = parts.io.into_stream();
+    let (stream, rest) = parts.io.into_parts(&parts.read_buf);
     Some(match answer {
-        // Also an empty rest of hyper's buffer would hold all of it.
-        Some(answer) => Left::Parked(Parked { stream, rest: Bytes::copy_from_slice(&parts.read_buf), answer }),
+        Some(answer) => Left::Parked(Parked { stream, rest, answer }),
+        None if !rest.is_empty() => Left::Begun(Wire::new(stream, rest)),
         None => Left::Quiet { stream, since: patience.since },
     })
 }
@@ -106,6 +113,7 @@ where
             }
             Poll::Ready(None)
         }
+        Poll::Pending if traffic.is_deserted() => Poll::Ready(None),
         Poll::Pending => traffic.take_parked().map_or(Poll::Pending, |answer| Poll::Ready(Some(answer))),
     }
 }
@@ -114,18 +122,20 @@ async fn serve(
     server: Arc<Shared>,
     traffic: Arc<Traffic>,
     peer: Peer,
-    is_plain: bool,
+    can_leave: bool,
     request: Request<Incoming>,
 ) -> Result<Reply, Infallible> {
-    let can_leave = is_plain && can_leave(&request);
-    traffic.begin(can_leave);
     let reply = match dispatch::answer(server, peer, request).await {
         Outcome::Ready(reply) => reply,
         Outcome::Parked(answer) if can_leave => {
+            traffic.wait_long();
             traffic.park(answer);
             std::future::pending().await
         }
-        Outcome::Parked(answer) => answer.await,
+        Outcome::Parked(answer) => {
+            traffic.wait_long();
+            answer.await
+        }
     };
     traffic.end();
     Ok(reply)

@@ -1,5 +1,5 @@
 //! The stream under hyper, which counts what passes so that the connection knows when it may leave hyper, and when the
-//! client has gone quiet.
+//! client has gone quiet. Request lines that hyper would refuse and Go takes are escaped on their way ([`RequestLines`]).
 
 use std::future::Future;
 use std::io;
@@ -8,10 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, ReadBuf};
 
+use super::request_line::RequestLines;
 use crate::reply::Reply;
 use crate::stream::Stream;
 
@@ -21,7 +23,10 @@ pub(super) type Answer = Pin<Box<dyn Future<Output = Reply> + Send>>;
 /// A stream, with bytes in front of it that were read already.
 pub(super) struct Wire {
     stream: TokioIo<Stream>,
+    /// The rest of what was escaped, for which hyper had no room.
+    escaped: Bytes,
     before: Bytes,
+    lines: RequestLines,
     traffic: Arc<Traffic>,
 }
 
@@ -36,6 +41,10 @@ pub(super) struct Traffic {
     /// Whether hyper has been writing and has not yet said that all of it is out.
     unflushed: AtomicBool,
     handling: AtomicBool,
+    /// Whether the client has said that nothing more comes.
+    ended: AtomicBool,
+    /// Whether the request waits inside hyper for an answer that may be minutes away.
+    waits_long: AtomicBool,
     /// Whether the last request had no body and the connection stays open behind it: all of it has been read then.
     whole: AtomicBool,
     parked: Mutex<Option<Answer>>,
@@ -43,7 +52,13 @@ pub(super) struct Traffic {
 
 impl Wire {
     pub(super) fn new(stream: Stream, before: Bytes) -> Self {
-        Self { stream: TokioIo::new(stream), before, traffic: Arc::default() }
+        Self {
+            stream: TokioIo::new(stream),
+            escaped: Bytes::new(),
+            before,
+            lines: RequestLines::default(),
+            traffic: Arc::default(),
+        }
     }
 
     /// Whether the stream is plain TCP, which can be parked.
@@ -55,9 +70,12 @@ impl Wire {
         self.traffic.clone()
     }
 
-    /// The stream, once hyper has let go of it and taken all that was read before.
-    pub(super) fn into_stream(self) -> Stream {
-        self.stream.into_inner()
+    /// The stream, once hyper has let go of it, and what was read of it and is in no request yet: first what hyper has
+    /// in its buffer.
+    pub(super) fn into_parts(self, of_hyper: &[u8]) -> (Stream, Bytes) {
+        // Copied, since also an empty rest of hyper's buffer would hold all of it.
+        let rest = [of_hyper, &self.escaped, &self.before].concat().into();
+        (self.stream.into_inner(), rest)
     }
 }
 
@@ -65,6 +83,7 @@ impl Traffic {
     /// A request has arrived, `whole` if nothing of it is yet to come and the connection stays open behind it.
     pub(super) fn begin(&self, whole: bool) {
         self.whole.store(whole, Ordering::Relaxed);
+        self.waits_long.store(false, Ordering::Relaxed);
         self.handling.store(true, Ordering::Relaxed);
     }
 
@@ -77,6 +96,22 @@ impl Traffic {
     /// The request waits for this answer and can leave hyper.
     pub(super) fn park(&self, answer: Answer) {
         *self.parked.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+    }
+
+    /// The request waits inside hyper for an answer that may be minutes away.
+    pub(super) fn wait_long(&self) {
+        self.waits_long.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether an answer is made or written that its client reads also if it has nothing more to say, as `nc` does.
+    fn is_answering(&self) -> bool {
+        let is_handling = self.handling.load(Ordering::Relaxed) && !self.waits_long.load(Ordering::Relaxed);
+        is_handling || self.unflushed.load(Ordering::Relaxed)
+    }
+
+    /// Whether a client that may have left keeps the place of one that waits.
+    pub(super) fn is_deserted(&self) -> bool {
+        self.ended.load(Ordering::Relaxed) && self.waits_long.load(Ordering::Relaxed)
     }
 
     /// The parked answer, if the connection can leave hyper now.
@@ -120,22 +155,63 @@ pub(super) enum Waiting {
 }
 
 impl Read for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        mut buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if this.before.is_empty() {
-            ready!(Pin::new(&mut this.stream).poll_read(cx, buffer))?;
-        } else {
-            let count = buffer.remaining().min(this.before.len());
-            buffer.put_slice(&this.before[..count]);
-            this.before.advance(count);
-        }
+        let source = Source {
+            stream: this.stream.inner_mut(),
+            escaped: &mut this.escaped,
+            before: &mut this.before,
+            lines: &mut this.lines,
+            traffic: &this.traffic,
+        };
+        ready!(Pin::new(&mut TokioIo::new(source)).poll_read(cx, buffer))?;
         this.traffic.reads.fetch_add(1, Ordering::Relaxed);
         Poll::Ready(Ok(()))
     }
+}
+
+/// What hyper reads from. It lives for one read, because only Tokio's buffers show what was read.
+struct Source<'a> {
+    stream: &'a mut Stream,
+    escaped: &'a mut Bytes,
+    before: &'a mut Bytes,
+    lines: &'a mut RequestLines,
+    traffic: &'a Traffic,
+}
+
+impl AsyncRead for Source<'_> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if !this.escaped.is_empty() {
+            move_into(buffer, this.escaped);
+            return Poll::Ready(Ok(()));
+        }
+        let filled = buffer.filled().len();
+        if this.before.is_empty() {
+            ready!(Pin::new(&mut *this.stream).poll_read(cx, buffer))?;
+        } else {
+            move_into(buffer, this.before);
+        }
+        if buffer.filled().len() == filled && buffer.remaining() > 0 {
+            this.traffic.ended.store(true, Ordering::Relaxed);
+            // Hyper would take it for the end of the connection. It reads again once the answer is out.
+            if this.lines.is_between_requests() && this.traffic.is_answering() {
+                return Poll::Pending;
+            }
+        }
+        if let Some(escaped) = this.lines.pass(&buffer.filled()[filled..]) {
+            buffer.set_filled(filled);
+            *this.escaped = escaped.into();
+            move_into(buffer, this.escaped);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Moves as much as there is room for.
+fn move_into(buffer: &mut ReadBuf<'_>, bytes: &mut Bytes) {
+    let count = buffer.remaining().min(bytes.len());
+    buffer.put_slice(&bytes.split_to(count));
 }
 
 impl Wire {

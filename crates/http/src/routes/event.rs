@@ -6,7 +6,8 @@
 use bytes::Bytes;
 use hyper::header::HeaderValue;
 use quorate_api as api;
-use quorate_node::Event;
+use quorate_node::{Event, Woken};
+use quorate_state::{Key, Topic};
 
 use super::{Action, Doing, Outcome};
 use crate::filter;
@@ -112,11 +113,14 @@ async fn list(call: Call) -> Result<Outcome, Refused> {
     }
     let place = Place::take(&call.server)?;
     let deadline = deadline(&call.server, options.wait);
+    // No command writes the empty key: only the replacement of the whole state wakes this.
+    let mut restores = call.server.node.watch(&[Topic::Key(Key::from(&b""[..]))])?;
     Ok(Outcome::Parked(Box::pin(async move {
         let mut draining = call.server.draining.subscribe();
         loop {
             let ended = tokio::select! {
                 changed = seen.changed() => changed.is_err(),
+                woken = restores.changed() => woken == Woken::Replaced,
                 () = tokio::time::sleep_until(deadline) => true,
                 () = stopping(&mut draining) => true,
             };

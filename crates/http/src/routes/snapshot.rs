@@ -43,7 +43,7 @@ async fn restore(mut call: Call) -> Result<Outcome, Refused> {
     match fed {
         Ok(()) => Ok(Outcome::Ready(reply::whole(StatusCode::OK, Bytes::new()))),
         Err(refused) => {
-            call.discard_body().await;
+            call.discard_rest().await;
             restore.abandon().await;
             Err(refused)
         }

@@ -171,6 +171,17 @@ impl Client {
         self.answer(line.starts_with("HEAD")).await
     }
 
+    /// Reads that the server waits for the body.
+    pub(crate) async fn skip_continue(&mut self) {
+        const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+        assert_eq!(self.take(CONTINUE.len()).await.as_deref(), Some(CONTINUE));
+    }
+
+    /// Closes the sending half.
+    pub(crate) async fn say_no_more(&mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+
     /// The next answer, or nothing if the server has closed the connection.
     pub(crate) async fn try_answer(&mut self, is_head: bool) -> Option<Answer> {
         tokio::time::timeout(PATIENCE, self.read_answer(is_head)).await.expect("an answer in time")

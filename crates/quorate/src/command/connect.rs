@@ -32,10 +32,9 @@ fn resolve(
         _ => Address::default(),
     };
     // Whoever asks for TLS must not be answered in the clear, whatever the address says.
-    let address = match environment("CONSUL_HTTP_SSL").map(|value| go_bool(&value)) {
-        None | Some(Ok(false)) => address,
-        Some(Ok(true)) => address.with_tls(),
-        Some(Err(problem)) => return Err(format!("CONSUL_HTTP_SSL is neither true nor false: {problem}")),
+    let address = match switch("CONSUL_HTTP_SSL", &environment) {
+        Some(true) => address.with_tls(),
+        _ => address,
     };
     let tls = tls(&flags.tls, &environment)?;
     let mut token = given(flags.token.as_ref(), "CONSUL_HTTP_TOKEN").unwrap_or_default();
@@ -61,15 +60,21 @@ fn resolve(
     Ok((address, settings, tls))
 }
 
+/// What a variable says. One that is neither true nor false says nothing, but a warning tells so, as in Consul.
+fn switch(name: &str, environment: &impl Fn(&str) -> Option<String>) -> Option<bool> {
+    let value = environment(name)?;
+    let read = go_bool(&value).ok();
+    if read.is_none() {
+        eprintln!("[WARN] could not parse {name}: {value:?} is neither true nor false");
+    }
+    read
+}
+
 /// How TLS is spoken if the address asks for it.
 fn tls(flags: &TlsFlags, environment: &impl Fn(&str) -> Option<String>) -> Result<TlsSettings, String> {
     let given =
         |flag: &Option<String>, name: &str| flag.clone().or_else(|| environment(name)).filter(|text| !text.is_empty());
-    let is_verified = match environment("CONSUL_HTTP_SSL_VERIFY").map(|value| go_bool(&value)) {
-        None => true,
-        Some(Ok(is_verified)) => is_verified,
-        Some(Err(problem)) => return Err(format!("CONSUL_HTTP_SSL_VERIFY is neither true nor false: {problem}")),
-    };
+    let is_verified = switch("CONSUL_HTTP_SSL_VERIFY", environment).unwrap_or(true);
     Ok(TlsSettings {
         authority_file: given(&flags.ca_file, "CONSUL_CACERT").map(Into::into),
         authority_directory: given(&flags.ca_path, "CONSUL_CAPATH").map(Into::into),
@@ -132,6 +137,9 @@ mod tests {
         // An address in the clear does not take back what was asked for.
         assert!(resolved(&["-http-addr=http://a:1"], &[("CONSUL_HTTP_SSL", "1")]).unwrap().0.is_tls());
         assert!(resolved(&[], &[("CONSUL_HTTP_SSL_VERIFY", "false")]).unwrap().2.is_unverified);
-        assert!(resolved(&[], &[("CONSUL_HTTP_SSL", "maybe")]).is_err());
+        // What is neither true nor false is passed over, as in Consul.
+        let odd = [("CONSUL_HTTP_SSL", "zzz"), ("CONSUL_HTTP_SSL_VERIFY", "zzz")];
+        let (address, _, tls) = resolved(&[], &odd).unwrap();
+        assert!(!address.is_tls() && !tls.is_unverified);
     }
 }

@@ -70,9 +70,9 @@ fn read_file(path: &Path, format: Format, warnings: &mut Vec<String>) -> Result<
 
 /// What a text of a file says.
 pub(super) fn parse(path: &Path, format: Format, text: &str) -> Result<Layer, ConfigError> {
-    // An empty file is one without keys.
     let values = match format {
-        _ if text.trim().is_empty() => Ok(quorate_hcl::Object::default()),
+        // An empty text is one without keys in HCL alone: a file of JSON that was cut off must not start an agent with
+        // its defaults.
         Format::Json => quorate_hcl::parse_json(text),
         Format::Hcl | Format::ByName => quorate_hcl::parse_hcl(text),
     };

@@ -52,7 +52,10 @@ pub(super) fn rewrite(
         match flag(&argument)? {
             Some(flag) => rewriter.flag(flag, &mut arguments)?,
             None => {
-                // The first argument ends the flags, as `--` does.
+                // The first argument ends the flags, as `--` does. A command that takes none does not look at it.
+                if rewriter.command.get_positionals().next().is_none() {
+                    break;
+                }
                 rewriter.rewritten.push("--".into());
                 rewriter.rewritten.extend((argument != "--").then_some(argument));
                 rewriter.rewritten.extend(arguments);

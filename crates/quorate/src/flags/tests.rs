@@ -52,6 +52,8 @@ fn the_first_argument_ends_the_flags() {
     assert_eq!(arguments("-- -k v"), ["-k", "v"]);
     assert_eq!(arguments("-"), ["-"]);
     assert_eq!(put("k -cas").cas, None);
+    // A command that takes none does not look at them, as in Consul.
+    assert!(line("operator raft list-peers extra -nope").is_ok());
 }
 
 #[test]
