@@ -30,10 +30,11 @@ mod writer;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use quorate_base::Host;
 use quorate_base::disk::{is_file_shortage, is_shortage};
+use quorate_base::{Host, OpenMode};
 
 use tokio::time::Instant;
 
@@ -45,7 +46,7 @@ pub(crate) use crate::log::record::entry_bytes as record_bytes;
 use crate::log::segment::Segment;
 pub(crate) use crate::log::space::{Promise, Room, Space};
 pub(crate) use crate::log::writer::Completion;
-use crate::log::writer::{Change, Job, Writer};
+use crate::log::writer::{Change, Job, VACATED_TO_BYTES, Writer};
 use crate::metrics::LogMetrics;
 use crate::protocol::{Entry, LogId, Vote};
 
@@ -91,6 +92,9 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     queue: Arc<Queue>,
     space: Arc<Space>,
+    /// What a snapshot takes, 0 if that is not known yet: log files leave as much of the disk free, because only a snapshot
+    /// makes room again.
+    snapshot_bytes: AtomicU64,
 }
 
 /// The log as readers see it: every job handed in is already part of it.
@@ -148,7 +152,14 @@ impl Log {
             Writer::new(host.clone(), config.directory.clone(), config.segment_bytes, space.clone(), (resume, marker));
         writer.sync_time = config.metrics.sync.clone();
         let queue = Arc::new(Queue::new(config.writer, writer));
-        let shared = Arc::new(Shared { host, config, state: Mutex::new(state), queue, space });
+        let shared = Arc::new(Shared {
+            host,
+            config,
+            state: Mutex::new(state),
+            queue,
+            space,
+            snapshot_bytes: AtomicU64::new(0),
+        });
         shared.measure_files(&shared.queue.writer());
         if !matches!(shared.config.writer, LogWriter::Inline) {
             queue::start_thread(&shared)?;
@@ -254,6 +265,22 @@ impl Log {
     pub(crate) fn first_within(&self, upto: u64, bytes_max: u64) -> u64 {
         let state = self.shared.state();
         state.runs.first_within(upto, bytes_max, state.stream)
+    }
+
+    /// Tells what the newest snapshot takes.
+    pub(crate) fn set_snapshot_bytes(&self, bytes: u64) {
+        self.shared.snapshot_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether commands are refused for want of room and no file before the one being written could go: then only it can, once
+    /// none of its entries is needed.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.shared.space.is_full() && self.shared.space.waits_for_disk()
+    }
+
+    /// Leaves the file being written for a very small one, if none of its entries is needed any more.
+    pub(crate) fn vacate(&self) {
+        self.shared.submit(Job::Vacate);
     }
 
     /// Whether a snapshot up to `applied` would let a file go that one up to `covered` does not. Blocking.
@@ -425,12 +452,36 @@ impl Shared {
         }
     }
 
+    /// Whether the disk has room left for a snapshot, which may be a quarter larger than the last one, and for the file that
+    /// takes the place of one that is vacated.
+    fn check_spare(&self) -> io::Result<()> {
+        let snapshot = match self.snapshot_bytes.load(Ordering::Relaxed) {
+            // A state is hardly larger than the log that made it.
+            0 => self.state().stream.min(smallest_bytes(self.config.segment_bytes)),
+            known => known + known / 4,
+        };
+        let disk = &*self.host.disk;
+        // Should it stay after a crash, it counts as an unfinished snapshot and is removed.
+        let path = self.config.directory.join(format!("{:016x}.part", self.host.random.number()));
+        let reserved = disk.open(&path, OpenMode::CreateNew)?.reserve(snapshot + VACATED_TO_BYTES);
+        disk.remove(&path)?;
+        reserved
+    }
+
     /// Prepares a file of the usual size or, if the disk has no room for it, the largest half or quarter that it has.
     fn prepare_largest(&self, sequence: u64) -> io::Result<Segment> {
         let mut capacity = self.config.segment_bytes;
         loop {
             let header = segment::Header { sequence, capacity, salt: self.host.random.number() };
             let prepared = Segment::prepare(&*self.host.disk, &self.config.directory, header, true);
+            let prepared = prepared.and_then(|segment| match self.check_spare() {
+                Ok(()) => Ok(segment),
+                Err(error) => {
+                    // Best effort: what stays is removed at the next start.
+                    let _ = self.host.disk.remove(&segment.path);
+                    Err(error)
+                }
+            });
             let smaller = capacity / 2;
             match prepared {
                 Err(error)

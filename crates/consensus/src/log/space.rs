@@ -232,6 +232,20 @@ impl Space {
         Ok(None)
     }
 
+    /// The writer needs a next file although none can be prepared: the one that `make` makes under the sequence number that it
+    /// is given. `None` if one is being prepared or ready after all. On failure nothing changes.
+    pub(crate) fn make_next<E>(&self, make: impl FnOnce(u64) -> Result<Segment, E>) -> Result<Option<Arc<Segment>>, E> {
+        let mut ledger = self.ledger();
+        if !matches!(ledger.next, Next::Full) {
+            return Ok(None);
+        }
+        // Under the lock, so that nobody prepares another of the same number meanwhile.
+        let segment = make(ledger.next_sequence)?;
+        ledger.next_sequence += 1;
+        ledger.next = Next::Absent;
+        Ok(Some(Arc::new(segment)))
+    }
+
     /// The size of the next file, if it is ready.
     pub(crate) fn next_capacity(&self) -> Option<u64> {
         match &self.ledger().next {

@@ -41,6 +41,8 @@ pub(crate) enum Job {
     Truncate(Option<LogId>, Completion),
     /// The entries up to this one are no longer needed.
     Purge(LogId),
+    /// The disk is full and no entry of the file being written is needed: go on in a small one, so that this can go.
+    Vacate,
     /// The end of the log's use by this process.
     Close(Completion),
 }
@@ -69,7 +71,7 @@ impl Job {
     pub(crate) fn entries(&self) -> usize {
         match self {
             Self::Append { entries, .. } => entries.len(),
-            Self::Vote(..) | Self::Truncate(..) | Self::Purge(_) | Self::Close(_) => 0,
+            Self::Vote(..) | Self::Truncate(..) | Self::Purge(_) | Self::Vacate | Self::Close(_) => 0,
         }
     }
 
@@ -79,6 +81,7 @@ impl Job {
             Self::Append { entries, .. } => entries.iter().map(record::entry_bytes).sum(),
             Self::Vote(..) => record::padded(16),
             Self::Truncate(..) | Self::Purge(_) | Self::Close(_) => record::padded(0),
+            Self::Vacate => 0,
         }
     }
 }
@@ -133,6 +136,9 @@ pub(crate) struct Writer {
 
 /// The buffer is given back to the allocator past this length.
 const BUFFER_KEPT_BYTES: usize = 1 << 20;
+
+/// The file that takes the place of one that is vacated: its opening records, and some votes beside.
+pub(crate) const VACATED_TO_BYTES: u64 = 4096;
 
 /// Where a recovered log goes on.
 pub(crate) struct Resume {
@@ -227,6 +233,7 @@ impl Writer {
                 }
                 self.changes.push(Change::DropTo(id.index));
             }
+            Job::Vacate => self.vacate()?,
             Job::Close(_) => self.put(&Record::Closed)?,
         }
         Ok(())
@@ -282,6 +289,12 @@ impl Writer {
             Ok(segment) => segment,
             Err(sequence) => Arc::new(self.make_segment(sequence, bytes)?),
         };
+        self.go_on_in(next);
+        Ok(())
+    }
+
+    /// Begins the next file. All of the one before must be durable.
+    fn go_on_in(&mut self, next: Arc<Segment>) {
         let previous = std::mem::replace(&mut self.active, next);
         let previous_end = std::mem::replace(&mut self.end, HEADER_BYTES);
         self.sealed.push_back((previous, self.last));
@@ -293,7 +306,29 @@ impl Writer {
         for record in opening.iter().flatten() {
             self.encode(record);
         }
-        Ok(())
+    }
+
+    /// Goes on in the smallest file that takes what a file begins with, if that lets the present one go. If there is no room
+    /// for that either, nothing changes.
+    fn vacate(&mut self) -> io::Result<()> {
+        if self.purged < self.last || self.active.capacity <= VACATED_TO_BYTES {
+            return Ok(());
+        }
+        self.flush()?;
+        let make = |sequence| {
+            let header = segment::Header { sequence, capacity: VACATED_TO_BYTES, salt: self.host.random.number() };
+            Segment::prepare(&*self.host.disk, &self.directory, header, false)?
+                .name_it(&*self.host.disk, &self.directory)
+        };
+        match self.space.make_next(make) {
+            Ok(None) => Ok(()),
+            Ok(Some(next)) => {
+                self.go_on_in(next);
+                Ok(())
+            }
+            Err(error) if is_shortage(&error) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes the next file at once: none is ready, because the records at hand had no promised room or the disk is slow.

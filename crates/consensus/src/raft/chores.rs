@@ -97,7 +97,13 @@ pub(crate) async fn shorten_log<A: Application>(
             }
         }
         if full && let Some(applied) = machine.last_applied() {
-            let helps = machine.blocking(move || Ok(log.has_file_within(covered, applied.index))).await;
+            let look = move || {
+                if log.is_stuck() && log.summary().purged >= log.summary().last {
+                    log.vacate();
+                }
+                Ok(log.has_file_within(covered, applied.index) || log.is_stuck() && Some(applied.index) > covered)
+            };
+            let helps = machine.blocking(look).await;
             if helps.is_ok_and(|helps| helps) {
                 machine.snapshot_due.notify_one();
             }

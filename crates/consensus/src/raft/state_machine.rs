@@ -99,6 +99,7 @@ impl<A: Application> Machine<A> {
         let (snapshot_due, snapshot_taken, shorten_due) = (Notify::new(), Notify::new(), Notify::new());
         let snapshot_bytes = store.current().map_or(0, |snapshot| snapshot.identity.length);
         metrics.snapshot_bytes.set(snapshot_bytes as f64);
+        log.set_snapshot_bytes(snapshot_bytes);
         Self {
             host,
             log,
@@ -209,6 +210,7 @@ impl<A: Application> Machine<A> {
         let file = self.store.write(meta, Box::new(source))?;
         self.metrics.snapshot_persist.record_duration(since.elapsed());
         self.metrics.snapshot_bytes.set(file.identity.length as f64);
+        self.log.set_snapshot_bytes(file.identity.length);
         Ok(file)
     }
 
@@ -224,6 +226,7 @@ impl<A: Application> Machine<A> {
         applied.membership = meta.membership.clone();
         self.metrics.restored(started.elapsed());
         self.metrics.snapshot_bytes.set(snapshot.identity.length as f64);
+        self.log.set_snapshot_bytes(snapshot.identity.length);
         Ok(())
     }
 }
