@@ -57,7 +57,10 @@ pub(crate) fn start(settings: Settings) -> Running {
         });
     });
     let (node, host) = handle.recv_timeout(PATIENCE).unwrap();
-    let listeners = Listeners::bind("127.0.0.1:0".parse().unwrap(), settings.udp_sockets).unwrap();
+    // A port that is free for TCP may be somebody's for UDP.
+    let any = "127.0.0.1:0".parse().unwrap();
+    let mut tries = std::iter::repeat_with(|| Listeners::bind(any, settings.udp_sockets)).take(100);
+    let listeners = tries.find_map(Result::ok).unwrap();
     let address = listeners.address();
     let zone = Zone::new(settings).unwrap();
     let server = Server::start(zone, node, host, &metrics, vec![listeners]).unwrap();
@@ -176,9 +179,11 @@ pub(crate) enum Manner {
 
 /// Starts a recursor. It gives one address for every name, and for TXT more than fits into a datagram.
 pub(crate) fn recursor(manner: Manner) -> SocketAddr {
-    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    // A port that is free for TCP may be somebody's for UDP.
+    let (tcp, udp) = std::iter::repeat_with(|| TcpListener::bind("127.0.0.1:0").unwrap())
+        .find_map(|tcp| UdpSocket::bind(tcp.local_addr().unwrap()).ok().map(|udp| (tcp, udp)))
+        .unwrap();
     let address = tcp.local_addr().unwrap();
-    let udp = UdpSocket::bind(address).unwrap();
     std::thread::spawn(move || {
         let mut buffer = [0; 4_096];
         loop {
