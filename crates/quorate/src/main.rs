@@ -18,7 +18,7 @@ use crate::config::network::Machine;
 use crate::flags::{AgentFlags, Command, Misuse};
 
 fn main() -> ExitCode {
-    allocator::decline_huge_pages();
+    allocator::keep_small();
     match flags::parse(std::env::args_os().skip(1)) {
         Ok(Command::Agent(flags)) => start_agent(flags),
         Ok(command) => ask(command),
