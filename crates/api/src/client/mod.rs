@@ -15,6 +15,7 @@
 
 mod address;
 mod answer;
+mod any_certificate;
 mod connection;
 mod connector;
 mod error;
@@ -26,6 +27,7 @@ mod tls;
 
 pub use address::{Address, AddressError};
 pub use answer::Answer;
+pub use any_certificate::AnyCertificate;
 pub use connection::{Client, ClientSettings};
 pub use error::Error;
 pub use query::{Consistency, Delete, PutCondition, Query, Write};
