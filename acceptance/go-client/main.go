@@ -29,7 +29,7 @@ type story struct {
 
 // stories in the order in which they run. Restore replaces the whole state, so it is the last.
 var stories = slices.Concat(kvStories, txnStories, lockStories, semaphoreStories, sessionStories, catalogStories,
-	healthStories, watchStories, serverStories)
+	healthStories, watchStories, agentStories, serverStories)
 
 // beyondConsul113 names the stories of what this client asks for and Consul 1.13.9 does not have.
 var beyondConsul113 = []string{"txn-get-or-empty", "agent-version", "lock-index-fences"}
