@@ -47,7 +47,12 @@ class Node:
             "scope": SCOPE,
             "name": self.name,
             "restapi": {"listen": rest, "connect_address": rest},
-            "consul": {"host": "127.0.0.1", "port": consul_port, "register_service": False},
+            "consul": {
+                "host": "127.0.0.1",
+                "port": consul_port,
+                "register_service": True,
+                "service_check_interval": "1s",
+            },
             "bootstrap": {
                 "dcs": {
                     "ttl": TTL_SECONDS,

@@ -12,7 +12,8 @@ import traceback
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import server  # noqa: E402  the module beside this directory
-from cluster import TTL_SECONDS, Cluster, wait_until  # noqa: E402
+from cluster import SCOPE, TTL_SECONDS, Cluster, wait_until  # noqa: E402
+from lib import dns  # noqa: E402
 from traffic import Observer, Writer, rows_of  # noqa: E402
 
 # initdb, then two base backups, on two busy cores.
@@ -39,12 +40,14 @@ class Story:
         """What happens, one after the other."""
         return [
             self.forms,
+            self.is_told_by_dns,
             self.takes_writes,
             self.fails_over,
             self.dead_node_returns,
             self.server_dies_and_returns,
             self.stays_calm,
             self.switches_over,
+            self.is_told_by_dns,
             self.loses_nothing,
         ]
 
@@ -77,6 +80,25 @@ class Story:
             "one leader had two streaming replicas",
         )
         self.observer.start()
+
+    def is_told_by_dns(self) -> None:
+        """primary.SCOPE.service.consul is the primary, and replica. are the others"""
+        leader = self.cluster.leader()
+        expected = {
+            "primary": {self.cluster.nodes[leader].database_port},
+            "replica": {node.database_port for name, node in self.cluster.nodes.items() if name != leader},
+        }
+        wait_until(
+            lambda: {tag: self.ports_in_dns(tag) for tag in expected} == expected,
+            REJOIN_SECONDS_MAX,
+            f"DNS told {expected}",
+        )
+
+    def ports_in_dns(self, tag: str) -> set[int]:
+        """The ports of the instances with this tag, by their SRV records."""
+        query = dns.question(f"{tag}.{SCOPE}.service.consul", "SRV", edns=4096)
+        answer = dns.read(dns.ask_udp(self.server.dns_port, query)).answer
+        return {int(record.data.split()[2]) for record in answer if record.kind == "SRV"}
 
     def takes_writes(self) -> None:
         """the primary takes writes, and a replica confirms them"""
