@@ -1,6 +1,6 @@
 //! The agent part of a server: its services and checks, and what the program does for its routes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -10,6 +10,7 @@ use quorate_base::Host;
 use quorate_http::{Hooks, Local, Reloading};
 use quorate_node::Handle;
 use tokio::sync::{Notify, mpsc, oneshot};
+use tracing::warn;
 
 use super::registration;
 use crate::config::Settings;
@@ -38,6 +39,7 @@ pub(super) fn start(
     program: Program,
 ) -> anyhow::Result<Local> {
     let checks = &settings.checks;
+    let defaults = AgentSettings::default();
     let agent_settings = AgentSettings {
         node: registration::of_server(settings, node.status().id).node,
         protected: OF_THE_SERVER.map(str::to_owned).into(),
@@ -50,12 +52,24 @@ pub(super) fn start(
         check_update_interval: checks.update_interval,
         discard_check_output: checks.discard_output,
         check_output_bytes_max: checks.output_bytes_max,
-        ..AgentSettings::default()
+        docker_socket: docker_socket().unwrap_or(defaults.docker_socket),
+        ..defaults
     };
     let catalog = Arc::new(NodeCatalog(node.clone()));
     let (services, checks) = settings.of_this_host()?;
     let agent = Agent::start(agent_settings, host.clone(), catalog, services, checks).context("the agent's files")?;
     Ok(Local { agent, hooks: program.hooks() })
+}
+
+/// The socket of the Docker engine that `DOCKER_HOST` names, as Docker's own clients take it. Other ways to an engine than
+/// a socket are not served, and checks that need one say that they can't reach it.
+fn docker_socket() -> Option<PathBuf> {
+    let host = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty())?;
+    let socket = host.strip_prefix("unix://");
+    if socket.is_none() {
+        warn!(DOCKER_HOST = host, "checks reach Docker by a Unix socket only; write unix:///path");
+    }
+    socket.map(PathBuf::from)
 }
 
 impl Program {
