@@ -52,10 +52,7 @@ fn documentation_lists_every_key() {
         .chain(rows)
         .collect();
     let expected = format!("{before}{MARK}{table}");
-    if std::env::var_os("REWRITE").is_some() {
-        std::fs::write(&path, &expected).unwrap();
-    }
-    assert!(written == expected, "the table of keys is out of date: REWRITE=1 cargo test -p quorate documentation");
+    quorate_transcript::settle(&path, &expected);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! A case is its name behind `##`, then `$` with the flags of an agent, then files, each a line `> NAME` and its content.
 //! Below `---` stands the outcome: the warnings and the settings that differ from those of the same agent without files and
-//! flags, or the error. Run with `REWRITE=1` to write the outcomes anew, and read the difference.
+//! flags, or the error. Run with `UPDATE=1` to write the outcomes anew, and read the difference.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -111,10 +111,7 @@ fn configurations_mean_what_the_transcript_says() {
         assert!(!outcome.starts_with("error: ") || outcome.lines().count() == 1, "an error is one line: {outcome}");
         written.push_str(&format!("---\n{outcome}\n"));
     }
-    if std::env::var_os("REWRITE").is_some() {
-        std::fs::write(&path, &written).unwrap();
-    }
-    assert_eq!(written, expected);
+    quorate_transcript::settle(&path, &written);
 }
 
 #[test]
