@@ -109,7 +109,7 @@ impl Rules {
     }
 }
 
-/// How many connections each client has. Bounded by the number of all connections.
+/// How many connections, or requests over HTTP/2, each client has. Bounded by the number of all of them.
 pub(crate) struct Clients {
     max: AtomicUsize,
     counts: Mutex<BTreeMap<IpAddr, usize>>,

@@ -17,7 +17,7 @@ use crate::connection;
 use crate::local::Local;
 use crate::measure::{Gauges, RouteMetrics, Timers};
 use crate::questions::Questions;
-use crate::rules::{Clients, Rules};
+use crate::rules::{ClientGuard, Clients, Rules};
 use crate::settings::Settings;
 use crate::stream::{Arrival, Listener, Peer};
 
@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) rules: Rules,
     clients: Arc<Clients>,
+    /// The requests that clients have under way over HTTP/2.
+    streams: Arc<Clients>,
     pub(crate) metrics: Registry,
     pub(crate) route_metrics: RouteMetrics,
     pub(crate) timers: Timers,
@@ -51,6 +53,8 @@ pub(crate) struct Shared {
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// How long one past the bound may take to read why.
 const REFUSAL_TIMEOUT: Duration = Duration::from_millis(100);
+/// What part of all parked queries one client may have over HTTP/2, where the bound on its connections bounds little.
+const STREAMS_SHARE: usize = 4;
 /// What one past the bound reads.
 const REFUSAL: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain; charset=utf-8\r\n\
 Retry-After: 1\r\nContent-Length: 69\r\nConnection: close\r\n\r\n\
@@ -80,6 +84,7 @@ impl Server {
             connections_gauge: metrics.gauge("quorate.http.connections"),
             rules: Rules::new(&settings),
             clients: Arc::new(Clients::new(settings.connections_per_client_max)),
+            streams: Arc::new(Clients::new(settings.parked_queries_max / STREAMS_SHARE)),
             node,
             local,
             settings,
@@ -154,6 +159,11 @@ impl Server {
 }
 
 impl Shared {
+    /// A place for a request over HTTP/2, if its client may have one more.
+    pub(crate) fn enter_stream(&self, peer: Peer) -> Option<ClientGuard> {
+        self.streams.enter(peer)
+    }
+
     /// Whether the server is stopping.
     pub(crate) fn is_draining(&self) -> bool {
         *self.draining.borrow()

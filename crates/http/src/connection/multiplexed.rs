@@ -6,17 +6,19 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hyper::Request;
-use hyper::body::Incoming;
+use bytes::Bytes;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONNECTION, CONTENT_LENGTH};
 use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
+use hyper::{Method, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use quorate_base::Host;
 use tokio::time::Instant;
 
 use crate::dispatch;
-use crate::reply::Reply;
+use crate::reply::{Body, Refused, Reply};
 use crate::routes::Outcome;
 use crate::server::{Shared, stopping};
 use crate::stream::{Peer, Stream};
@@ -65,7 +67,11 @@ pub(super) async fn run(server: &Arc<Shared>, stream: Stream, peer: Peer) {
             () = tokio::time::sleep(server.settings.head_timeout) => {
                 if under_way.load(Ordering::Relaxed) > 0 {
                     idle_since = Instant::now();
-                } else if !is_stopping && idle_since.elapsed() >= server.settings.idle_timeout {
+                } else if idle_since.elapsed() >= server.settings.idle_timeout {
+                    if is_stopping {
+                        // Hyper waits for a client that never began, and for one that does not read its answer.
+                        return;
+                    }
                     is_stopping = true;
                     connection.as_mut().graceful_shutdown();
                 }
@@ -91,11 +97,26 @@ async fn serve(
 ) -> Result<Reply, Infallible> {
     under_way.fetch_add(1, Ordering::Relaxed);
     let _counted = UnderWay(under_way);
+    let is_head = request.method() == Method::HEAD;
+    let Some(_place) = server.enter_stream(peer) else {
+        return Ok(Refused::overloaded("This client has as many requests under way as it may have.\n").into_reply());
+    };
     let mut reply = match dispatch::answer(server, peer, request).await {
         Outcome::Ready(reply) => reply,
         Outcome::Parked(answer) => answer.await,
     };
     // HTTP/2 has no such header: its connections are closed by other means.
-    reply.headers_mut().remove(hyper::header::CONNECTION);
+    reply.headers_mut().remove(CONNECTION);
+    if is_head {
+        leave_out_body(&mut reply);
+    }
     Ok(reply)
+}
+
+/// Tells the length of a body and leaves it out, which hyper does for HTTP/1.1 alone.
+fn leave_out_body(reply: &mut Reply) {
+    if let Some(length) = reply.body().size_hint().exact() {
+        reply.headers_mut().entry(CONTENT_LENGTH).or_insert(length.into());
+    }
+    *reply.body_mut() = Body::Whole(Bytes::new());
 }
