@@ -44,6 +44,8 @@ pub(crate) enum Body {
     Whole(Bytes),
     /// As it is made. What is sent so tells by itself whether it is complete.
     Pieces(mpsc::Receiver<Bytes>),
+    /// As it happens, for as long as the client listens.
+    Endless(mpsc::Receiver<Bytes>),
 }
 
 impl hyper::body::Body for Body {
@@ -54,7 +56,9 @@ impl hyper::body::Body for Body {
         match &mut *self {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Pieces(pieces) => pieces.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
+            Self::Pieces(pieces) | Self::Endless(pieces) => {
+                pieces.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+            }
         }
     }
 
@@ -65,8 +69,38 @@ impl hyper::body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Pieces(_) => SizeHint::default(),
+            Self::Pieces(_) | Self::Endless(_) => SizeHint::default(),
         }
+    }
+}
+
+/// A body, and what is to live until all of it is given to hyper.
+pub(crate) struct Guarded<G> {
+    body: Body,
+    _guard: G,
+}
+
+impl<G> Guarded<G> {
+    /// The same answer, with a guard of its body.
+    pub(crate) fn reply(reply: Reply, guard: G) -> Response<Self> {
+        reply.map(|body| Self { body, _guard: guard })
+    }
+}
+
+impl<G: Unpin> hyper::body::Body for Guarded<G> {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -3,8 +3,9 @@
 mod running;
 
 use std::io::Read;
+use std::time::Duration;
 
-use running::{Agent, Scratch, until};
+use running::{Agent, PATIENCE, Scratch, until};
 
 #[test]
 fn the_log_is_followed_at_the_level_asked_for() {
@@ -22,6 +23,22 @@ fn the_log_is_followed_at_the_level_asked_for() {
     let line = until(&mut json, "\"check\":\"t\"");
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!((&line["@level"], &line["check"], &line["status"]), (&"info".into(), &"t".into(), &"passing".into()));
+}
+
+#[test]
+fn a_stream_in_which_nothing_happens_stays_open() {
+    let agent = Agent::start(&["-dev"]);
+    let mut log = agent.keep("GET", "/v1/agent/monitor?loglevel=info");
+    until(&mut log, "HTTP/1.1 200 OK");
+    // A connection without a request leaves hyper after twice a tenth of a second.
+    log.get_ref().set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    while let Ok(read) = log.read(&mut [0; 1024]) {
+        assert_ne!(read, 0, "the stream ended");
+    }
+    log.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
+    agent.ask("PUT", "/v1/agent/check/register", r#"{"Name":"t","TTL":"1h"}"#);
+    agent.ask("PUT", "/v1/agent/check/pass/t", "");
+    until(&mut log, "check=t");
 }
 
 #[test]

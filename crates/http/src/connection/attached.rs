@@ -12,12 +12,12 @@ use hyper::body::{Body as _, Incoming};
 use hyper::header::CONNECTION;
 use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
-use hyper::{Request, Version};
+use hyper::{Request, Response, Version};
 use tokio::time::Instant;
 
 use super::wire::{Answer, Traffic, Waiting, Wire};
 use crate::dispatch;
-use crate::reply::{Body, Reply};
+use crate::reply::{Body, Guarded};
 use crate::routes::Outcome;
 use crate::server::{Shared, stopping};
 use crate::settings::Settings;
@@ -104,7 +104,7 @@ pub(super) async fn run(server: &Arc<Shared>, wire: Wire, peer: Peer) -> Option<
 /// Drives hyper. Ready with nothing when the connection has ended, or with the answer that a request left hyper for.
 fn poll<S>(connection: &mut http1::Connection<Wire, S>, traffic: &Traffic, cx: &mut Context<'_>) -> Poll<Option<Answer>>
 where
-    S: HttpService<Incoming, ResBody = Body, Error = Infallible>,
+    S: HttpService<Incoming, ResBody = Sent, Error = Infallible>,
 {
     match Pin::new(connection).poll(cx) {
         Poll::Ready(ended) => {
@@ -124,7 +124,7 @@ async fn serve(
     peer: Peer,
     can_leave: bool,
     request: Request<Incoming>,
-) -> Result<Reply, Infallible> {
+) -> Result<Response<Sent>, Infallible> {
     let reply = match dispatch::answer(server, peer, request).await {
         Outcome::Ready(reply) => reply,
         Outcome::Parked(answer) if can_leave => {
@@ -137,8 +137,24 @@ async fn serve(
             answer.await
         }
     };
-    traffic.end();
-    Ok(reply)
+    let is_made = matches!(reply.body(), Body::Whole(_));
+    if matches!(reply.body(), Body::Endless(_)) {
+        traffic.wait_long();
+    }
+    let making = Making(traffic);
+    Ok(Guarded::reply(reply, (!is_made).then_some(making)))
+}
+
+/// A body on its way out; one that is not made yet keeps the connection with its request.
+type Sent = Guarded<Option<Making>>;
+
+/// An answer that is being made: its request is over when this is.
+struct Making(Arc<Traffic>);
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 /// Whether the connection stays open behind the request and all of the request has arrived.

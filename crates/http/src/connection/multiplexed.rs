@@ -12,14 +12,15 @@ use hyper::header::{CONNECTION, CONTENT_LENGTH};
 use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
-use hyper::{Method, Request};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use quorate_base::Host;
 use tokio::time::Instant;
 
 use crate::dispatch;
-use crate::reply::{Body, Refused, Reply};
+use crate::reply::{Body, Guarded, Refused, Reply};
 use crate::routes::Outcome;
+use crate::rules::ClientGuard;
 use crate::server::{Shared, stopping};
 use crate::stream::{Peer, Stream};
 
@@ -80,7 +81,7 @@ pub(super) async fn run(server: &Arc<Shared>, stream: Stream, peer: Peer) {
     }
 }
 
-/// Counts a request for as long as it is under way.
+/// Counts a request for as long as it is under way, to the end of its answer.
 struct UnderWay(Arc<AtomicUsize>);
 
 impl Drop for UnderWay {
@@ -94,12 +95,13 @@ async fn serve(
     under_way: Arc<AtomicUsize>,
     peer: Peer,
     request: Request<Incoming>,
-) -> Result<Reply, Infallible> {
+) -> Result<Response<Guarded<(UnderWay, Option<ClientGuard>)>>, Infallible> {
     under_way.fetch_add(1, Ordering::Relaxed);
-    let _counted = UnderWay(under_way);
+    let counted = UnderWay(under_way);
     let is_head = request.method() == Method::HEAD;
-    let Some(_place) = server.enter_stream(peer) else {
-        return Ok(Refused::overloaded("This client has as many requests under way as it may have.\n").into_reply());
+    let Some(place) = server.enter_stream(peer) else {
+        let refused = Refused::overloaded("This client has as many requests under way as it may have.\n");
+        return Ok(Guarded::reply(refused.into_reply(), (counted, None)));
     };
     let mut reply = match dispatch::answer(server, peer, request).await {
         Outcome::Ready(reply) => reply,
@@ -110,7 +112,7 @@ async fn serve(
     if is_head {
         leave_out_body(&mut reply);
     }
-    Ok(reply)
+    Ok(Guarded::reply(reply, (counted, Some(place))))
 }
 
 /// Tells the length of a body and leaves it out, which hyper does for HTTP/1.1 alone.

@@ -41,7 +41,7 @@ async fn stream(call: Call) -> Result<Outcome, Refused> {
             server.refresh_gauges();
         }
     });
-    Ok(Outcome::Ready(Reply::new(Body::Pieces(receiver))))
+    Ok(Outcome::Ready(Reply::new(Body::Endless(receiver))))
 }
 
 async fn metrics(call: Call) -> Result<Outcome, Refused> {

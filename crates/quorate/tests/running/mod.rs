@@ -9,7 +9,7 @@ use std::time::Duration;
 const QUORATE: &str = env!("CARGO_BIN_EXE_quorate");
 
 /// Nothing that a test waits for takes this long.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An agent on a port of its own; killed with the test.
 pub(crate) struct Agent {
@@ -36,12 +36,21 @@ impl Agent {
 
     /// Sends a request; the answer is read by the caller, who gets no end of it where there is none.
     pub(crate) fn send(&self, method: &str, target: &str, body: &str) -> BufReader<TcpStream> {
+        let length = body.len();
+        let head = format!("Connection: close\r\nContent-Length: {length}\r\n");
+        self.write(&format!("{method} {target} HTTP/1.1\r\nHost: a\r\n{head}\r\n{body}"))
+    }
+
+    /// Sends a request on a connection that stays open behind it.
+    #[allow(dead_code, reason = "one test program uses it")]
+    pub(crate) fn keep(&self, method: &str, target: &str) -> BufReader<TcpStream> {
+        self.write(&format!("{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n"))
+    }
+
+    fn write(&self, request: &str) -> BufReader<TcpStream> {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let length = body.len();
-        let head =
-            format!("{method} {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
-        stream.write_all((head + body).as_bytes()).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
         BufReader::new(stream)
     }
 
