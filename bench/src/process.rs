@@ -11,6 +11,10 @@ use std::time::Duration;
 /// The state of a listening socket in /proc/net/tcp.
 const TCP_LISTEN: &str = "0A";
 
+/// Where user and system time stand in /proc/PID/stat behind the name: the process's own, and its ended children's.
+const OWN_FIELD: usize = 11;
+const CHILDREN_FIELD: usize = 13;
+
 /// A running process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Process {
@@ -52,8 +56,12 @@ impl Process {
 
     /// The processor time used so far, in the process and in the kernel for it, by all its threads.
     pub(crate) fn cpu(self) -> Result<Duration> {
-        let ticks = parse_cpu_ticks(&self.read("stat")?)?;
-        Ok(Duration::from_secs_f64(ticks as f64 / rustix::param::clock_ticks_per_second() as f64))
+        Ok(ticks(parse_cpu_ticks(&self.read("stat")?, OWN_FIELD)?))
+    }
+
+    /// The processor time that its children used which it has waited for.
+    pub(crate) fn children_cpu(self) -> Result<Duration> {
+        Ok(ticks(parse_cpu_ticks(&self.read("stat")?, CHILDREN_FIELD)?))
     }
 
     /// The memory held now.
@@ -143,11 +151,16 @@ fn parse_kernel_ip(hex: &str) -> Option<IpAddr> {
     }
 }
 
-/// User and system time in clock ticks, from /proc/PID/stat.
-fn parse_cpu_ticks(stat: &str) -> Result<u64> {
+/// A number of the kernel's clock ticks as time.
+fn ticks(count: u64) -> Duration {
+    Duration::from_secs_f64(count as f64 / rustix::param::clock_ticks_per_second() as f64)
+}
+
+/// User and system time in clock ticks, from /proc/PID/stat, where `field` says whose.
+fn parse_cpu_ticks(stat: &str, field: usize) -> Result<u64> {
     // The name in parentheses may itself hold spaces and parentheses.
     let (_, rest) = stat.rsplit_once(')').context("/proc/PID/stat holds no name")?;
-    let mut fields = rest.split_ascii_whitespace().skip(11).map(str::parse::<u64>);
+    let mut fields = rest.split_ascii_whitespace().skip(field).map(str::parse::<u64>);
     let mut next = || fields.next().context("/proc/PID/stat is short")?.context("/proc/PID/stat: not a number");
     Ok(next()? + next()?)
 }
@@ -169,9 +182,10 @@ mod tests {
     #[test]
     fn a_name_with_parentheses_does_not_shift_the_times() {
         let stat = "77 (a) b) (c) S 1 77 77 0 -1 4194560 9 0 0 0 1234 66 5 6 20 0 9 0 100 1 2";
-        assert_eq!(parse_cpu_ticks(stat).unwrap(), 1300);
-        assert!(parse_cpu_ticks("77 (a) S 1 77").is_err());
-        assert!(parse_cpu_ticks("77 a S").is_err());
+        assert_eq!(parse_cpu_ticks(stat, OWN_FIELD).unwrap(), 1300);
+        assert_eq!(parse_cpu_ticks(stat, CHILDREN_FIELD).unwrap(), 11);
+        assert!(parse_cpu_ticks("77 (a) S 1 77", OWN_FIELD).is_err());
+        assert!(parse_cpu_ticks("77 a S", OWN_FIELD).is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::Bench;
 use crate::process::Memory;
 use crate::report::Figure;
 
-const MEGABYTE: f64 = 1e6;
+pub(super) const MEGABYTE: f64 = 1e6;
 
 /// Measures memory before any load. A server found running has whatever its past left it with.
 pub(crate) async fn measure_idle(bench: &mut Bench) -> Result<()> {

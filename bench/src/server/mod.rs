@@ -1,12 +1,13 @@
 //! `quorate-bench server`: one server of Consul's HTTP API, and a second one beside it, under the same load.
 //!
 //! Every load runs in rounds that alternate between target and peer, so that what else the machine does falls on both.
-//! The order is: memory at rest, fill, loads, memory after them, parked watchers, restart. A server that the bench may
-//! start gets a new process and an empty directory for the watchers and again for the restart; one that was found running
+//! The order is: memory at rest, fill, loads, memory after them, parked watchers, local checks, restart. A server that the bench may
+//! start gets a new process and an empty directory for the watchers, for each kind of check and for the restart; one that was found running
 //! keeps its process, is left without the bench's keys, and is not restarted.
 //!
 //! Every answer is checked against what was written last; a wrong one ends the run.
 
+mod checks;
 mod dns;
 mod get;
 mod health;
@@ -95,6 +96,12 @@ pub(crate) struct Arguments {
     /// How often it is restarted; 0 skips it
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=100))]
     restarts: u32,
+    /// Local checks on each server; 0 skips them
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(0..=50_000))]
+    checks: u32,
+    /// Seconds for which they are watched while nothing changes; their interval is 10 s
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    check_seconds: u32,
     /// Write all figures to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -152,6 +159,9 @@ async fn measure(bench: &mut Bench, arguments: &Arguments) -> Result<()> {
     txn::measure(bench).await?;
     memory::measure_loaded(bench)?;
     watch::measure(bench, arguments.watchers).await?;
+    let plan = checks::Plan { count: arguments.checks, steady: Duration::from_secs(arguments.check_seconds.into()) };
+    let root = arguments.data_root.clone().unwrap_or_else(std::env::temp_dir);
+    checks::measure(bench, plan, &root).await?;
     restart::measure(bench, arguments.restart_keys, arguments.restarts).await
 }
 
