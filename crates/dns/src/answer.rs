@@ -8,7 +8,7 @@ use domain::base::iana::{Rcode, Rtype};
 use quorate_state::{Node, State};
 
 use crate::cache::Found;
-use crate::catalog::{self, Family, Instance, Occupant, Place};
+use crate::catalog::{self, Family, Instance, Place};
 use crate::foreign::Foreign;
 use crate::name::{Lookup, Target, Text, WireName};
 use crate::random::Shuffle;
@@ -65,15 +65,12 @@ impl<'s> Finder<'s, '_> {
         answer
     }
 
-    /// The name of what is at an address; `None` if nothing is.
+    /// The name of the node or, if there is none, of the service at an address; `None` if nothing is there that DNS has
+    /// a name for.
     pub(crate) fn reverse(&mut self, address: std::net::IpAddr) -> Option<Answer<'s>> {
-        let target = match catalog::at_address(self.state, address)? {
-            Occupant::Node(node) => Target::Node(&node.name),
-            Occupant::Service(service) => Target::Service(&service.name),
-        };
-        if !self.is_writable(target) {
-            return None;
-        }
+        let nodes = self.state.nodes_at(address).map(|node| Target::Node(&node.name));
+        let services = self.state.services_at(address).map(|service| Target::Service(&service.name));
+        let target = nodes.chain(services).find(|target| self.is_writable(*target))?;
         let mut answer = Answer::empty();
         answer.answers.push(self.record(Owner::Question, self.node_ttl(), Data::Ptr(target)));
         Some(answer)

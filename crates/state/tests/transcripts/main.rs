@@ -42,7 +42,21 @@ macro_rules! transcripts {
     };
 }
 
-transcripts!(catalog, health, indices, keys, lock_delay, locks, nodes, restore, sessions, tombstones, txn, txn_catalog);
+transcripts!(
+    addresses,
+    catalog,
+    health,
+    indices,
+    keys,
+    lock_delay,
+    locks,
+    nodes,
+    restore,
+    sessions,
+    tombstones,
+    txn,
+    txn_catalog
+);
 
 fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts")
