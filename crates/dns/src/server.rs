@@ -116,9 +116,10 @@ async fn serve(
     mut waiting: mpsc::UnboundedReceiver<Waiting>,
     mut ended: mpsc::Receiver<()>,
 ) {
+    let places = tcp::Places::new();
     for listener in listeners {
         match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => service.host().spawn(tcp::serve(service.clone(), listener)),
+            Ok(listener) => service.host().spawn(tcp::serve(service.clone(), listener, places.clone())),
             Err(error) => tracing::error!(%error, "DNS over TCP is not served"),
         }
     }
@@ -131,8 +132,8 @@ async fn serve(
 }
 
 /// Answers a datagram that takes a wait.
-async fn answer(service: Service, question: Waiting) {
-    let answer = service.answer_later(&question.packet, Transport::Udp, question.wait).await;
+async fn answer(service: Service, mut question: Waiting) {
+    let answer = service.answer_later(&question.packet, Transport::Udp, &mut question.wait).await;
     if !answer.is_empty() {
         // A client that can't be reached asks again or not.
         let _ = question.socket.send_to(&answer, question.peer);

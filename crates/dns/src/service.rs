@@ -71,7 +71,7 @@ pub(crate) enum Handled {
     Later(Wait),
 }
 
-/// A packet that waits.
+/// A packet that waits. Its place is free for another when this is dropped.
 pub(crate) struct Wait {
     outcome: Option<Outcome>,
     _permit: OwnedSemaphorePermit,
@@ -186,12 +186,12 @@ impl Service {
     }
 
     /// Answers a packet that takes a wait. The answer is empty if there is to be none.
-    pub(crate) async fn answer_later(&self, packet: &[u8], transport: Transport, wait: Wait) -> Vec<u8> {
+    pub(crate) async fn answer_later(&self, packet: &[u8], transport: Transport, wait: &mut Wait) -> Vec<u8> {
         let inner = &*self.0;
         let mut out = Vec::new();
         let mut responder = Responder::forgetful(inner.zone.clone(), self.shuffle());
         let mut foreign = Foreign::default();
-        let mut outcome = wait.outcome;
+        let mut outcome = wait.outcome.take();
         for _ in 0..ROUNDS_MAX {
             match outcome {
                 None => {

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::base::Message;
 use domain::base::iana::{Class, Rcode, Rtype};
@@ -16,6 +16,7 @@ use quorate_node::{
     BoxFuture, Config, ConsensusConfig, Handle, Member, NodeId, Rpc, RpcReply, Transport, TransportError,
 };
 use quorate_state::{Check, CheckStatus, Node, Operation, Registration, Service};
+use rustix::net::{AddressFamily, SocketType};
 
 /// How long a test waits for what must come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -121,6 +122,16 @@ impl Running {
         stream
     }
 
+    /// A connection from another address of the loopback.
+    pub(crate) fn tcp_from(&self, client: [u8; 4]) -> TcpStream {
+        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        rustix::net::bind(&socket, &SocketAddr::from((client, 0))).unwrap();
+        rustix::net::connect(&socket, &self.address).unwrap();
+        let stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
     /// The answer to a question in a datagram.
     pub(crate) fn ask(&self, name: &str, kind: Rtype) -> Vec<u8> {
         let socket = self.udp();
@@ -136,6 +147,15 @@ impl Running {
         let mut stream = self.tcp();
         stream.write_all(&framed(&query(7, name, kind))).unwrap();
         read_framed(&mut stream).unwrap()
+    }
+}
+
+/// Waits until something holds.
+pub(crate) fn eventually(mut holds: impl FnMut() -> bool) {
+    let give_up = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < give_up, "it did not happen in {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
