@@ -51,6 +51,11 @@ impl Cache {
         Self { entries: HashMap::new(), entries_max: 0 }
     }
 
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+    }
+
     /// The instances in service of this name and tag, which are what `asked` means. If they are too many to keep or
     /// none, nothing is: they are to be looked for each time.
     pub(crate) fn in_service(

@@ -65,6 +65,17 @@ impl Responder {
         Self { zone, random, cache: Cache::none() }
     }
 
+    /// The zone that it answers for.
+    pub(crate) fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    /// Has it answer for another zone. What it kept was found by the settings of the old one.
+    pub(crate) fn set_zone(&mut self, zone: Zone) {
+        self.zone = zone;
+        self.cache.clear();
+    }
+
     /// Answers a packet from a state. `out` is emptied and filled with the answer, unless that is [`Outcome::Ignored`] or
     /// [`Outcome::Forward`]. Never panics, whatever the packet is.
     pub fn respond(

@@ -97,6 +97,12 @@ impl Server {
         thread("dns", move || runtime.block_on(serve(inner, tcp, waiting, ended)))?;
         Ok(Self { service, _running: running })
     }
+
+    /// Has all questions from now on answered by another zone. Its sockets and the label of its metrics stay, and what
+    /// waits already is answered by the zone that it came to.
+    pub fn set_zone(&self, zone: Zone) {
+        self.service.set_zone(zone);
+    }
 }
 
 impl Drop for Server {

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use domain::base::iana::{Rcode, Rtype};
 use quorate_base::metrics::Value;
-use quorate_dns::{Listeners, RecursorStrategy, Settings};
+use quorate_dns::{Listeners, RecursorStrategy, Settings, Zone};
+use quorate_state::CheckStatus;
 use support::{Manner, framed, query, read_framed, recursor, start, summary};
 
 #[test]
@@ -101,6 +102,35 @@ fn queries_of_a_connection_may_come_together_or_in_pieces() {
     let mut stream = running.tcp();
     stream.write_all(&[0xff, 0xff]).unwrap();
     assert!(read_framed(&mut stream).is_err());
+}
+
+#[test]
+fn another_zone_holds_for_the_next_question_on_every_thread_and_connection() {
+    let running = start(Settings { udp_sockets: 4, ..Settings::default() });
+    running.register_as("w1", "10.3.0.1", "web", CheckStatus::Warning);
+    // A client of each thread, most likely, and a connection.
+    let clients: Vec<_> = (0..32).map(|_| running.udp()).collect();
+    let mut stream = running.tcp();
+    let question = query(7, "web.service.consul", Rtype::A);
+    let mut ask_all = || {
+        let mut answers = BTreeSet::new();
+        for client in &clients {
+            client.send(&question).unwrap();
+            let mut buffer = [0; 512];
+            let length = client.recv(&mut buffer).unwrap();
+            answers.insert(summary(&buffer[..length]));
+        }
+        stream.write_all(&framed(&question)).unwrap();
+        answers.insert(summary(&read_framed(&mut stream).unwrap()));
+        Vec::from_iter(answers)
+    };
+    assert_eq!(ask_all(), [(Rcode::NOERROR, 1, false)]);
+    // What threads keep of the instances in service was found by the old settings.
+    let only_passing = Settings { only_passing: true, udp_sockets: 4, ..Settings::default() };
+    running.server.set_zone(Zone::new(only_passing).unwrap());
+    assert_eq!(ask_all(), [(Rcode::NXDOMAIN, 0, false)]);
+    running.server.set_zone(Zone::new(Settings { domain: "moved".into(), ..Settings::default() }).unwrap());
+    assert_eq!(ask_all(), [(Rcode::REFUSED, 0, false)]);
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) metrics: Registry,
     orders: tokio::sync::mpsc::UnboundedSender<(Operation, mpsc::Sender<()>)>,
-    _server: Server,
+    pub(crate) server: Server,
 }
 
 /// Starts a node on a thread of its own and DNS on top of it.
@@ -65,7 +65,7 @@ pub(crate) fn start(settings: Settings) -> Running {
     let address = listeners.address();
     let zone = Zone::new(settings).unwrap();
     let server = Server::start(zone, node, host, &metrics, vec![listeners]).unwrap();
-    let running = Running { address, metrics, orders, _server: server };
+    let running = Running { address, metrics, orders, server };
     running.register("n1", "10.0.0.1", None);
     running
 }
@@ -95,8 +95,19 @@ fn registration(node: &str, address: &str, service: Option<&str>) -> Registratio
 impl Running {
     /// Registers a node with a service; it is in the state when this returns.
     pub(crate) fn register(&self, node: &str, address: &str, service: Option<&str>) {
+        self.propose(registration(node, address, service));
+    }
+
+    /// Registers a node with a service and the state of its check.
+    pub(crate) fn register_as(&self, node: &str, address: &str, service: &str, status: CheckStatus) {
+        let mut registration = registration(node, address, Some(service));
+        registration.checks.iter_mut().for_each(|check| check.status = status);
+        self.propose(registration);
+    }
+
+    fn propose(&self, registration: Registration) {
         let (done, is_done) = mpsc::channel();
-        let operation = Operation::Register(Box::new(registration(node, address, service)));
+        let operation = Operation::Register(Box::new(registration));
         self.orders.send((operation, done)).unwrap();
         is_done.recv_timeout(PATIENCE).unwrap();
     }

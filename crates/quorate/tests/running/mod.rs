@@ -9,7 +9,7 @@ use std::time::Duration;
 const QUORATE: &str = env!("CARGO_BIN_EXE_quorate");
 
 /// Nothing that a test waits for takes this long.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An agent on a port of its own; killed with the test.
 pub(crate) struct Agent {
