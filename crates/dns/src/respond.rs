@@ -100,6 +100,10 @@ impl Responder {
         // The index rises with each change, as the serial number of a zone must.
         let serial = state.index() as u32;
         let frame = Frame { zone, domain, query: &query, serial, is_udp: transport == Transport::Udp };
+        if !query.is_question() {
+            frame.write(&Answer::code(Rcode::NOTIMP), out);
+            return Outcome::Answered(Asked::Nothing);
+        }
         if let Some(edns) = query.edns.filter(|edns| edns.version > 0) {
             frame.write_bad_version(edns, BAD_VERSION, out);
             return Outcome::Answered(Asked::Nothing);
@@ -114,8 +118,17 @@ impl Responder {
             _ => None,
         };
         let random = &mut self.random;
-        let mut finder =
-            Finder { zone, domain, state, foreign, random, known, unresolved: Vec::new(), is_dangling: false };
+        let mut finder = Finder {
+            zone,
+            domain,
+            state,
+            foreign,
+            random,
+            known,
+            answers_max: frame.answers_max(),
+            unresolved: Vec::new(),
+            is_dangling: false,
+        };
         let (answer, asked) = match lookup {
             Lookup::Reverse(address) => match finder.reverse(address) {
                 Some(answer) if matches!(query.kind, Rtype::PTR | Rtype::ANY) => (answer, Asked::Address),
