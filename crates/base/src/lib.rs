@@ -6,6 +6,7 @@
 //!
 //! Monotonic time is the exception that needs no trait: it is `tokio::time`, which the simulator pauses and advances.
 
+pub mod clients;
 pub mod disk;
 pub mod duration;
 pub mod host;

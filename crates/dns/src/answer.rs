@@ -4,11 +4,13 @@
 //! record at all (RFC 2308's NODATA); both carry the SOA record, whose time says how long that may be kept. A service
 //! of which no instance is in service does not exist: so it is in Consul, and clients take it for that.
 
+use std::collections::HashSet;
+
 use domain::base::iana::{Rcode, Rtype};
 use quorate_state::{Node, State};
 
 use crate::cache::Found;
-use crate::catalog::{self, Family, Instance, Occupant, Place};
+use crate::catalog::{self, Family, Instance, Place};
 use crate::foreign::Foreign;
 use crate::name::{Lookup, Target, Text, WireName};
 use crate::random::Shuffle;
@@ -33,6 +35,8 @@ pub(crate) struct Finder<'s, 'r> {
     pub(crate) random: &'r mut Shuffle,
     /// The instances in service of the service asked for, if they are known already.
     pub(crate) known: Option<&'s [Found]>,
+    /// The most answers that are worth finding: no message takes more.
+    pub(crate) answers_max: usize,
     /// Names outside that the answer leads to and nobody asked about yet.
     pub(crate) unresolved: Vec<&'s str>,
     /// Whether the name asked for leads to one of the zone that does not exist.
@@ -65,15 +69,12 @@ impl<'s> Finder<'s, '_> {
         answer
     }
 
-    /// The name of what is at an address; `None` if nothing is.
+    /// The name of the node or, if there is none, of the service at an address; `None` if nothing is there that DNS has
+    /// a name for.
     pub(crate) fn reverse(&mut self, address: std::net::IpAddr) -> Option<Answer<'s>> {
-        let target = match catalog::at_address(self.state, address)? {
-            Occupant::Node(node) => Target::Node(&node.name),
-            Occupant::Service(service) => Target::Service(&service.name),
-        };
-        if !self.is_writable(target) {
-            return None;
-        }
+        let nodes = self.state.nodes_at(address).map(|node| Target::Node(&node.name));
+        let services = self.state.services_at(address).map(|service| Target::Service(&service.name));
+        let target = nodes.chain(services).find(|target| self.is_writable(*target))?;
         let mut answer = Answer::empty();
         answer.answers.push(self.record(Owner::Question, self.node_ttl(), Data::Ptr(target)));
         Some(answer)
@@ -274,58 +275,67 @@ impl<'s> Finder<'s, '_> {
             return false;
         }
         let ttl = self.zone.service_ttl(name);
+        self.random.shuffle(&mut instances);
         match kind {
-            Rtype::SRV => {
-                self.random.shuffle(&mut instances);
-                self.instances(&instances, ttl, answer);
-            }
+            Rtype::SRV => self.instances(&instances, ttl, answer),
             Rtype::A | Rtype::AAAA | Rtype::ANY | Rtype::CNAME => self.addresses(&instances, kind, ttl, answer),
             _ => {}
         }
         true
     }
 
-    /// The addresses of instances, each once. Names can't stand beside addresses, nor beside each other: if there are
-    /// only names, one of them is the answer.
+    /// The addresses of instances, each once, as many as are wanted. Names can't stand beside addresses, nor beside each
+    /// other: if there are only names, the first is the answer.
     fn addresses(&mut self, instances: &[Instance<'s>], kind: Rtype, ttl: u32, answer: &mut Answer<'s>) {
         let family = Family::of(kind);
-        let places: Vec<Place<'s>> = instances.iter().filter_map(|instance| instance.place(family)).collect();
-        let mut addresses = addresses(&places, family);
-        if places.iter().all(|place| matches!(place, Place::Name(_))) {
-            let count = places.len();
-            let chosen = if count > 0 { names(&places).nth(self.random.below(count)) } else { None };
-            if let Some(name) = chosen {
-                self.place(Place::Name(name), kind, ttl, answer);
+        let limit = match self.zone.settings.a_record_limit {
+            0 => usize::MAX,
+            limit => limit,
+        };
+        let (mut known, mut name, mut has_address) = (HashSet::new(), None, false);
+        for place in instances.iter().filter_map(|instance| instance.place(family)) {
+            let address = match place {
+                Place::Address(address) => address,
+                Place::Name(text) => {
+                    name.get_or_insert(text);
+                    continue;
+                }
+            };
+            has_address = true;
+            if known.len() == limit {
+                break;
             }
-        } else if kind != Rtype::CNAME {
-            self.random.shuffle(&mut addresses);
-            if self.zone.settings.a_record_limit > 0 {
-                addresses.truncate(self.zone.settings.a_record_limit);
+            if kind == Rtype::CNAME || !family.has(address) || !known.insert(address) {
+                continue;
             }
-            let records =
-                addresses.into_iter().map(|address| self.record(Owner::Question, ttl, Data::Address(address)));
-            answer.answers.extend(records);
+            if known.len() > self.answers_max {
+                answer.is_partial = true;
+                break;
+            }
+            answer.answers.push(self.record(Owner::Question, ttl, Data::Address(address)));
+        }
+        if let Some(name) = name.filter(|_| !has_address) {
+            self.place(Place::Name(name), kind, ttl, answer);
         }
     }
 
     /// The SRV records of instances, with the addresses of their targets.
     fn instances(&mut self, instances: &[Instance<'s>], ttl: u32, answer: &mut Answer<'s>) {
+        // Instances on one node at one port are one target.
+        let mut known = HashSet::new();
         for instance in instances {
             let Some(place) = instance.place(Family::Any) else { continue };
             let Some(target) = self.target(instance, place) else { continue };
-            let data = Data::Srv { weight: instance.weight(), port: instance.port(), target };
-            let is_known = |known: &Record<'_>| match (&known.data, &data) {
-                (Data::Srv { port, target, .. }, Data::Srv { port: own_port, target: own_target, .. }) => {
-                    port == own_port && target == own_target
-                }
-                _ => false,
-            };
-            // Instances on one node at one port are one target.
-            if instances.len() > 1 && answer.answers.iter().any(is_known) {
+            let (weight, port) = (instance.weight(), instance.port());
+            if !known.insert((port, target)) {
                 continue;
             }
             let number = answer.answers.len();
-            answer.answers.push(self.record(Owner::Question, ttl, data));
+            if number == self.answers_max {
+                answer.is_partial = true;
+                return;
+            }
+            answer.answers.push(self.record(Owner::Question, ttl, Data::Srv { weight, port, target }));
             match place {
                 Place::Address(address) => {
                     answer.additional.push(self.record(Owner::Target(number), ttl, Data::Address(address)));

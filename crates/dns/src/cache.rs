@@ -2,7 +2,7 @@
 //!
 //! Judging ten instances by their checks costs some fifty searches in the state, more than all else that a question
 //! takes. The state tells when a service's health last changed, node and tags included; as long as it did not, what was
-//! found holds. An entry keeps its instances alive, so the cache is small and is emptied when it is full: services that
+//! found holds. An entry keeps its instances alive, so the cache is bounded and is emptied when it is full: services that
 //! are asked for often are back at their next question.
 
 use std::collections::HashMap;
@@ -12,16 +12,18 @@ use quorate_state::{Index, Node, Service, State, Topic};
 
 use crate::catalog;
 
-/// The most questions whose instances are kept by one thread: with the next bound, 6 MB at the very most.
+/// The most questions whose instances are kept by one thread.
 const ENTRIES_MAX: usize = 256;
-/// The largest set of instances that is kept.
-const INSTANCES_MAX: usize = 1_024;
+/// The most instances that one thread keeps for all questions together: 6 MB. Judging as many takes a second.
+const INSTANCES_MAX: usize = 262_144;
 
 /// Instances by the name that they were asked by.
 #[derive(Debug)]
 pub(crate) struct Cache {
     entries: HashMap<Box<[u8]>, Entry>,
     entries_max: usize,
+    /// How many instances all entries have.
+    instances: usize,
 }
 
 #[derive(Debug)]
@@ -43,16 +45,28 @@ pub(crate) struct Found {
 impl Cache {
     /// One for a thread that answers many.
     pub(crate) fn new() -> Self {
-        Self { entries: HashMap::new(), entries_max: ENTRIES_MAX }
+        Self { entries: HashMap::new(), entries_max: ENTRIES_MAX, instances: 0 }
     }
 
     /// One that keeps nothing, for connections: there may be many, and each asks little.
     pub(crate) fn none() -> Self {
-        Self { entries: HashMap::new(), entries_max: 0 }
+        Self { entries: HashMap::new(), entries_max: 0, instances: 0 }
     }
 
-    /// The instances in service of this name and tag, which are what `asked` means. If they are too many to keep or
-    /// none, nothing is: they are to be looked for each time.
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.instances = 0;
+    }
+
+    fn forget(&mut self, asked: &[u8]) {
+        if let Some(entry) = self.entries.remove(asked) {
+            self.instances -= entry.instances.len();
+        }
+    }
+
+    /// The instances in service of this name and tag, which are what `asked` means; `None` if they are not kept and to be
+    /// looked for. That there are none is kept of services that exist, so that names that anybody makes up push nothing out.
     pub(crate) fn in_service(
         &mut self,
         state: &State,
@@ -67,14 +81,19 @@ impl Cache {
         let changed = state.last_change(&Topic::health(name));
         let is_known = self.entries.get(asked).is_some_and(|entry| entry.changed == changed);
         if !is_known {
-            self.entries.remove(asked);
+            self.forget(asked);
             let instances = catalog::found_in_service(state, name, tag, only_passing);
-            if instances.is_empty() || instances.len() > INSTANCES_MAX {
+            let is_made_up = instances.is_empty() && (tag.is_some() || state.instances(name).next().is_none());
+            if is_made_up {
+                return Some(&[]);
+            }
+            if instances.len() > INSTANCES_MAX {
                 return None;
             }
-            if self.entries.len() == self.entries_max {
-                self.entries.clear();
+            if self.entries.len() == self.entries_max || self.instances + instances.len() > INSTANCES_MAX {
+                self.clear();
             }
+            self.instances += instances.len();
             self.entries.insert(asked.into(), Entry { changed, instances });
         }
         self.entries.get(asked).map(|entry| entry.instances.as_slice())

@@ -156,24 +156,6 @@ fn place<'s>(text: &'s str, family: Family, tagged: impl Fn(&str) -> Option<&'s 
     }
 }
 
-/// The node or, if there is none, the service at an address. The catalog has no index by address: this looks at all.
-pub(crate) fn at_address(state: &State, address: IpAddr) -> Option<Occupant<'_>> {
-    let text = address.to_string();
-    // An address of IPv6 can be written in several ways, one of IPv4 only in one.
-    let is_there = |known: &str| known == text || (address.is_ipv6() && known.parse() == Ok(address));
-    if let Some(node) = state.nodes().find(|node| is_there(&node.address)) {
-        return Some(Occupant::Node(node));
-    }
-    state.services().find(|service| is_there(&service.address)).map(|service| Occupant::Service(service))
-}
-
-/// What is at an address.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Occupant<'s> {
-    Node(&'s Node),
-    Service(&'s Service),
-}
-
 /// A node's metadata as texts: a key that begins with `rfc1035-` says that its value stands alone.
 pub(crate) fn meta_texts(meta: &BTreeMap<String, String>) -> impl Iterator<Item = std::borrow::Cow<'_, str>> {
     const ALONE: &str = "rfc1035-";

@@ -15,6 +15,8 @@
 mod answer;
 mod cache;
 mod catalog;
+mod connection;
+mod exchange;
 mod foreign;
 mod measure;
 mod name;

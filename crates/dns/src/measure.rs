@@ -20,6 +20,8 @@ pub(crate) struct Metrics {
     pub(crate) stale_queries: Counter,
     /// Questions that were answered SERVFAIL because as many waited for recursors as may.
     pub(crate) refused_waits: Counter,
+    /// Connections that were closed at once because there were as many as may be, of all clients or of one.
+    pub(crate) refused_connections: Counter,
 }
 
 impl Metrics {
@@ -30,6 +32,7 @@ impl Metrics {
             ptr_query: registry.sample(of_node("consul.dns.ptr_query")),
             stale_queries: registry.counter("consul.dns.stale_queries"),
             refused_waits: registry.counter("quorate.dns.refused_waits"),
+            refused_connections: registry.counter("quorate.dns.refused_connections"),
         }
     }
 
@@ -43,7 +46,7 @@ impl Metrics {
 
     /// The times of one thread.
     pub(crate) fn batch(&self) -> Batch {
-        Batch { metrics: self.clone(), times: Vec::with_capacity(BATCH_TIMES_MAX) }
+        Batch { metrics: self.clone(), times: Vec::new() }
     }
 }
 

@@ -182,7 +182,7 @@ fn reverse(text: &str) -> Option<IpAddr> {
 }
 
 /// A name that an answer speaks of. How long it is and whether it can be written shows when it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Target<'a> {
     /// `NODE.node.DC` of the zone.
     Node(&'a str),

@@ -7,6 +7,8 @@ use domain::base::rdata::UnknownRecordData;
 
 /// The end of a message's header and the start of its question.
 pub(crate) const HEADER_BYTES: usize = 12;
+/// The bit of the OPT record's time to live that asks for signatures, RFC 3225.
+const DNSSEC_OK: u32 = 0x8000;
 /// The number of the option that carries a client's subnet, RFC 7871.
 const CLIENT_SUBNET: u16 = 8;
 
@@ -36,6 +38,8 @@ pub(crate) struct Edns<'a> {
     /// How large an answer may be, as it came.
     pub(crate) size: u16,
     pub(crate) version: u8,
+    /// Whether the client wants to see signatures (the DO bit); the bit comes back though there are none (RFC 3225).
+    pub(crate) wants_signatures: bool,
     /// The subnet that the question is asked for, as the option's data.
     pub(crate) subnet: Option<&'a [u8]>,
 }
@@ -63,10 +67,13 @@ impl<'a> Query<'a> {
             is_recursion_desired: header.rd(),
             is_checking_disabled: header.cd(),
         };
-        if head.opcode != Opcode::QUERY {
-            return Err(Unreadable::Refused(head, Rcode::NOTIMP));
-        }
-        Self::read_body(message, bytes, head).ok_or(Unreadable::Refused(head, Rcode::FORMERR))
+        let code = if head.opcode == Opcode::QUERY { Rcode::FORMERR } else { Rcode::NOTIMP };
+        Self::read_body(message, bytes, head).ok_or(Unreadable::Refused(head, code))
+    }
+
+    /// Whether it asks for something, and is no other kind of message, such as an update.
+    pub(crate) fn is_question(&self) -> bool {
+        self.head.opcode == Opcode::QUERY
     }
 
     /// The rest of a message behind its header; `None` if it can't be understood.
@@ -87,9 +94,11 @@ impl<'a> Query<'a> {
                         return None;
                     }
                     let record = record.into_record::<UnknownRecordData<&'a [u8]>>().ok()??;
+                    let bits = record.ttl().as_secs();
                     edns = Some(Edns {
                         size: record.class().to_int(),
-                        version: (record.ttl().as_secs() >> 16) as u8,
+                        version: (bits >> 16) as u8,
+                        wants_signatures: bits & DNSSEC_OK != 0,
                         subnet: subnet(record.data().data())?,
                     });
                 }
@@ -112,7 +121,8 @@ fn subnet(mut rest: &[u8]) -> Option<Option<&[u8]>> {
     rest.is_empty().then_some(None)
 }
 
-/// Whether these bytes are a subnet as a client may send it: as many address bytes as its prefix needs.
+/// Whether these bytes are a subnet as a client may send it: as many address bytes as its prefix needs, and no bit set
+/// beyond it.
 fn is_subnet(data: &[u8]) -> bool {
     let &[family_high, family_low, prefix, _scope, ref address @ ..] = data else { return false };
     let bits_max = match u16::from_be_bytes([family_high, family_low]) {
@@ -122,7 +132,11 @@ fn is_subnet(data: &[u8]) -> bool {
         0 => 0,
         _ => return false,
     };
-    prefix <= bits_max && address.len() == usize::from(prefix).div_ceil(8)
+    let bits_beyond = match prefix % 8 {
+        0 => 0,
+        inside => address.last().map_or(0, |last| last << inside),
+    };
+    prefix <= bits_max && address.len() == usize::from(prefix).div_ceil(8) && bits_beyond == 0
 }
 
 /// The code that tells of a version of EDNS that is not spoken here.

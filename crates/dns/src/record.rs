@@ -57,6 +57,8 @@ pub(crate) struct Answer<'a> {
     /// Whether it is the zone's own word.
     pub(crate) is_authoritative: bool,
     pub(crate) answers: Vec<Record<'a>>,
+    /// Whether there are more answers, which were left out since no message could take them.
+    pub(crate) is_partial: bool,
     pub(crate) authority: Vec<Record<'a>>,
     pub(crate) additional: Vec<Record<'a>>,
 }
@@ -68,6 +70,7 @@ impl Answer<'_> {
             rcode: Rcode::NOERROR,
             is_authoritative: true,
             answers: Vec::new(),
+            is_partial: false,
             authority: Vec::new(),
             additional: Vec::new(),
         }

@@ -5,8 +5,6 @@
 //! its id.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
-use std::time::Duration;
 
 use domain::base::iana::Rcode;
 use domain::base::message::Message;
@@ -19,27 +17,21 @@ use crate::settings::{RecursorStrategy, Settings};
 use crate::write::TCP_BYTES_MAX;
 
 /// Who is asked about the rest of the world, and how.
-pub(crate) struct Recursors {
-    addresses: Vec<SocketAddr>,
-    strategy: RecursorStrategy,
-    timeout: Duration,
-    random: Arc<dyn Random>,
+pub(crate) struct Recursors<'a> {
+    settings: &'a Settings,
+    random: &'a dyn Random,
 }
 
-impl Recursors {
-    pub(crate) fn new(settings: &Settings, random: Arc<dyn Random>) -> Self {
-        Self {
-            addresses: settings.recursors.clone(),
-            strategy: settings.recursor_strategy,
-            timeout: settings.recursor_timeout,
-            random,
-        }
+impl<'a> Recursors<'a> {
+    /// Those of the settings.
+    pub(crate) fn new(settings: &'a Settings, random: &'a dyn Random) -> Self {
+        Self { settings, random }
     }
 
     /// The first answer that says something; `None` if nobody gives one.
     pub(crate) async fn ask(&self, query: &[u8], transport: Transport) -> Option<Vec<u8>> {
         for address in self.in_order() {
-            match tokio::time::timeout(self.timeout, self.ask_one(address, query, transport)).await {
+            match tokio::time::timeout(self.settings.recursor_timeout, self.ask_one(address, query, transport)).await {
                 Ok(Ok(Some(answer))) => return Some(answer),
                 Ok(Ok(None)) => tracing::debug!(%address, "a recursor could not answer"),
                 Ok(Err(error)) => tracing::debug!(%address, %error, "a recursor could not be asked"),
@@ -50,8 +42,8 @@ impl Recursors {
     }
 
     fn in_order(&self) -> Vec<SocketAddr> {
-        let mut addresses = self.addresses.clone();
-        if self.strategy == RecursorStrategy::Random {
+        let mut addresses = self.settings.recursors.clone();
+        if self.settings.recursor_strategy == RecursorStrategy::Random {
             for last in (1..addresses.len()).rev() {
                 addresses.swap(last, self.random.below(last as u64 + 1) as usize);
             }

@@ -65,6 +65,17 @@ impl Responder {
         Self { zone, random, cache: Cache::none() }
     }
 
+    /// The zone that it answers for.
+    pub(crate) fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    /// Has it answer for another zone. What it kept was found by the settings of the old one.
+    pub(crate) fn set_zone(&mut self, zone: Zone) {
+        self.zone = zone;
+        self.cache.clear();
+    }
+
     /// Answers a packet from a state. `out` is emptied and filled with the answer, unless that is [`Outcome::Ignored`] or
     /// [`Outcome::Forward`]. Never panics, whatever the packet is.
     pub fn respond(
@@ -89,6 +100,10 @@ impl Responder {
         // The index rises with each change, as the serial number of a zone must.
         let serial = state.index() as u32;
         let frame = Frame { zone, domain, query: &query, serial, is_udp: transport == Transport::Udp };
+        if !query.is_question() {
+            frame.write(&Answer::code(Rcode::NOTIMP), out);
+            return Outcome::Answered(Asked::Nothing);
+        }
         if let Some(edns) = query.edns.filter(|edns| edns.version > 0) {
             frame.write_bad_version(edns, BAD_VERSION, out);
             return Outcome::Answered(Asked::Nothing);
@@ -103,8 +118,17 @@ impl Responder {
             _ => None,
         };
         let random = &mut self.random;
-        let mut finder =
-            Finder { zone, domain, state, foreign, random, known, unresolved: Vec::new(), is_dangling: false };
+        let mut finder = Finder {
+            zone,
+            domain,
+            state,
+            foreign,
+            random,
+            known,
+            answers_max: frame.answers_max(),
+            unresolved: Vec::new(),
+            is_dangling: false,
+        };
         let (answer, asked) = match lookup {
             Lookup::Reverse(address) => match finder.reverse(address) {
                 Some(answer) if matches!(query.kind, Rtype::PTR | Rtype::ANY) => (answer, Asked::Address),

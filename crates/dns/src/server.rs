@@ -97,6 +97,12 @@ impl Server {
         thread("dns", move || runtime.block_on(serve(inner, tcp, waiting, ended)))?;
         Ok(Self { service, _running: running })
     }
+
+    /// Has all questions from now on answered by another zone. Its sockets and the label of its metrics stay, and what
+    /// waits already is answered by the zone that it came to.
+    pub fn set_zone(&self, zone: Zone) {
+        self.service.set_zone(zone);
+    }
 }
 
 impl Drop for Server {
@@ -116,9 +122,10 @@ async fn serve(
     mut waiting: mpsc::UnboundedReceiver<Waiting>,
     mut ended: mpsc::Receiver<()>,
 ) {
+    let places = tcp::Places::new();
     for listener in listeners {
         match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => service.host().spawn(tcp::serve(service.clone(), listener)),
+            Ok(listener) => service.host().spawn(tcp::serve(service.clone(), listener, places.clone())),
             Err(error) => tracing::error!(%error, "DNS over TCP is not served"),
         }
     }
@@ -131,8 +138,8 @@ async fn serve(
 }
 
 /// Answers a datagram that takes a wait.
-async fn answer(service: Service, question: Waiting) {
-    let answer = service.answer_later(&question.packet, Transport::Udp, question.wait).await;
+async fn answer(service: Service, mut question: Waiting) {
+    let answer = service.answer_later(&question.packet, Transport::Udp, &mut question.wait).await;
     if !answer.is_empty() {
         // A client that can't be reached asks again or not.
         let _ = question.socket.send_to(&answer, question.peer);

@@ -18,7 +18,7 @@ use crate::measure::Metrics;
 use crate::random::Shuffle;
 use crate::recursor::Recursors;
 use crate::respond::{self, Asked, Outcome, Responder, Transport};
-use crate::zone::Zone;
+use crate::zone::{CurrentZone, Zone};
 
 /// How many questions may wait at once, for recursors or for a leader. Each holds a socket and some KiB.
 const WAITS_MAX: usize = 1_024;
@@ -36,10 +36,9 @@ const ROUNDS_MAX: usize = 3;
 pub(crate) struct Service(Arc<Inner>);
 
 struct Inner {
-    zone: Zone,
+    zone: CurrentZone,
     node: Handle,
     host: Host,
-    recursors: Recursors,
     metrics: Metrics,
     waits: Arc<Semaphore>,
     is_stopping: AtomicBool,
@@ -71,8 +70,10 @@ pub(crate) enum Handled {
     Later(Wait),
 }
 
-/// A packet that waits.
+/// A packet that waits. Its place is free for another when this is dropped.
 pub(crate) struct Wait {
+    /// The zone that it came to, by which it is answered also if there is another by then.
+    zone: Zone,
     outcome: Option<Outcome>,
     _permit: OwnedSemaphorePermit,
 }
@@ -80,9 +81,14 @@ pub(crate) struct Wait {
 impl Service {
     pub(crate) fn new(zone: Zone, node: Handle, host: Host, registry: &Registry) -> Self {
         let metrics = Metrics::new(registry, &zone.settings.node_name);
-        let recursors = Recursors::new(&zone.settings, host.random.clone());
+        let zone = CurrentZone::new(zone);
         let waits = Arc::new(Semaphore::new(WAITS_MAX));
-        Self(Arc::new(Inner { zone, node, host, recursors, metrics, waits, is_stopping: AtomicBool::new(false) }))
+        Self(Arc::new(Inner { zone, node, host, metrics, waits, is_stopping: AtomicBool::new(false) }))
+    }
+
+    /// Has all questions from now on answered by another zone.
+    pub(crate) fn set_zone(&self, zone: Zone) {
+        self.0.zone.set(zone);
     }
 
     pub(crate) fn host(&self) -> &Host {
@@ -104,12 +110,12 @@ impl Service {
 
     /// What a thread needs that answers many.
     pub(crate) fn worker(&self) -> Worker {
-        self.worker_with(Responder::new(self.0.zone.clone(), self.shuffle()))
+        self.worker_with(Responder::new(self.0.zone.get(), self.shuffle()))
     }
 
     /// What a connection needs.
     pub(crate) fn small_worker(&self) -> Worker {
-        self.worker_with(Responder::forgetful(self.0.zone.clone(), self.shuffle()))
+        self.worker_with(Responder::forgetful(self.0.zone.get(), self.shuffle()))
     }
 
     fn shuffle(&self) -> Shuffle {
@@ -124,6 +130,7 @@ impl Service {
 impl Worker {
     /// Answers a packet into `out` if that can be done at once.
     pub(crate) fn handle(&mut self, packet: &[u8], transport: Transport, out: &mut Vec<u8>) -> Handled {
+        self.follow_zone();
         let outcome = if self.may_answer() {
             let inner = &*self.service.0;
             let state = inner.node.state();
@@ -136,21 +143,30 @@ impl Worker {
         } else {
             None
         };
-        let inner = &*self.service.0;
+        let (inner, zone) = (&*self.service.0, self.responder.zone());
         match inner.waits.clone().try_acquire_owned() {
-            Ok(permit) => Handled::Later(Wait { outcome, _permit: permit }),
+            Ok(permit) => Handled::Later(Wait { zone: zone.clone(), outcome, _permit: permit }),
             Err(_) => {
                 inner.metrics.refused_waits.increment();
-                respond::respond_failure(&inner.zone, packet, transport, out);
+                respond::respond_failure(zone, packet, transport, out);
                 if out.is_empty() { Handled::Ignored } else { Handled::Answered(Asked::Nothing) }
             }
         }
     }
 
+    /// Answers by the zone that there is now.
+    fn follow_zone(&mut self) {
+        let current = &self.service.0.zone;
+        if !current.is(self.responder.zone()) {
+            self.responder.set_zone(current.get());
+            self.freshness = None;
+        }
+    }
+
     /// Whether what is published may be told now.
     fn may_answer(&mut self) -> bool {
-        let inner = &*self.service.0;
-        if !inner.zone.settings.allow_stale {
+        let (inner, settings) = (&*self.service.0, &self.responder.zone().settings);
+        if !settings.allow_stale {
             return inner.node.ready_now(Consistency::Default).is_some();
         }
         let now = Instant::now();
@@ -158,7 +174,7 @@ impl Worker {
         let freshness = match known {
             Some((_, freshness)) => freshness,
             None => {
-                let freshness = self.service.freshness();
+                let freshness = self.service.freshness(settings.max_stale);
                 self.freshness = Some((now, freshness));
                 freshness
             }
@@ -175,33 +191,34 @@ impl Worker {
 }
 
 impl Service {
-    fn freshness(&self) -> Freshness {
+    fn freshness(&self, max_stale: Duration) -> Freshness {
         let inner = &*self.0;
         let age = inner.node.ready_now(Consistency::Stale).map(|freshness| freshness.last_contact_ms);
         match age.map(Duration::from_millis) {
             Some(age) if age <= STALE => Freshness::Fresh,
-            Some(age) if age <= inner.zone.settings.max_stale => Freshness::Stale,
+            Some(age) if age <= max_stale => Freshness::Stale,
             _ => Freshness::TooOld,
         }
     }
 
     /// Answers a packet that takes a wait. The answer is empty if there is to be none.
-    pub(crate) async fn answer_later(&self, packet: &[u8], transport: Transport, wait: Wait) -> Vec<u8> {
+    pub(crate) async fn answer_later(&self, packet: &[u8], transport: Transport, wait: &mut Wait) -> Vec<u8> {
         let inner = &*self.0;
         let mut out = Vec::new();
-        let mut responder = Responder::forgetful(inner.zone.clone(), self.shuffle());
+        let mut outcome = wait.outcome.take();
+        let zone = &wait.zone;
+        let mut responder = Responder::forgetful(zone.clone(), self.shuffle());
         let mut foreign = Foreign::default();
-        let mut outcome = wait.outcome;
         for _ in 0..ROUNDS_MAX {
             match outcome {
                 None => {
                     if inner.node.ready(Consistency::Default).await.is_err() {
-                        respond::respond_failure(&inner.zone, packet, transport, &mut out);
+                        respond::respond_failure(zone, packet, transport, &mut out);
                         return out;
                     }
                 }
-                Some(Outcome::Forward) => return self.forward(packet, transport).await,
-                Some(Outcome::Resolve(names)) => self.resolve(&names, packet, &mut foreign).await,
+                Some(Outcome::Forward) => return self.forward(zone, packet, transport).await,
+                Some(Outcome::Resolve(names)) => self.resolve(zone, &names, packet, &mut foreign).await,
                 Some(Outcome::Answered(_) | Outcome::Ignored) => return out,
             }
             let state = inner.node.snapshot();
@@ -211,24 +228,27 @@ impl Service {
         out
     }
 
-    async fn forward(&self, packet: &[u8], transport: Transport) -> Vec<u8> {
-        let inner = &*self.0;
+    fn recursors<'a>(&'a self, zone: &'a Zone) -> Recursors<'a> {
+        Recursors::new(&zone.settings, &*self.0.host.random)
+    }
+
+    async fn forward(&self, zone: &Zone, packet: &[u8], transport: Transport) -> Vec<u8> {
         let mut out = Vec::new();
-        match inner.recursors.ask(packet, transport).await {
-            Some(answer) if answer.len() <= respond::answer_bytes_max(&inner.zone, packet, transport) => answer,
+        match self.recursors(zone).ask(packet, transport).await {
+            Some(answer) if answer.len() <= respond::answer_bytes_max(zone, packet, transport) => answer,
             Some(_) => {
-                respond::respond_cut(&inner.zone, packet, &mut out);
+                respond::respond_cut(zone, packet, &mut out);
                 out
             }
             None => {
-                respond::respond_failure(&inner.zone, packet, transport, &mut out);
+                respond::respond_failure(zone, packet, transport, &mut out);
                 out
             }
         }
     }
 
     /// Asks recursors for what an answer leads to.
-    async fn resolve(&self, names: &[String], packet: &[u8], foreign: &mut Foreign) {
+    async fn resolve(&self, zone: &Zone, names: &[String], packet: &[u8], foreign: &mut Foreign) {
         let kinds = respond::outside_kinds(packet);
         for name in names {
             foreign.note_asked(name);
@@ -237,7 +257,7 @@ impl Service {
         let answers = wanted.map(|(name, kind)| async move {
             let query = respond::outside_query(name, kind)?;
             // Over TCP nothing is cut; a datagram is tried first either way.
-            Some((name, self.0.recursors.ask(&query, Transport::Tcp).await?))
+            Some((name, self.recursors(zone).ask(&query, Transport::Tcp).await?))
         });
         for (name, answer) in futures_util::future::join_all(answers).await.into_iter().flatten() {
             foreign.note(name, &answer);

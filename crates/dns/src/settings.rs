@@ -1,4 +1,4 @@
-//! What the zone and its servers are told when they start. Parsing flags and files is the binary's affair.
+//! What the zone and its servers are told when they start, or by a reload. Parsing flags and files is the binary's affair.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -1,138 +1,94 @@
-//! Connections: each carries any number of queries, one after the other or pipelined (RFC 7766).
-//!
-//! A query that can be answered at once is answered in its turn; those that wait for a recursor are answered when they
-//! are ready, and the ones behind them do not wait for them.
+//! Accepts connections, and bounds how many there are: of all clients, and of each.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout};
+use quorate_base::clients::{ClientGuard, Clients};
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::respond::Transport;
-use crate::service::{Handled, Service, Worker};
+use crate::connection::Connection;
+use crate::service::Service;
 
-/// The most connections at once; one more is closed at once. Each holds some KiB, and the answers of 64 waiting queries at most.
+/// The most connections at once, over all addresses that are served; one more is closed at once. Each holds some KiB.
 const CONNECTIONS_MAX: usize = 1_024;
-/// The most queries of one connection that wait for recursors; the next is read when one of them is answered.
-const PIPELINED_MAX: usize = 64;
-/// The largest query; a connection that sends a larger one is closed.
-const QUERY_BYTES_MAX: usize = 4_096;
-/// How long a connection may stay without a query, and a query may take to arrive. RFC 7766 has it in seconds.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a client may leave an answer unread.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most connections of one client, by its address; an IPv6 client is a /64. A host whose programs all ask over TCP, or
+/// a resolver that asks for many, gets along with fewer, and it takes four clients to have all places.
+const CONNECTIONS_PER_CLIENT_MAX: usize = CONNECTIONS_MAX / 4;
 /// How long no connection is accepted after an error that does not go away by itself, such as too many open files.
 const ERROR_PAUSE: Duration = Duration::from_millis(50);
 
+/// The places of connections, shared by all listeners.
+#[derive(Clone)]
+pub(crate) struct Places {
+    all: Arc<Semaphore>,
+    clients: Arc<Clients>,
+}
+
+/// The place of one connection, free again when it is dropped.
+pub(crate) struct Place {
+    _of_all: OwnedSemaphorePermit,
+    _of_client: ClientGuard,
+}
+
+impl Places {
+    pub(crate) fn new() -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            clients: Arc::new(Clients::new(CONNECTIONS_PER_CLIENT_MAX)),
+        }
+    }
+
+    /// A place for a connection of this client, if there is one.
+    fn take(&self, client: IpAddr) -> Option<Place> {
+        let of_client = self.clients.enter(Some(client))?;
+        let of_all = self.all.clone().try_acquire_owned().ok()?;
+        Some(Place { _of_all: of_all, _of_client: of_client })
+    }
+}
+
 /// Accepts connections for as long as it is polled.
-pub(crate) async fn serve(service: Service, listener: TcpListener) {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+pub(crate) async fn serve(service: Service, listener: TcpListener, places: Places) {
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a DNS connection could not be accepted");
                 tokio::time::sleep(ERROR_PAUSE).await;
                 continue;
             }
         };
-        let Ok(permit) = connections.clone().try_acquire_owned() else {
-            tracing::debug!("a DNS connection was closed: there are as many as may be");
+        let Some(place) = places.take(SocketAddr::ip(&peer)) else {
+            service.metrics().refused_connections.increment();
+            tracing::debug!(%peer, "a DNS connection was closed: there are as many as may be");
             continue;
         };
-        let connection = Connection::new(service.clone(), stream);
+        let connection = Connection::new(service.clone());
         service.host().spawn(async move {
             // A client that goes away, or stalls, ends its connection and nothing else.
-            let _ = connection.run().await;
-            drop(permit);
+            let _ = connection.run(stream).await;
+            drop(place);
         });
     }
 }
 
-struct Connection {
-    service: Service,
-    worker: Worker,
-    stream: TcpStream,
-    /// What was read and not yet taken.
-    read: Vec<u8>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Connection {
-    fn new(service: Service, stream: TcpStream) -> Self {
-        let worker = service.small_worker();
-        Self { service, worker, stream, read: Vec::new() }
-    }
-
-    async fn run(mut self) -> std::io::Result<()> {
-        // Answers are whole when they are written; there is nothing to wait for.
-        self.stream.set_nodelay(true)?;
-        let service = self.service.clone();
-        let mut waiting = FuturesUnordered::new();
-        let mut out = Vec::new();
-        loop {
-            while waiting.len() < PIPELINED_MAX
-                && let Some(packet) = self.take_packet()?
-            {
-                let started = Instant::now();
-                match self.worker.handle(&packet, Transport::Tcp, &mut out) {
-                    Handled::Answered(asked) => {
-                        self.send(&out).await?;
-                        service.metrics().record(asked, started.elapsed());
-                    }
-                    Handled::Ignored => {}
-                    Handled::Later(wait) => {
-                        let service = &service;
-                        waiting.push(async move { service.answer_later(&packet, Transport::Tcp, wait).await });
-                    }
-                }
-            }
-            tokio::select! {
-                Some(answer) = waiting.next(), if !waiting.is_empty() => self.send(&answer).await?,
-                more = timeout(IDLE_TIMEOUT, self.stream.read_buf(&mut self.read)), if waiting.len() < PIPELINED_MAX => {
-                    match more {
-                        Ok(Ok(0)) if waiting.is_empty() => return Ok(()),
-                        // The client sends no more; what it asked is still answered.
-                        Ok(Ok(0)) => return self.finish(waiting).await,
-                        Ok(more) => { more?; }
-                        Err(_) if waiting.is_empty() => return Ok(()),
-                        Err(_) => {}
-                    }
-                }
-            }
+    #[test]
+    fn one_client_can_not_have_all_places() {
+        let places = Places::new();
+        let client = |number: u8| IpAddr::from([10, 0, 0, number]);
+        let mut held = Vec::new();
+        for number in 1..=4 {
+            held.extend(std::iter::from_fn(|| places.take(client(number))));
+            assert_eq!(held.len(), usize::from(number) * CONNECTIONS_PER_CLIENT_MAX);
         }
-    }
-
-    /// The next whole query of what was read.
-    fn take_packet(&mut self) -> std::io::Result<Option<Vec<u8>>> {
-        let [high, low, ref rest @ ..] = self.read[..] else { return Ok(None) };
-        let length = usize::from(u16::from_be_bytes([high, low]));
-        if length > QUERY_BYTES_MAX {
-            return Err(std::io::ErrorKind::InvalidData.into());
-        }
-        let Some(packet) = rest.get(..length).map(<[u8]>::to_vec) else { return Ok(None) };
-        self.read.drain(..2 + length);
-        Ok(Some(packet))
-    }
-
-    async fn send(&mut self, answer: &[u8]) -> std::io::Result<()> {
-        if answer.is_empty() {
-            return Ok(());
-        }
-        let mut framed = Vec::with_capacity(2 + answer.len());
-        framed.extend_from_slice(&(answer.len() as u16).to_be_bytes());
-        framed.extend_from_slice(answer);
-        timeout(WRITE_TIMEOUT, self.stream.write_all(&framed)).await?
-    }
-
-    async fn finish(mut self, mut waiting: impl futures_util::Stream<Item = Vec<u8>> + Unpin) -> std::io::Result<()> {
-        while let Some(answer) = waiting.next().await {
-            self.send(&answer).await?;
-        }
-        Ok(())
+        // All places are taken now, and a client that was refused one has not used up any of its own.
+        assert!(places.take(client(5)).is_none());
+        held.truncate(CONNECTIONS_MAX - 1);
+        assert!(places.take(client(5)).is_some());
     }
 }

@@ -48,11 +48,13 @@ impl Frame<'_> {
         taken.clamp(PLAIN_UDP_BYTES_MAX, DATAGRAM_BYTES_MAX)
     }
 
-    /// The most answers, whatever their size.
-    fn answers_max(&self) -> usize {
+    /// The most answers that are worth finding: as many as may be told, or as could fit.
+    pub(crate) fn answers_max(&self) -> usize {
+        /// A pointer to the name, the record's head, and an address.
+        const RECORD_BYTES_MIN: usize = 16;
         match self.zone.settings.udp_answer_limit {
             limit @ 1.. if self.is_udp && self.bytes_max() == PLAIN_UDP_BYTES_MAX => limit,
-            _ => usize::MAX,
+            _ => self.bytes_max() / RECORD_BYTES_MIN,
         }
     }
 
@@ -60,7 +62,7 @@ impl Frame<'_> {
     pub(crate) fn write(&self, answer: &Answer<'_>, out: &mut Vec<u8>) {
         let (all, bytes_max) = (answer.answers.len(), self.bytes_max());
         let wanted = all.min(self.answers_max());
-        let cut = |count: usize| count < all && self.zone.settings.enable_truncate;
+        let cut = |count: usize| (count < all || answer.is_partial) && self.zone.settings.enable_truncate;
         self.write_part(answer, wanted, true, cut(wanted), out);
         if out.len() <= bytes_max {
             return;
@@ -150,8 +152,12 @@ impl<'w> Writer<'w> {
     fn head(&mut self, answer: &Answer<'_>, is_cut: bool) {
         let query = self.frame.query;
         let bit = |is_set: bool, place: u8| u8::from(is_set) << place;
-        let first =
-            bit(true, 7) | bit(answer.is_authoritative, 2) | bit(is_cut, 1) | bit(query.head.is_recursion_desired, 0);
+        let opcode = query.head.opcode.to_int() << 3;
+        let first = bit(true, 7)
+            | opcode
+            | bit(answer.is_authoritative, 2)
+            | bit(is_cut, 1)
+            | bit(query.head.is_recursion_desired, 0);
         let second = bit(self.frame.zone.has_recursors(), 7)
             | bit(query.head.is_checking_disabled, 4)
             | (answer.rcode.to_int() & 15);
@@ -297,7 +303,7 @@ impl<'w> Writer<'w> {
         self.out.push(0);
         self.number(Rtype::OPT.to_int());
         self.number(edns.size);
-        self.out.extend_from_slice(&[code_high, 0, 0, 0]);
+        self.out.extend_from_slice(&[code_high, 0, u8::from(edns.wants_signatures) << 7, 0]);
         match edns.subnet {
             Some(subnet) => {
                 self.number(subnet.len() as u16 + 4);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use crate::name;
 use crate::settings::Settings;
 
@@ -58,6 +60,30 @@ impl Zone {
             prefix_ttls,
             settings,
         })))
+    }
+}
+
+/// The zone as it is now. A question asks it without a lock, and is answered by one zone from beginning to end.
+#[derive(Debug)]
+pub(crate) struct CurrentZone(ArcSwap<Compiled>);
+
+impl CurrentZone {
+    pub(crate) fn new(zone: Zone) -> Self {
+        Self(ArcSwap::new(zone.0))
+    }
+
+    pub(crate) fn get(&self) -> Zone {
+        Zone(self.0.load_full())
+    }
+
+    /// Has all questions from now on answered by this zone.
+    pub(crate) fn set(&self, zone: Zone) {
+        self.0.store(zone.0);
+    }
+
+    /// Whether this zone is the one; it costs less than to get it.
+    pub(crate) fn is(&self, zone: &Zone) -> bool {
+        Arc::ptr_eq(&self.0.load(), &zone.0)
     }
 }
 

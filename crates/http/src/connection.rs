@@ -22,10 +22,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use quorate_base::clients::ClientGuard;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 
-use crate::rules::ClientGuard;
 use crate::server::{ConnectionGuard, Shared, stopping};
 use crate::stream::{Arrival, Peer, Stream};
 use attached::{Left, Parked};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use quorate_base::clients::{ClientGuard, Clients};
 use quorate_base::metrics::{Gauge, INTERVAL, Registry};
 use quorate_node::Handle;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
@@ -17,7 +18,7 @@ use crate::connection;
 use crate::local::Local;
 use crate::measure::{Gauges, RouteMetrics, Timers};
 use crate::questions::Questions;
-use crate::rules::{ClientGuard, Clients, Rules};
+use crate::rules::Rules;
 use crate::settings::Settings;
 use crate::stream::{Arrival, Listener, Peer};
 

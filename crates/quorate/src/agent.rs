@@ -90,7 +90,7 @@ async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
         let server = server.clone();
         host.spawn(async move { server.serve(listener).await });
     }
-    let _dns = listening::serve_dns(settings, &node, &host, &metrics, dns_listeners)?;
+    let dns = listening::serve_dns(settings, &node, &host, &metrics, dns_listeners)?;
     let keeper = server.clone();
     host.spawn(async move { keeper.keep_metrics().await });
     host.spawn(telemetry::send(settings.process.telemetry.clone(), settings.node.name.clone(), metrics));
@@ -101,7 +101,7 @@ async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
     let mut watches = Watches::new(settings, &host);
     watches.replace(settings.watches()?);
     let mut reloader =
-        Reloader { current: configuration, log, server: server.clone(), agent: agent.clone(), watches, tls };
+        Reloader { current: configuration, log, server: server.clone(), agent: agent.clone(), watches, tls, dns };
     let mut signals = Signals::listen(reloads).context("signals")?;
     let outcome = tokio::select! {
         reason = node.stopped() => Err(anyhow::anyhow!("the server stopped: {reason}")),

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use domain::base::iana::{Rcode, Rtype};
 use quorate_base::metrics::Value;
-use quorate_dns::{Listeners, RecursorStrategy, Settings};
+use quorate_dns::{Listeners, RecursorStrategy, Settings, Zone};
+use quorate_state::CheckStatus;
 use support::{Manner, framed, query, read_framed, recursor, start, summary};
 
 #[test]
@@ -50,11 +51,12 @@ fn no_question_of_many_clients_is_lost() {
     assert!(recorded(&running, "consul.dns.domain_query") >= 1_500);
 }
 
-/// How many values a sample has seen.
+/// How much a counter has counted, or how many values a sample has seen.
 fn recorded(running: &support::Running, name: &str) -> u64 {
     let readings = running.metrics.read().readings;
     let counts = readings.into_iter().filter(|reading| reading.name.name == name).map(|reading| match reading.value {
         Value::Sample { count, .. } => count,
+        Value::Counter { total, .. } => total as u64,
         other => panic!("{other:?}"),
     });
     counts.sum()
@@ -100,6 +102,75 @@ fn queries_of_a_connection_may_come_together_or_in_pieces() {
     let mut stream = running.tcp();
     stream.write_all(&[0xff, 0xff]).unwrap();
     assert!(read_framed(&mut stream).is_err());
+}
+
+#[test]
+fn another_zone_holds_for_the_next_question_on_every_thread_and_connection() {
+    let running = start(Settings { udp_sockets: 4, ..Settings::default() });
+    running.register_as("w1", "10.3.0.1", "web", CheckStatus::Warning);
+    // A client of each thread, most likely, and a connection.
+    let clients: Vec<_> = (0..32).map(|_| running.udp()).collect();
+    let mut stream = running.tcp();
+    let question = query(7, "web.service.consul", Rtype::A);
+    let mut ask_all = || {
+        let mut answers = BTreeSet::new();
+        for client in &clients {
+            client.send(&question).unwrap();
+            let mut buffer = [0; 512];
+            let length = client.recv(&mut buffer).unwrap();
+            answers.insert(summary(&buffer[..length]));
+        }
+        stream.write_all(&framed(&question)).unwrap();
+        answers.insert(summary(&read_framed(&mut stream).unwrap()));
+        Vec::from_iter(answers)
+    };
+    assert_eq!(ask_all(), [(Rcode::NOERROR, 1, false)]);
+    // What threads keep of the instances in service was found by the old settings.
+    let only_passing = Settings { only_passing: true, udp_sockets: 4, ..Settings::default() };
+    running.server.set_zone(Zone::new(only_passing).unwrap());
+    assert_eq!(ask_all(), [(Rcode::NXDOMAIN, 0, false)]);
+    running.server.set_zone(Zone::new(Settings { domain: "moved".into(), ..Settings::default() }).unwrap());
+    assert_eq!(ask_all(), [(Rcode::REFUSED, 0, false)]);
+}
+
+#[test]
+fn one_client_can_not_take_all_connections() {
+    /// As many as one client may have.
+    const CONNECTIONS_PER_CLIENT_MAX: usize = 256;
+    let running = start(Settings::default());
+    let question = framed(&query(1, "n1.node.consul", Rtype::A));
+    let mut held: Vec<_> = (0..CONNECTIONS_PER_CLIENT_MAX).map(|_| running.tcp()).collect();
+    for stream in &mut held {
+        stream.write_all(&question).unwrap();
+        assert!(read_framed(stream).is_ok());
+    }
+    let mut refused = running.tcp();
+    // It may be closed before it has said anything.
+    let _ = refused.write_all(&question);
+    assert!(read_framed(&mut refused).is_err());
+    assert_eq!(recorded(&running, "quorate.dns.refused_connections"), 1);
+    let mut other = running.tcp_from([127, 0, 0, 2]);
+    other.write_all(&question).unwrap();
+    assert!(read_framed(&mut other).is_ok());
+    // A place that is given back is there for the next.
+    drop(held.pop());
+    support::eventually(|| {
+        let mut stream = running.tcp();
+        stream.write_all(&question).is_ok() && read_framed(&mut stream).is_ok()
+    });
+}
+
+#[test]
+fn who_does_not_read_is_cut_and_holds_up_nobody() {
+    let running = start(Settings::default());
+    running.register_webs(50);
+    let mut deaf = running.tcp();
+    deaf.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+    let question = framed(&query(1, "web.service.consul", Rtype::SRV));
+    // Until the answers fill all buffers on the way, and then the questions do.
+    while deaf.write_all(&question).is_ok() {}
+    assert_eq!(summary(&running.ask_tcp("web.service.consul", Rtype::SRV)), (Rcode::NOERROR, 50, false));
+    support::eventually(|| deaf.take_error().unwrap().is_some());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::base::Message;
 use domain::base::iana::{Class, Rcode, Rtype};
@@ -16,6 +16,7 @@ use quorate_node::{
     BoxFuture, Config, ConsensusConfig, Handle, Member, NodeId, Rpc, RpcReply, Transport, TransportError,
 };
 use quorate_state::{Check, CheckStatus, Node, Operation, Registration, Service};
+use rustix::net::{AddressFamily, SocketType};
 
 /// How long a test waits for what must come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -34,7 +35,7 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) metrics: Registry,
     orders: tokio::sync::mpsc::UnboundedSender<(Operation, mpsc::Sender<()>)>,
-    _server: Server,
+    pub(crate) server: Server,
 }
 
 /// Starts a node on a thread of its own and DNS on top of it.
@@ -64,7 +65,7 @@ pub(crate) fn start(settings: Settings) -> Running {
     let address = listeners.address();
     let zone = Zone::new(settings).unwrap();
     let server = Server::start(zone, node, host, &metrics, vec![listeners]).unwrap();
-    let running = Running { address, metrics, orders, _server: server };
+    let running = Running { address, metrics, orders, server };
     running.register("n1", "10.0.0.1", None);
     running
 }
@@ -94,8 +95,19 @@ fn registration(node: &str, address: &str, service: Option<&str>) -> Registratio
 impl Running {
     /// Registers a node with a service; it is in the state when this returns.
     pub(crate) fn register(&self, node: &str, address: &str, service: Option<&str>) {
+        self.propose(registration(node, address, service));
+    }
+
+    /// Registers a node with a service and the state of its check.
+    pub(crate) fn register_as(&self, node: &str, address: &str, service: &str, status: CheckStatus) {
+        let mut registration = registration(node, address, Some(service));
+        registration.checks.iter_mut().for_each(|check| check.status = status);
+        self.propose(registration);
+    }
+
+    fn propose(&self, registration: Registration) {
         let (done, is_done) = mpsc::channel();
-        let operation = Operation::Register(Box::new(registration(node, address, service)));
+        let operation = Operation::Register(Box::new(registration));
         self.orders.send((operation, done)).unwrap();
         is_done.recv_timeout(PATIENCE).unwrap();
     }
@@ -121,6 +133,16 @@ impl Running {
         stream
     }
 
+    /// A connection from another address of the loopback.
+    pub(crate) fn tcp_from(&self, client: [u8; 4]) -> TcpStream {
+        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        rustix::net::bind(&socket, &SocketAddr::from((client, 0))).unwrap();
+        rustix::net::connect(&socket, &self.address).unwrap();
+        let stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
     /// The answer to a question in a datagram.
     pub(crate) fn ask(&self, name: &str, kind: Rtype) -> Vec<u8> {
         let socket = self.udp();
@@ -136,6 +158,15 @@ impl Running {
         let mut stream = self.tcp();
         stream.write_all(&framed(&query(7, name, kind))).unwrap();
         read_framed(&mut stream).unwrap()
+    }
+}
+
+/// Waits until something holds.
+pub(crate) fn eventually(mut holds: impl FnMut() -> bool) {
+    let give_up = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < give_up, "it did not happen in {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -42,6 +42,9 @@ pub(crate) fn answer(bytes: &[u8]) -> String {
     }
     if let Some(opt) = message.opt() {
         let _infallible = write!(text, "edns: {} bytes, version {}", opt.udp_payload_size(), opt.version());
+        if opt.dnssec_ok() {
+            text.push_str(", wants signatures");
+        }
         for option in opt.opt().iter::<AllOptData<_, Name<_>>>() {
             let _infallible = write!(text, ", {:?}", option.expect("an option"));
         }

@@ -15,12 +15,12 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use quorate_base::Host;
+use quorate_base::clients::ClientGuard;
 use tokio::time::Instant;
 
 use crate::dispatch;
 use crate::reply::{Body, Guarded, Refused, Reply};
 use crate::routes::Outcome;
-use crate::rules::ClientGuard;
 use crate::server::{Shared, stopping};
 use crate::stream::{Peer, Stream};
 

@@ -15,6 +15,7 @@ use tracing::info;
 
 use super::files::{self, Temporary};
 use crate::config::Settings;
+use crate::config::dns::DnsSettings;
 
 /// Where HTTP comes from, the certificates of HTTPS, and the files of sockets.
 pub(super) type Listening = (Vec<Listener>, Option<Arc<Tls>>, Vec<Temporary>);
@@ -50,6 +51,16 @@ pub(super) fn listen_dns(settings: &Settings) -> anyhow::Result<Vec<Listeners>> 
     settings.dns.addresses.iter().map(bind).collect()
 }
 
+/// The zone of an agent that was started with `settings`, as `dns` has it.
+pub(super) fn zone(settings: &Settings, dns: &DnsSettings) -> anyhow::Result<Zone> {
+    let settings = quorate_dns::Settings {
+        datacenter: settings.datacenter.clone(),
+        node_name: settings.node.name.clone(),
+        ..dns.zone.clone()
+    };
+    Zone::new(settings).context("the DNS zone")
+}
+
 /// Serves DNS on threads of its own until the value is dropped; nothing if no address was taken.
 pub(super) fn serve_dns(
     settings: &Settings,
@@ -64,12 +75,7 @@ pub(super) fn serve_dns(
     for listener in &listeners {
         info!(address = %listener.address(), "serving DNS");
     }
-    let zone = Zone::new(quorate_dns::Settings {
-        datacenter: settings.datacenter.clone(),
-        node_name: settings.node.name.clone(),
-        ..settings.dns.zone.clone()
-    });
-    let zone = zone.context("the DNS zone")?;
+    let zone = zone(settings, &settings.dns)?;
     let server = quorate_dns::Server::start(zone, node.clone(), host.clone(), metrics, listeners).context("DNS")?;
     Ok(Some(server))
 }

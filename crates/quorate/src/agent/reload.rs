@@ -1,6 +1,7 @@
 //! Reads the configuration again, applies what may change while the agent runs, and says what did not.
 //!
-//! What may change: services, checks and watches, the log's level, the certificates of HTTPS, how many connections a client may have.
+//! What may change: services, checks and watches, the log's level, the certificates of HTTPS, how many connections a client
+//! may have, and how DNS is answered.
 //! A configuration with a mistake in it changes nothing.
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use quorate_http::Server;
 use quorate_http::tls::Tls;
 use tracing::{error, info, warn};
 
+use super::listening;
 use super::watches::Watches;
 use crate::config::network::Machine;
 use crate::config::{self, Configuration};
@@ -17,7 +19,16 @@ use crate::flags::{self, Command};
 use crate::logging::Log;
 
 /// Keys whose new values hold at once. Those of a group stand for all of it.
-const RELOADED: &[&str] = &["log_level", "limits.http_max_conns_per_client", "tls.defaults.", "tls.https."];
+const RELOADED: &[&str] = &[
+    "alt_domain",
+    "dns_config.",
+    "domain",
+    "limits.http_max_conns_per_client",
+    "log_level",
+    "recursors",
+    "tls.defaults.",
+    "tls.https.",
+];
 
 /// What a reload changes, and what the agent runs with now.
 pub(super) struct Reloader {
@@ -28,6 +39,8 @@ pub(super) struct Reloader {
     pub(super) watches: Watches,
     /// Of HTTPS, if that is served.
     pub(super) tls: Option<Arc<Tls>>,
+    /// DNS, if that is served.
+    pub(super) dns: Option<quorate_dns::Server>,
 }
 
 impl Reloader {
@@ -39,6 +52,8 @@ impl Reloader {
         let fresh = config::read(flags, &Machine::this()).map_err(|error| error.to_string())?;
         let (services, checks) = fresh.settings.of_this_host().map_err(|error| error.to_string())?;
         let watches = fresh.settings.watches().map_err(|error| error.to_string())?;
+        let zone =
+            listening::zone(&self.current.settings, &fresh.settings.dns).map_err(|error| format!("{error:#}"))?;
         if let (Some(tls), Some(files)) = (&self.tls, &fresh.settings.http.tls) {
             // Before anything is changed, since it can fail.
             tls.replace(files).map_err(|error| error.to_string())?;
@@ -52,6 +67,9 @@ impl Reloader {
         self.watches.replace(watches);
         self.log.set_level(fresh.settings.log.level);
         self.server.set_connections_per_client_max(fresh.settings.limits.connections_per_client_max);
+        if let Some(dns) = &self.dns {
+            dns.set_zone(zone);
+        }
         let kept = self.kept_keys(&fresh);
         if !kept.is_empty() {
             warn!(keys = kept.join(", "), "changed in the configuration, and in effect only after the next start");

@@ -1,5 +1,6 @@
 //! Questions about the catalog. Names match without regard to case.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::{Check, CheckStatus, Node, Service, State};
@@ -52,6 +53,11 @@ impl State {
         found.next().filter(|_| found.next().is_none())
     }
 
+    /// The nodes whose address is this one, however it is written; by name.
+    pub fn nodes_at(&self, address: IpAddr) -> impl Iterator<Item = &Arc<Node>> + use<'_> {
+        self.catalog.nodes_at(address)
+    }
+
     /// All nodes, by name.
     pub fn nodes(&self) -> impl Iterator<Item = &Arc<Node>> + use<'_> {
         self.catalog.nodes()
@@ -70,6 +76,11 @@ impl State {
     /// The instances of a service, by node and id.
     pub fn instances(&self, service_name: &str) -> impl Iterator<Item = (&Arc<Node>, &Arc<Service>)> + use<'_> {
         self.catalog.instances(service_name)
+    }
+
+    /// The services whose own address is this one, however it is written; by node and id.
+    pub fn services_at(&self, address: IpAddr) -> impl Iterator<Item = &Arc<Service>> + use<'_> {
+        self.catalog.services_at(address)
     }
 
     /// The names of services, sorted, each once; `Web` and `web` are two, as they are in 1.13.9.

@@ -1,9 +1,10 @@
 //! Nodes, services and checks, with the indices that questions about them need.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::tables::{Lookup, Name, Names, Set, Table, fold};
+use crate::tables::{Addresses, Lookup, Name, Names, Set, Table, fold};
 use crate::{Check, CheckStatus, Node, Service};
 
 /// The catalog family. All names in keys are folded, but those of `names`.
@@ -15,10 +16,14 @@ pub(crate) struct Catalog {
     nodes: Table<Name, Arc<Node>>,
     /// By id and name. Only records that no sound state gives let two nodes have one id; the first name counts then.
     node_ids: Set<Names<2>>,
+    /// By address and name.
+    nodes_by_address: Addresses<Name>,
     /// By node and id.
     services: Table<Names<2>, Arc<Service>>,
     /// By name, node and id.
     instances: Set<Names<3>>,
+    /// By address of its own, node and id.
+    services_by_address: Addresses<Names<2>>,
     /// How many instances have a name, under `None`, and how many of them have a tag. Names and tags are as registered:
     /// `Web` and `web` are listed as two.
     names: Table<(Name, Option<Name>), usize>,
@@ -54,6 +59,11 @@ impl Catalog {
             .filter_map(|(key, ())| self.nodes.get(&key.0[1]))
     }
 
+    /// The nodes at an address, by name.
+    pub(crate) fn nodes_at(&self, address: IpAddr) -> impl Iterator<Item = &Arc<Node>> + use<'_> {
+        self.nodes_by_address.at(address).filter_map(|name| self.nodes.get(name))
+    }
+
     /// All nodes, by name.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = &Arc<Node>> + use<'_> {
         self.nodes.values()
@@ -76,6 +86,11 @@ impl Catalog {
     /// All services, by node and id.
     pub(crate) fn services(&self) -> impl Iterator<Item = &Arc<Service>> + use<'_> {
         self.services.values()
+    }
+
+    /// The services that have this address of their own, by node and id.
+    pub(crate) fn services_at(&self, address: IpAddr) -> impl Iterator<Item = &Arc<Service>> + use<'_> {
+        self.services_by_address.at(address).filter_map(|key| self.services.get(key))
     }
 
     /// The instances of a service, by node and id.
@@ -143,9 +158,10 @@ impl Catalog {
     pub(crate) fn put_node(&mut self, node: Arc<Node>) {
         let name: Name = fold(&node.name).into();
         let id: Name = fold(&node.id).into();
-        if let Some(old) = self.nodes.insert(name.clone(), node) {
-            self.node_ids.remove(&Lookup([&fold(&old.id), &name]));
+        if let Some(old) = self.nodes.insert(name.clone(), node.clone()) {
+            self.remove_node_indices(&name, &old);
         }
+        self.nodes_by_address.insert(&node.address, name.clone());
         if !id.is_empty() {
             self.node_ids.insert(Names([id, name]), ());
         }
@@ -153,33 +169,42 @@ impl Catalog {
 
     /// Removes a node, on which nothing is left.
     pub(crate) fn remove_node(&mut self, name: &str) {
-        let name = fold(name);
+        let name: Name = fold(name).into();
         if let Some(old) = self.nodes.remove(&*name) {
-            self.node_ids.remove(&Lookup([&fold(&old.id), &name]));
+            self.remove_node_indices(&name, &old);
         }
+    }
+
+    fn remove_node_indices(&mut self, name: &Name, old: &Node) {
+        self.node_ids.remove(&Lookup([&fold(&old.id), name]));
+        self.nodes_by_address.remove(&old.address, name.clone());
     }
 
     /// Puts a service in the place of the one of that node and id. Tells whether a name or a tag appeared or went.
     pub(crate) fn put_service(&mut self, service: Arc<Service>) -> bool {
         let key = Names::new([&fold(&service.node), &fold(&service.id)]);
-        let instance = instance_key(&service);
         let appeared = self.add_names(&service);
-        let went = match self.services.insert(key, service) {
-            Some(old) => {
-                self.instances.remove(&instance_key(&old));
-                self.remove_names(&old)
-            }
+        let went = match self.services.insert(key.clone(), service.clone()) {
+            Some(old) => self.remove_service_indices(&key, &old),
             None => false,
         };
-        self.instances.insert(instance, ());
+        self.instances.insert(instance_key(&service), ());
+        self.services_by_address.insert(&service.address, key);
         appeared || went
     }
 
     /// Removes a service. Tells whether a name or a tag went.
     pub(crate) fn remove_service(&mut self, node: &str, id: &str) -> bool {
-        let Some(old) = self.services.remove(&Lookup([&fold(node), &fold(id)])) else { return false };
-        self.instances.remove(&instance_key(&old));
-        self.remove_names(&old)
+        let key = Names::new([&fold(node), &fold(id)]);
+        let Some(old) = self.services.remove(&key) else { return false };
+        self.remove_service_indices(&key, &old)
+    }
+
+    /// Removes a service from all tables but that of services. Tells whether a name or a tag went.
+    fn remove_service_indices(&mut self, key: &Names<2>, old: &Service) -> bool {
+        self.instances.remove(&instance_key(old));
+        self.services_by_address.remove(&old.address, key.clone());
+        self.remove_names(old)
     }
 
     /// Puts a check in the place of the one of that node and id.

@@ -15,6 +15,8 @@ pub(crate) const KEYS: [&str; 7] =
 pub(crate) const NODES: [&str; 5] = ["n1", "N1", "n2", "n3", ""];
 pub(crate) const SERVICES: [&str; 4] = ["web", "Web", "db", "api"];
 pub(crate) const SESSIONS: u128 = 5;
+/// Two of them are the same, written in two ways; one is a name and one is nothing.
+pub(crate) const ADDRESSES: [&str; 6] = ["10.0.0.1", "10.0.0.2", "fd00::1", "FD00:0::1", "host.example", ""];
 const CHECKS: [&str; 5] = ["c1", "C1", "c2", "serfHealth", ""];
 const SERVICE_IDS: [&str; 4] = ["", "web", "w1", "W1"];
 const NODE_IDS: [&str; 5] =
@@ -209,18 +211,22 @@ fn a_session() -> impl Strategy<Value = Session> {
 }
 
 fn node() -> impl Strategy<Value = Node> {
-    (name(&NODES), name(&NODE_IDS), select(&["10.0.0.1", "10.0.0.2"][..])).prop_map(|(name, id, address)| Node {
+    // One without an address is refused: here it has one most of the time.
+    let address = prop_oneof![4 => name(&ADDRESSES[..5]), 1 => Just(String::new())];
+    (name(&NODES), name(&NODE_IDS), address).prop_map(|(name, id, address)| Node {
         id,
         name,
-        address: address.to_owned(),
+        address,
         ..Node::default()
     })
 }
 
 fn service() -> impl Strategy<Value = Service> {
     let tags = prop::collection::vec(select(&["v1", "v2"][..]).prop_map(str::to_owned), 0..3);
-    (name(&NODES), name(&SERVICE_IDS), name(&SERVICES), tags, 0..2i64)
-        .prop_map(|(node, id, name, tags, port)| Service { node, id, name, tags, port, ..Service::default() })
+    let place = (prop_oneof![1 => Just(String::new()), 1 => name(&ADDRESSES)], 0..2i64);
+    (name(&NODES), name(&SERVICE_IDS), name(&SERVICES), tags, place).prop_map(
+        |(node, id, name, tags, (address, port))| Service { node, id, name, tags, address, port, ..Service::default() },
+    )
 }
 
 fn check() -> impl Strategy<Value = Check> {

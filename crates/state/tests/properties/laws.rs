@@ -1,5 +1,6 @@
 //! The laws that any sequence of commands keeps.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -9,6 +10,7 @@ use quorate_state::{
     TxnOperation,
 };
 
+use crate::commands::ADDRESSES;
 use crate::questions;
 
 type Law = Result<(), TestCaseError>;
@@ -38,6 +40,7 @@ pub(crate) fn check(commands: Vec<Command>) -> Law {
         an_index_means_a_change(&before, &after, &changes, &command.operation, &response, &what)?;
         lock_indices_only_grow(&before, &after, &changes, &what)?;
         parents_are_there(&state, &what)?;
+        addresses_lead_to_all_that_is_there(&state, &what)?;
         if !restored {
             sessions_live_by_their_checks(&state, &what)?;
         }
@@ -144,6 +147,18 @@ fn parents_are_there(state: &State, what: &str) -> Law {
         prop_assert!(state.node(&check.node).is_some(), "{check:?} has no node after {what}");
         let service = state.service_on(&check.node, &check.service_id);
         prop_assert!(check.service_id.is_empty() || service.is_some(), "{check:?} has no service after {what}");
+    }
+    Ok(())
+}
+
+/// What is at an address is what has it, whoever had it before.
+fn addresses_lead_to_all_that_is_there(state: &State, what: &str) -> Law {
+    for text in ADDRESSES {
+        let Ok(address) = text.parse::<IpAddr>() else { continue };
+        let nodes = state.nodes().filter(|node| node.address.parse() == Ok(address));
+        prop_assert!(state.nodes_at(address).eq(nodes), "other nodes are at {address} after {what}");
+        let services = state.services().filter(|service| service.address.parse() == Ok(address));
+        prop_assert!(state.services_at(address).eq(services), "other services are at {address} after {what}");
     }
     Ok(())
 }

@@ -155,6 +155,11 @@ fn ask_catalog(state: &State, verb: &str, arguments: &mut Arguments<'_>) -> Vec<
         }
         "services" => state.services().map(|service| print::service(service)).collect(),
         "services-on" => state.services_on(&arguments.word()).map(|service| print::service(service)).collect(),
+        "at" => {
+            let address = arguments.word().parse().expect("an address");
+            let nodes = state.nodes_at(address).map(|node| print::node(node));
+            nodes.chain(state.services_at(address).map(|service| print::service(service))).collect()
+        }
         "service-tags" => {
             state.service_tags().map(|(name, tag)| format!("{name} {}\n", tag.unwrap_or("(any)"))).collect()
         }

@@ -14,7 +14,8 @@ use std::path::Path;
 use machine::Machine;
 
 quorate_transcript::transcripts!(
-    play: catalog,
+    play: addresses,
+    catalog,
     health,
     indices,
     keys,
