@@ -94,8 +94,12 @@ class Server:
             )
 
     def start(self) -> None:
-        """Starts the process and waits until it leads and has registered itself with its health."""
+        """Starts the process and waits until it is ready."""
         self.launch()
+        self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """Waits until it leads and has registered itself with its health."""
         self.wait_for("/v1/status/leader", lambda leader: leader != "")
         self.wait_for(f"/v1/health/node/{self.node}", lambda checks: any(c["CheckID"] == "serfHealth" for c in checks))
 

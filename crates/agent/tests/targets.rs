@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
+use hyper::ext::ReasonPhrase;
 use hyper::header::{HeaderMap, HeaderValue, LOCATION};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -52,6 +53,10 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
         "/ok" => {}
         "/busy" => *response.status_mut() = StatusCode::TOO_MANY_REQUESTS,
         "/bad" => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
+        "/own-words" => {
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            response.extensions_mut().insert(ReasonPhrase::from_static(b"Gone Fishing"));
+        }
         "/moved" => {
             *response.status_mut() = StatusCode::FOUND;
             response.headers_mut().insert(LOCATION, HeaderValue::from_static("ok"));
@@ -95,6 +100,7 @@ async fn http_goes_by_the_status_of_the_answer() {
         ("ok", Passing, "200 OK Output: fine"),
         ("busy", Warning, "429 Too Many Requests Output: fine"),
         ("bad", Critical, "500 Internal Server Error Output: fine"),
+        ("own-words", Critical, "503 Gone Fishing Output: fine"),
         ("moved", Passing, "200 OK Output: fine"),
     ] {
         let url = format!("http://{at}/{path}");
@@ -183,8 +189,8 @@ async fn https_verifies_unless_it_is_told_not_to() {
     .await;
     let url = format!("https://localhost:{}/ok", at.port());
     let result = run(&format!(r#"{{"Name":"c","HTTP":"{url}","Interval":"1s"}}"#)).await;
-    assert_eq!(result.status, Critical);
-    assert!(result.output.contains("tls: failed to verify certificate"), "{}", result.output);
+    let unknown = "tls: failed to verify certificate: x509: certificate signed by unknown authority";
+    assert_result(&result, Critical, &format!("Get {url:?}: {unknown}"));
     let result = run(&format!(r#"{{"Name":"c","HTTP":"{url}","Interval":"1s","TLSSkipVerify":true}}"#)).await;
     assert_result(&result, Passing, &format!("HTTP GET {url}: 200 OK Output: fine"));
 }
@@ -264,7 +270,7 @@ async fn grpc_asks_the_health_service() {
     for (endpoint, status, output) in [
         (format!("{at}"), Passing, format!("gRPC check {at}: success")),
         (format!("{at}/good"), Passing, format!("gRPC check {at}/good: success")),
-        (format!("{at}/bad"), Critical, "gRPC application didn't report service healthy".to_owned()),
+        (format!("{at}/bad"), Critical, format!("gRPC {at}/bad serving status: NOT_SERVING")),
         (format!("{at}/none"), Critical, "rpc error: code = NotFound desc = unknown service".to_owned()),
         (
             format!("{nobody}"),
@@ -301,6 +307,13 @@ async fn h2ping_pings_with_tls_by_default() {
     let result = run(&format!(r#"{{"Name":"c","H2PING":"{http1}","H2PingUseTLS":false,"Interval":"1s"}}"#)).await;
     assert_eq!(result.status, Critical);
     assert!(result.output.starts_with("HTTP2 ping failed: "), "{}", result.output);
+    // The system takes connections for it, and it says nothing.
+    let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = mute.local_addr().unwrap();
+    for (tls, problem) in [(true, &*format!("Failed to dial to {at}")), (false, "HTTP2 ping failed")] {
+        let json = format!(r#"{{"Name":"c","H2PING":"{at}","H2PingUseTLS":{tls},"Interval":"1s","Timeout":"300ms"}}"#);
+        assert_result(&run(&json).await, Critical, &format!("{problem}: context deadline exceeded"));
+    }
 }
 
 #[tokio::test]
@@ -321,6 +334,8 @@ async fn scripts_go_by_their_exit_code() {
     assert_result(&result, Critical, "fork/exec /nonexistent: no such file or directory");
     let result = run(r#"{"Name":"c","Args":["no-such-program"],"Interval":"1s"}"#).await;
     assert_result(&result, Critical, "exec: \"no-such-program\": executable file not found in $PATH");
+    let result = run(r#"{"Name":"c","Args":["sleep","600"],"Interval":"1s","Timeout":"500ms"}"#).await;
+    assert_result(&result, Critical, "Timed out (500ms) running check");
 }
 
 #[tokio::test]

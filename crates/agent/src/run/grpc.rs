@@ -95,7 +95,9 @@ async fn call(
         }
         match read_health_reply(&body.to_bytes()) {
             Some(HealthReply::Serving) => Ok(()),
-            Some(HealthReply::Other(_)) => Err("gRPC application didn't report service healthy".to_owned()),
+            Some(HealthReply::Other(status)) => {
+                Err(format!("gRPC {} serving status: {}", check.endpoint, status_word(status)))
+            }
             None => Err("rpc error: code = Internal desc = the answer is no health response".to_owned()),
         }
     })
@@ -148,6 +150,16 @@ fn code_word(number: &str) -> &str {
         "Unauthenticated",
     ];
     number.parse().ok().and_then(|at: usize| WORDS.get(at).copied()).unwrap_or(number)
+}
+
+/// What the health service calls a status.
+fn status_word(status: u64) -> String {
+    match status {
+        0 => "UNKNOWN".to_owned(),
+        2 => "NOT_SERVING".to_owned(),
+        3 => "SERVICE_UNKNOWN".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 fn health_request(service: &str) -> Bytes {

@@ -8,6 +8,9 @@ use std::io;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::client::TlsStream;
 
 use super::tls::{Inside, TlsConfigs};
 use super::{critical, dial, passing};
@@ -24,22 +27,32 @@ const PING_PAYLOAD: [u8; 8] = *b"quorate.";
 const PAYLOAD_BYTES_MAX: usize = 16_384;
 
 pub(super) async fn run(tls: &TlsConfigs, ping: &H2Ping, timeout: Duration) -> RunResult {
-    let address = &ping.address;
-    let work = async {
-        let dialled = |problem| format!("Failed to dial to {address}: {problem}");
-        let stream = dial::tcp(address).await.map_err(dialled)?;
-        let pinged = match &ping.tls {
-            None => exchange(stream).await,
-            Some(how) => {
-                let (host, _) = dial::host_and_port(address).map_err(dialled)?;
-                exchange(tls.connect(stream, host, how, Inside::Http2).await.map_err(dialled)?).await
-            }
-        };
-        pinged.map_err(|error| format!("HTTP2 ping failed: {}", dial::words(&error)))
-    };
-    match tokio::time::timeout(timeout, work).await {
+    let deadline = Instant::now() + timeout;
+    match timeout_at(deadline, dialled(tls, ping)).await {
+        Ok(Ok(Dialled::Plain(stream))) => exchanged(deadline, stream).await,
+        Ok(Ok(Dialled::Tls(stream))) => exchanged(deadline, *stream).await,
+        Ok(Err(problem)) => critical(format!("Failed to dial to {}: {problem}", ping.address)),
+        Err(_) => critical(format!("Failed to dial to {}: context deadline exceeded", ping.address)),
+    }
+}
+
+/// A connection that HTTP/2 can be spoken over.
+enum Dialled {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+async fn dialled(tls: &TlsConfigs, ping: &H2Ping) -> Result<Dialled, String> {
+    let stream = dial::tcp(&ping.address).await?;
+    let Some(how) = &ping.tls else { return Ok(Dialled::Plain(stream)) };
+    let (host, _) = dial::host_and_port(&ping.address)?;
+    Ok(Dialled::Tls(Box::new(tls.connect(stream, host, how, Inside::Http2).await?)))
+}
+
+async fn exchanged(deadline: Instant, stream: impl AsyncRead + AsyncWrite + Unpin) -> RunResult {
+    match timeout_at(deadline, exchange(stream)).await {
         Ok(Ok(())) => passing("HTTP2 ping was successful"),
-        Ok(Err(problem)) => critical(problem),
+        Ok(Err(error)) => critical(format!("HTTP2 ping failed: {}", dial::words(&error))),
         Err(_) => critical("HTTP2 ping failed: context deadline exceeded"),
     }
 }

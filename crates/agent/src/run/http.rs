@@ -1,12 +1,14 @@
 //! HTTP: asks a URL. 2xx passes, 429 warns, anything else is critical. Each run takes a connection of its own, since one
 //! that is kept would not notice that new ones are refused.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::ext::ReasonPhrase;
 use hyper::header::{ACCEPT, AUTHORIZATION, HOST, HeaderName, HeaderValue, LOCATION, USER_AGENT};
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use quorate_state::CheckStatus;
@@ -30,8 +32,7 @@ pub(super) async fn run(tls: &TlsConfigs, check: &Http, timeout: Duration, bytes
         Ok(Err(problem)) => failed(&problem),
         Ok(Ok((answer, tail))) => {
             let status = answer.status();
-            let reason = status.canonical_reason().unwrap_or_default();
-            let what = format!("{} {}: {} {reason}", check.method, check.url, status.as_str());
+            let what = format!("{} {}: {} {}", check.method, check.url, status.as_str(), reason(&answer));
             RunResult {
                 status: match status {
                     StatusCode::TOO_MANY_REQUESTS => CheckStatus::Warning,
@@ -57,6 +58,15 @@ impl Sender {
             Ok(Err(problem)) => Err(failed(&problem)),
             Ok(Ok((answer, tail))) => Ok((answer.status().as_u16(), tail)),
         }
+    }
+}
+
+/// The words that the server put behind its status.
+fn reason(answer: &Response<()>) -> Cow<'_, str> {
+    match answer.extensions().get::<ReasonPhrase>() {
+        Some(own) => String::from_utf8_lossy(own.as_bytes()),
+        // hyper keeps none that is the usual one.
+        None => answer.status().canonical_reason().unwrap_or_default().into(),
     }
 }
 

@@ -28,7 +28,13 @@ pub(super) async fn run(script: &Script, timeout: Duration, bytes_max: usize) ->
         Ok(Err(error)) => critical(dial::words(&error)),
         Err(_) => {
             drop(group);
-            critical(format!("Timed out ({}) running check\n\n{}", go_text(timeout), tail.told()))
+            let mut output = format!("Timed out ({}) running check", go_text(timeout));
+            let told = tail.told();
+            if !told.is_empty() {
+                output += "\n\n";
+                output += &told;
+            }
+            critical(output)
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use quorate_api::client::AnyCertificate;
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -57,10 +57,40 @@ fn words(error: &std::io::Error) -> String {
     match inner {
         Some(rustls::Error::InvalidMessage(_)) => NO_TLS.to_owned(),
         Some(rustls::Error::InvalidCertificate(reason)) => {
-            format!("tls: failed to verify certificate: {reason}")
+            format!("tls: failed to verify certificate: {}", certificate_words(reason))
         }
         Some(other) => format!("tls: {other}"),
         None => super::dial::words(error),
+    }
+}
+
+/// Why a certificate is not taken, as Go says it where that needs no times, which would differ from run to run.
+fn certificate_words(reason: &CertificateError) -> String {
+    match reason {
+        CertificateError::UnknownIssuer => "x509: certificate signed by unknown authority".to_owned(),
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => "x509: certificate has expired or is not yet valid".to_owned(),
+        CertificateError::NotValidForNameContext { expected, presented } => name_words(expected, presented),
+        other => other.to_string(),
+    }
+}
+
+/// A certificate is of other names than the one that was meant. The names come as `DnsName("a")` and `IpAddress(1.2.3.4)`.
+fn name_words(expected: &ServerName<'_>, presented: &[String]) -> String {
+    let expected_text = expected.to_str();
+    let is_address = matches!(expected, ServerName::IpAddress(_));
+    let (before, after) = if is_address { ("IpAddress(", ")") } else { ("DnsName(\"", "\")") };
+    let names: Vec<_> = presented.iter().filter_map(|name| name.strip_prefix(before)?.strip_suffix(after)).collect();
+    match (names.is_empty(), is_address) {
+        (true, true) => {
+            format!("x509: cannot validate certificate for {expected_text} because it doesn't contain any IP SANs")
+        }
+        (true, false) => {
+            format!("x509: certificate is not valid for any names, but wanted to match {expected_text}")
+        }
+        (false, _) => format!("x509: certificate is valid for {}, not {expected_text}", names.join(", ")),
     }
 }
 
@@ -92,4 +122,24 @@ fn roots() -> RootCertStore {
     }
     roots.add_parsable_certificates(found.certs);
     roots
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_name_is_told_as_go_tells_it() {
+        let two = [r#"DnsName("a.b")"#, "IpAddress(1.2.3.4)", r#"DnsName("*.c")"#];
+        for (expected, presented, words) in [
+            ("x.y", &two[..], "certificate is valid for a.b, *.c, not x.y"),
+            ("5.6.7.8", &two, "certificate is valid for 1.2.3.4, not 5.6.7.8"),
+            ("5.6.7.8", &two[..1], "cannot validate certificate for 5.6.7.8 because it doesn't contain any IP SANs"),
+            ("x.y", &two[1..2], "certificate is not valid for any names, but wanted to match x.y"),
+        ] {
+            let expected = ServerName::try_from(expected).unwrap();
+            let presented: Vec<_> = presented.iter().map(|name| (*name).to_owned()).collect();
+            assert_eq!(name_words(&expected, &presented), format!("x509: {words}"));
+        }
+    }
 }
