@@ -29,7 +29,8 @@ pub struct Agent(Arc<Inner>);
 
 struct Inner {
     host: Host,
-    settings: Arc<Settings>,
+    /// The own node's.
+    node_name: String,
     started: Instant,
     machine: Mutex<Machine>,
     catalog: Arc<dyn Catalog>,
@@ -79,7 +80,7 @@ impl Agent {
             driver_sleeps_until: AtomicU64::new(0),
             wake_sync: Notify::new(),
             changes: watch::Sender::new(0),
-            settings,
+            node_name: settings.node.name.clone(),
             host: host.clone(),
         }));
         agent.restore(records, services, checks);
@@ -95,6 +96,13 @@ impl Agent {
             });
         }
         Ok(agent)
+    }
+
+    /// Goes by other settings from now on; only where things are kept, and the node's name, stay as they were.
+    pub fn set_settings(&self, settings: Settings) {
+        let settings = Arc::new(settings);
+        self.0.runner.set_settings(settings.clone());
+        self.machine().set_settings(settings);
     }
 
     /// Looks at the local state. Don't hold it up.
@@ -187,6 +195,15 @@ impl Agent {
     /// change goes on undisturbed. Gives what could not be taken.
     pub fn replace_files(&self, services: Vec<ServiceDefinition>, checks: Vec<CheckDefinition>) -> Removed {
         self.act(|machine, now| machine.replace_files(now, services, checks)).0
+    }
+
+    /// Why [`Self::replace_files`] would not take one of these, with its name; the first one found. Changes nothing.
+    pub fn refusal_of_files(
+        &self,
+        services: &[ServiceDefinition],
+        checks: &[CheckDefinition],
+    ) -> Option<(String, AgentError)> {
+        self.machine().refusal_of_files(services, checks)
     }
 
     /// Waits until all that was to be kept so far is on disk, or could not be.

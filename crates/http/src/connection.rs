@@ -61,7 +61,8 @@ pub(crate) async fn run(
 
 /// Begins TLS if it is spoken.
 async fn begin(server: &Shared, arrival: Arrival, peer: Peer) -> Option<Stream> {
-    match tokio::time::timeout(server.settings.handshake_timeout, arrival.open()).await {
+    let handshake_timeout = server.in_force().terms.handshake_timeout;
+    match tokio::time::timeout(handshake_timeout, arrival.open()).await {
         Ok(Ok(stream)) => return Some(stream),
         Ok(Err(error)) => tracing::debug!(%error, ?peer, "a connection did not begin"),
         Err(_) => tracing::debug!(?peer, "a client took too long to begin TLS"),

@@ -28,14 +28,14 @@ use crate::stream::Peer;
 pub(crate) async fn answer(server: Arc<Shared>, peer: Peer, request: Request<Incoming>) -> Outcome {
     match answer_undressed(server.clone(), peer, request).await {
         Outcome::Ready(mut reply) => {
-            server.rules.dress(&mut reply);
+            server.in_force().rules.dress(&mut reply);
             Outcome::Ready(reply)
         }
         // Without headers to add there is nothing to wrap, and parked queries are many.
-        Outcome::Parked(answer) if !server.rules.has_headers() => Outcome::Parked(answer),
+        Outcome::Parked(answer) if !server.in_force().rules.has_headers() => Outcome::Parked(answer),
         Outcome::Parked(answer) => Outcome::Parked(Box::pin(async move {
             let mut reply = answer.await;
-            server.rules.dress(&mut reply);
+            server.in_force().rules.dress(&mut reply);
             reply
         })),
     }
@@ -43,19 +43,23 @@ pub(crate) async fn answer(server: Arc<Shared>, peer: Peer, request: Request<Inc
 
 async fn answer_undressed(server: Arc<Shared>, peer: Peer, request: Request<Incoming>) -> Outcome {
     let (head, body) = request.into_parts();
+    if head_bytes(&head) > server.in_force().terms.head_bytes_max {
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        return Outcome::Ready(last(status, "431 Request Header Fields Too Large"));
+    }
     let (route, rest_at) = match find_route(&head) {
         Ok(found) => found,
         Err(reply) => return Outcome::Ready(*reply),
     };
     let dressing = Dressing { gzip: gzip::is_accepted(&head.headers) };
-    if let Some(refusal) = server.rules.blocked(head.uri.path()) {
+    if let Some(refusal) = server.in_force().rules.blocked(head.uri.path()) {
         return Outcome::Ready(dressing.put_on(refusal));
     }
     let (place, action) = match find_action(route, &head) {
         Ok(found) => found,
         Err(reply) => return Outcome::Ready(dressing.put_on(*reply)),
     };
-    if let Some(refusal) = server.rules.unwritable(&head.method, peer) {
+    if let Some(refusal) = server.in_force().rules.unwritable(&head.method, peer) {
         return Outcome::Ready(dressing.put_on(refusal));
     }
     let started = Instant::now();
@@ -80,6 +84,15 @@ async fn answer_undressed(server: Arc<Shared>, peer: Peer, request: Request<Inco
             finish(&server, reply)
         })),
     }
+}
+
+/// The bytes of a request's head as HTTP/1.1 writes it. Hyper's own bound is a buffer's, and lets a head that arrives whole
+/// be larger.
+fn head_bytes(head: &hyper::http::request::Parts) -> usize {
+    const LINE_ENDS: usize = " HTTP/1.1\r\n\r\n".len();
+    let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let headers = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    head.method.as_str().len() + 1 + target + LINE_ENDS + headers.sum::<usize>()
 }
 
 /// The route of a request, or the answer if it has none.

@@ -8,7 +8,7 @@
 //! - Nothing but this crate and `quorate-api` knows JSON field names, status codes and headers.
 //! - What clients act on (status, headers, texts of errors) is Consul 1.13.9's, except where `docs/compatibility.md` says
 //!   why not.
-//! - Every queue, cache and table has a bound in [`Settings`] or a named constant, and past it the client gets an error
+//! - Every queue, cache and table has a bound in [`Settings`], [`Terms`] or a named constant, and past it the client gets an error
 //!   that says so.
 //! - A parked query is answered when the content of its answer changes, when the whole state is replaced, when its time
 //!   is over, or when the server stops; by nothing else.
@@ -36,7 +36,7 @@ pub mod tls;
 pub use local::{Hooks, Local, LogSource, Reloading};
 pub use rules::{Network, NoNetwork, is_header};
 pub use server::Server;
-pub use settings::Settings;
+pub use settings::{Settings, Terms};
 pub use stream::Listener;
 
 /// The decoders of a request's target, for the fuzzer. None of them panics, whatever it is given.

@@ -8,7 +8,7 @@ use hyper::{Method, StatusCode};
 
 use crate::path;
 use crate::reply::{self, Reply};
-use crate::settings::Settings;
+use crate::settings::Terms;
 use crate::stream::Peer;
 
 /// A network: an address and how many of its bits count.
@@ -60,14 +60,14 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    pub(crate) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(terms: &Terms) -> Self {
         let header = |(name, value): (&String, &String)| {
             Some((HeaderName::from_str(name).ok()?, HeaderValue::from_str(value).ok()?))
         };
         Self {
-            headers: settings.response_headers.iter().filter_map(header).collect(),
-            blocked: settings.blocked_paths.iter().map(|path| path.clone().into_bytes()).collect(),
-            writers: settings.write_networks.clone(),
+            headers: terms.response_headers.iter().filter_map(header).collect(),
+            blocked: terms.blocked_paths.iter().map(|path| path.clone().into_bytes()).collect(),
+            writers: terms.write_networks.clone(),
         }
     }
 

@@ -1,12 +1,13 @@
 //! The server: takes connections, bounds them, and stops gracefully.
 //!
 //! Stopping is in three steps: no connection is taken any more, parked queries are answered with what there is, and the
-//! requests in flight get [`Settings::drain_timeout`] to finish.
+//! requests in flight get [`Terms::drain_timeout`] to finish.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::{ArcSwap, Guard};
 use quorate_base::clients::{ClientGuard, Clients};
 use quorate_base::metrics::{Gauge, INTERVAL, Registry};
 use quorate_node::Handle;
@@ -19,7 +20,7 @@ use crate::local::Local;
 use crate::measure::{Gauges, RouteMetrics, Timers};
 use crate::questions::Questions;
 use crate::rules::Rules;
-use crate::settings::Settings;
+use crate::settings::{Settings, Terms};
 use crate::stream::{Arrival, Listener, Peer};
 
 /// The HTTP server of one node. Clones speak of the same one.
@@ -34,7 +35,7 @@ pub(crate) struct Shared {
     /// The agent; a node without one answers its routes with an error.
     pub(crate) local: Option<Local>,
     pub(crate) settings: Settings,
-    pub(crate) rules: Rules,
+    in_force: ArcSwap<InForce>,
     clients: Arc<Clients>,
     /// The requests that clients have under way over HTTP/2.
     streams: Arc<Clients>,
@@ -48,6 +49,18 @@ pub(crate) struct Shared {
     gauges: Gauges,
     connections: AtomicUsize,
     connections_gauge: Gauge,
+}
+
+/// The terms that hold now, and the rules that come of them.
+pub(crate) struct InForce {
+    pub(crate) terms: Terms,
+    pub(crate) rules: Rules,
+}
+
+impl InForce {
+    fn new(terms: Terms) -> Self {
+        Self { rules: Rules::new(&terms), terms }
+    }
 }
 
 /// How long to wait when no connection can be taken, which is mostly for want of file descriptors: others must close.
@@ -68,12 +81,12 @@ Your IP is issuing too many concurrent connections, please rate limit your calls
 
 impl Server {
     /// A server for `node`. Its measurements go to `metrics`, whose intervals it ends while it serves.
-    pub fn new(node: Handle, settings: Settings, metrics: Registry) -> Self {
-        Self::with_agent(node, settings, metrics, None)
+    pub fn new(node: Handle, settings: Settings, terms: Terms, metrics: Registry) -> Self {
+        Self::with_agent(node, settings, terms, metrics, None)
     }
 
     /// A server for `node` and the agent beside it.
-    pub fn with_agent(node: Handle, settings: Settings, metrics: Registry, local: Option<Local>) -> Self {
+    pub fn with_agent(node: Handle, settings: Settings, terms: Terms, metrics: Registry, local: Option<Local>) -> Self {
         let shared = Shared {
             route_metrics: RouteMetrics::new(&metrics),
             timers: Timers::new(&metrics),
@@ -83,9 +96,9 @@ impl Server {
             gauges: Gauges::new(&metrics, &settings.datacenter),
             connections: AtomicUsize::new(0),
             connections_gauge: metrics.gauge("quorate.http.connections"),
-            rules: Rules::new(&settings),
-            clients: Arc::new(Clients::new(settings.connections_per_client_max)),
+            clients: Arc::new(Clients::new(terms.connections_per_client_max)),
             streams: Arc::new(Clients::new(settings.parked_queries_max / STREAMS_SHARE)),
+            in_force: ArcSwap::from_pointee(InForce::new(terms)),
             node,
             local,
             settings,
@@ -125,17 +138,19 @@ impl Server {
         host.spawn(connection::run(shared, arrival, peer, guard, client_guard));
     }
 
-    /// Sets another bound for the connections of one client, for those to come.
-    pub fn set_connections_per_client_max(&self, max: usize) {
-        self.shared.clients.set_max(max);
+    /// Serves on other terms from now on: the requests and connections to come, and the headers of answers that are still
+    /// out. Nobody is cut off by them.
+    pub fn set_terms(&self, terms: Terms) {
+        self.shared.clients.set_max(terms.connections_per_client_max);
+        self.shared.in_force.store(Arc::new(InForce::new(terms)));
     }
 
     /// Stops: takes no more connections, answers parked queries, and waits for the requests in flight, at most for
-    /// [`Settings::drain_timeout`]. Gives how many connections were still open then.
+    /// [`Terms::drain_timeout`]. Gives how many connections were still open then.
     pub async fn drain(&self) -> usize {
         self.shared.draining.send_replace(true);
         self.shared.questions.wake_all();
-        let deadline = tokio::time::Instant::now() + self.shared.settings.drain_timeout;
+        let deadline = tokio::time::Instant::now() + self.shared.in_force().terms.drain_timeout;
         const LOOK_AGAIN: Duration = Duration::from_millis(10);
         loop {
             let open = self.shared.connections.load(Ordering::Relaxed);
@@ -163,6 +178,11 @@ impl Shared {
     /// A place for a request over HTTP/2, if its client may have one more.
     pub(crate) fn enter_stream(&self, peer: Peer) -> Option<ClientGuard> {
         self.streams.enter(peer)
+    }
+
+    /// The terms and rules that hold now, for a short look. Don't hold it across a wait.
+    pub(crate) fn in_force(&self) -> Guard<Arc<InForce>> {
+        self.in_force.load()
     }
 
     /// Whether the server is stopping.

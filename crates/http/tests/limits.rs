@@ -6,12 +6,12 @@ mod support;
 
 use std::time::Duration;
 
-use quorate_http::Settings;
-use support::{Client, settings, start};
+use quorate_http::{Settings, Terms};
+use support::{Client, settings, start, start_on};
 
 #[tokio::test]
 async fn values_have_a_limit() {
-    let running = start(Settings { kv_value_bytes_max: 1_000, ..settings() }).await;
+    let running = start_on(settings(), Terms { kv_value_bytes_max: 1_000, ..Terms::default() }).await;
     let mut client = Client::connect(running.address).await;
     assert_eq!(client.ask("PUT /v1/kv/a", &[b'x'; 1_000]).await.status, "200 OK");
     assert_eq!(client.ask("GET /v1/kv/a?raw", b"").await.body, [b'x'; 1_000]);
@@ -36,7 +36,7 @@ async fn values_have_a_limit() {
 
 #[tokio::test]
 async fn a_body_that_is_sent_in_spite_of_its_expectation_gets_its_refusal() {
-    let running = start(Settings { kv_value_bytes_max: 1_000, ..settings() }).await;
+    let running = start_on(settings(), Terms { kv_value_bytes_max: 1_000, ..Terms::default() }).await;
     let mut client = Client::connect(running.address).await;
     let head = "PUT /v1/kv/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n";
     client.send_raw(head.as_bytes()).await;
@@ -52,8 +52,8 @@ async fn a_body_that_is_sent_in_spite_of_its_expectation_gets_its_refusal() {
 
 #[tokio::test]
 async fn transactions_have_limits() {
-    let limits = Settings { txn_operations_max: 2, txn_body_bytes_max: 600_000, ..settings() };
-    let running = start(limits).await;
+    let terms = Terms { txn_operations_max: 2, txn_body_bytes_max: 600_000, ..Terms::default() };
+    let running = start_on(settings(), terms).await;
     let mut client = Client::connect(running.address).await;
     let get = r#"{"KV":{"Verb":"get-tree","Key":"a"}}"#;
     let answer = client.ask("PUT /v1/txn", format!("[{get},{get}]").as_bytes()).await;

@@ -55,7 +55,7 @@ struct Inner {
     shared: Arc<Shared>,
     events: Events,
     name: String,
-    registration: Registration,
+    registration: watch::Sender<Arc<Registration>>,
     tombstone_ttl: Duration,
     leader_wait: Duration,
 }
@@ -108,7 +108,7 @@ impl Handle {
             shared,
             events: Events::new(),
             name: config.name,
-            registration: config.registration,
+            registration: watch::Sender::new(Arc::new(config.registration)),
             tombstone_ttl: Duration::from_millis(config.tombstone_ttl_ms),
             leader_wait: Duration::from_millis(config.leader_wait_ms),
         }));
@@ -327,6 +327,22 @@ impl Handle {
         async move { consensus.handle(from, rpc).await }
     }
 
+    /// What the server registers of itself when it leads.
+    pub fn registration(&self) -> Arc<Registration> {
+        self.0.registration.borrow().clone()
+    }
+
+    /// Has the server register this of itself from now on. The node's name and id stay what they are.
+    pub fn set_registration(&self, registration: Registration) {
+        self.0.registration.send_if_modified(|current| {
+            let is_new = **current != registration;
+            if is_new {
+                *current = Arc::new(registration);
+            }
+            is_new
+        });
+    }
+
     /// The machine it runs on.
     pub fn host(&self) -> &Host {
         &self.0.host
@@ -340,8 +356,8 @@ impl Handle {
         &self.0.shared
     }
 
-    pub(crate) fn registration(&self) -> &Registration {
-        &self.0.registration
+    pub(crate) fn registrations(&self) -> watch::Receiver<Arc<Registration>> {
+        self.0.registration.subscribe()
     }
 
     pub(crate) fn tombstone_ttl(&self) -> Duration {

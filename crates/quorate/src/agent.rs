@@ -10,7 +10,7 @@ mod local;
 mod notify;
 mod open_files;
 mod registration;
-mod reload;
+pub(crate) mod reload;
 mod signals;
 mod telemetry;
 mod watches;
@@ -29,14 +29,14 @@ use quorate_http::Server;
 use quorate_node::{
     BoxFuture, Config, ConsensusConfig, Handle, Member, NodeId, Rpc, RpcReply, Transport, TransportError,
 };
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tracing::{info, warn};
 
 use self::identity::Identity;
-use self::reload::Reloader;
+use self::reload::{Parts, Reloader};
 use self::signals::Signals;
 use self::watches::Watches;
-use crate::config::settings::Mode;
+use crate::config::settings::{Limits, Mode};
 use crate::config::{Configuration, Settings};
 use crate::logging::Log;
 use crate::version;
@@ -84,7 +84,7 @@ async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
     let local = local::start(settings, &host, &directory, &node, program).context("agent")?;
     let agent = local.agent.clone();
     let server_settings = http_settings(settings, id, file_limit);
-    let server = Server::with_agent(node.clone(), server_settings, metrics.clone(), Some(local));
+    let server = Server::with_agent(node.clone(), server_settings, terms(settings), metrics.clone(), Some(local));
     for listener in listeners {
         info!(on = %listener.name(), "serving HTTP");
         let server = server.clone();
@@ -93,15 +93,17 @@ async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
     let dns = listening::serve_dns(settings, &node, &host, &metrics, dns_listeners)?;
     let keeper = server.clone();
     host.spawn(async move { keeper.keep_metrics().await });
-    host.spawn(telemetry::send(settings.process.telemetry.clone(), settings.node.name.clone(), metrics));
+    let (telemetry, telemetry_settings) = watch::channel(settings.process.telemetry.clone());
+    host.spawn(telemetry::send(telemetry_settings, settings.node.name.clone(), metrics));
     info!(node = settings.node.name, %id, version = version::QUORATE, "the agent is running");
     notify::tell(notify::State::Ready);
 
-    let drain = settings.drain;
-    let mut watches = Watches::new(settings, &host);
-    watches.replace(settings.watches()?);
-    let mut reloader =
-        Reloader { current: configuration, log, server: server.clone(), agent: agent.clone(), watches, tls, dns };
+    let mut watches = Watches::new(&host);
+    watches.replace(settings.watches()?, settings);
+    let (server_parts, agent_parts) = (server.clone(), agent.clone());
+    let parts =
+        Parts { log, server: server_parts, agent: agent_parts, node: node.clone(), watches, tls, dns, telemetry };
+    let mut reloader = Reloader::new(configuration, parts);
     let mut signals = Signals::listen(reloads).context("signals")?;
     let outcome = tokio::select! {
         reason = node.stopped() => Err(anyhow::anyhow!("the server stopped: {reason}")),
@@ -116,8 +118,8 @@ async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
     };
     notify::tell(notify::State::Stopping);
     let end = async {
-        reloader.watches.stop().await;
-        end_in_order(&server, &agent, &node, drain).await;
+        reloader.stop_watches().await;
+        end_in_order(&server, &agent, &node, reloader.current().drain).await;
     };
     tokio::select! {
         () = end => {}
@@ -172,9 +174,7 @@ fn node_config(settings: &Settings, id: NodeId, directory: PathBuf, metrics: Reg
     let addresses = &settings.addresses;
     let multiplier = u64::from(settings.raft_multiplier);
     let defaults = ConsensusConfig::new(id, directory);
-    // Room for the largest value or transaction that HTTP lets in, as it is encoded.
-    let largest = settings.limits.kv_value_bytes_max.max(settings.limits.txn_body_bytes_max) + (64 << 10);
-    let proposal_bytes_max = defaults.proposal_bytes_max.max(largest);
+    let proposal_bytes_max = proposal_bytes_max(&settings.limits);
     let consensus = ConsensusConfig {
         heartbeat_ms: HEARTBEAT_MS * multiplier,
         election_ms_min: ELECTION_MS * multiplier,
@@ -200,8 +200,16 @@ fn node_config(settings: &Settings, id: NodeId, directory: PathBuf, metrics: Reg
     }
 }
 
+/// The largest command: room for the largest value or transaction that HTTP lets in, as it is encoded, and for what an eighth
+/// of a log file of the usual size takes. So these limits can be raised up to there while the server runs; beyond, log files
+/// have to be larger from the start.
+fn proposal_bytes_max(limits: &Limits) -> usize {
+    const ENCODING_BYTES: usize = 64 << 10;
+    let largest = limits.kv_value_bytes_max.max(limits.txn_body_bytes_max) + ENCODING_BYTES;
+    largest.max(ConsensusConfig::default().segment_bytes as usize / 8)
+}
+
 fn http_settings(settings: &Settings, id: NodeId, file_limit: Option<u64>) -> quorate_http::Settings {
-    let limits = &settings.limits;
     let addresses = &settings.addresses;
     let defaults = quorate_http::Settings::default();
     quorate_http::Settings {
@@ -219,6 +227,19 @@ fn http_settings(settings: &Settings, id: NodeId, file_limit: Option<u64>) -> qu
             Mode::Disk(path) => path.display().to_string(),
         },
         pretty_always: settings.mode == Mode::Dev,
+        connections_max: open_files::bound_connections(
+            defaults.connections_max,
+            file_limit,
+            !settings.dns.addresses.is_empty(),
+        ),
+        ..defaults
+    }
+}
+
+/// The part of the HTTP settings that a reload may change.
+fn terms(settings: &Settings) -> quorate_http::Terms {
+    let limits = &settings.limits;
+    quorate_http::Terms {
         kv_value_bytes_max: limits.kv_value_bytes_max,
         txn_body_bytes_max: limits.txn_body_bytes_max,
         txn_operations_max: limits.txn_operations_max,
@@ -227,16 +248,11 @@ fn http_settings(settings: &Settings, id: NodeId, file_limit: Option<u64>) -> qu
         wait_max: limits.wait_max,
         connections_per_client_max: limits.connections_per_client_max,
         handshake_timeout: limits.handshake_timeout,
+        head_bytes_max: settings.http.head_bytes_max,
         response_headers: settings.http.response_headers.clone(),
         blocked_paths: settings.http.blocked_paths.clone(),
         write_networks: settings.http.write_networks.clone(),
         drain_timeout: settings.drain,
-        connections_max: open_files::bound_connections(
-            defaults.connections_max,
-            file_limit,
-            !settings.dns.addresses.is_empty(),
-        ),
-        ..defaults
     }
 }
 

@@ -141,6 +141,39 @@ fn each_type_has_its_first_answer() {
 }
 
 #[test]
+fn a_service_of_this_agent_is_watched_by_its_hash() {
+    let place = Place::new("agent-service");
+    let script = format!("echo \"index $CONSUL_INDEX\" >>{0}; cat >>{0}", place.path("out"));
+    // The service is known before the watch asks for the first time: it would ask again after 5 s otherwise.
+    let text = format!(
+        "service {{ name = \"web\" port = 80 check {{ id = \"w\" ttl = \"1h\" }} }}\n\
+         watches = [{{ type = \"agent_service\" service_id = \"web\" args = [\"sh\", \"-c\", {}] }}]\n",
+        serde_json::to_string(&script).unwrap()
+    );
+    std::fs::write(place.path("agent.hcl"), &text).unwrap();
+    let agent = place.start();
+    let first = place.lines("out", 2);
+    let begin = "{\"ID\":\"web\",\"Service\":\"web\",\"Tags\":[],\"Meta\":{},\"Port\":80,";
+    assert!(first[0] == "index 0" && first[1].starts_with(begin), "{first:?}");
+    assert!(first[1].contains("\"ContentHash\":\"") && first[1].ends_with("\"Datacenter\":\"dc1\"}"), "{first:?}");
+    // Neither another service nor a check of this one is a change of it.
+    agent.ask("PUT", "/v1/agent/check/pass/w", "");
+    agent.ask("PUT", "/v1/agent/service/register", r#"{"Name":"other"}"#);
+    agent.ask("PUT", "/v1/agent/service/register", r#"{"Name":"web","Port":81}"#);
+    let lines = place.lines("out", 4);
+    assert!(lines.len() == 4 && lines[3].contains("\"Port\":81,"), "{lines:?}");
+    // It goes, and is asked for again after a while; as the same as before it is no news.
+    let mut log = agent.send("GET", "/v1/agent/monitor?loglevel=warn", "");
+    until(&mut log, "200 OK");
+    agent.ask("PUT", "/v1/agent/service/deregister/web", "");
+    let line = until(&mut log, "a watch was not answered");
+    assert!(line.contains("unknown service ID: web") && line.contains("wait=5s"), "{line}");
+    agent.ask("PUT", "/v1/agent/service/register", r#"{"Name":"web","Port":82}"#);
+    let lines = place.lines("out", 6);
+    assert!(lines.len() == 6 && lines[5].contains("\"Port\":82,"), "{lines:?}");
+}
+
+#[test]
 fn a_url_is_sent_the_content_with_its_index() {
     let place = Place::new("http");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

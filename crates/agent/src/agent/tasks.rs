@@ -50,11 +50,11 @@ impl Agent {
 
     /// Brings the catalog in line whenever there is something to tell it, for ever.
     pub(super) async fn keep_catalog(self) {
-        let node = self.0.settings.node.name.clone();
+        let node = &self.0.node_name;
         loop {
             let extent = self.act(|machine, _| machine.take_comparison()).0;
             if let Some(extent) = extent {
-                match self.0.catalog.view(&node).await {
+                match self.0.catalog.view(node).await {
                     Ok(view) => drop(self.act(|machine, _| machine.compare(&view, extent))),
                     Err(reason) => {
                         tracing::debug!(reason, "the catalog can't be looked at; it is tried again");
@@ -77,7 +77,7 @@ impl Agent {
     /// Has the own node's entries repaired when others change them, for ever.
     pub(super) async fn watch_catalog(self) {
         loop {
-            let changed = self.0.catalog.changed(&self.0.settings.node.name);
+            let changed = self.0.catalog.changed(&self.0.node_name);
             self.act(|machine, _| machine.compare_soon(Extent::Repair));
             changed.await;
             tokio::time::sleep(REPAIR_DELAY).await;

@@ -161,6 +161,11 @@ impl Machine {
         machine
     }
 
+    /// Goes by other settings from now on. The node's name stays.
+    pub fn set_settings(&mut self, settings: Arc<Settings>) {
+        self.settings = settings;
+    }
+
     /// The services by id.
     pub fn services(&self) -> &BTreeMap<Id, ServiceEntry> {
         &self.services

@@ -167,6 +167,33 @@ impl Machine {
         }
     }
 
+    /// Why [`Self::replace_files`] would not take one of these, with its name; the first one found. Changes nothing.
+    pub fn refusal_of_files(
+        &self,
+        services: &[ServiceDefinition],
+        checks: &[CheckDefinition],
+    ) -> Option<(String, AgentError)> {
+        let named: BTreeSet<&str> = services.iter().map(|service| &*service.service.id).collect();
+        let stays = |id: &str| self.services.get(id).is_some_and(|entry| entry.source == Source::Api);
+        let of_services = services.iter().map(|service| {
+            let admitted = self.admit(&service.service.id, false, 0);
+            let scripts = service.checks.iter().map(|check| {
+                self.admit(&check.id, false, 0)?;
+                self.admit_script(&check.check, Source::File)
+            });
+            (&service.service.name, admitted.and_then(|()| scripts.collect()))
+        });
+        let of_checks = checks.iter().map(|check| {
+            let of = &*check.service_id;
+            let has_service = of.is_empty() || named.contains(of) || stays(of);
+            let exists = if has_service { Ok(()) } else { Err(AgentError::NoService(of.to_owned())) };
+            let admitted = exists.and_then(|()| self.admit(&check.id, false, 0));
+            (&check.name, admitted.and_then(|()| self.admit_script(&check.check, Source::File)))
+        });
+        let mut refused = of_services.chain(of_checks).filter_map(|(name, admitted)| Some((name, admitted.err()?)));
+        refused.next().map(|(name, error)| (name.clone(), error))
+    }
+
     /// Brings what files define in line with `services` and `checks`: adds, changes and removes without disturbing what
     /// stayed the same or came by requests. Gives why single ones could not be taken.
     pub fn replace_files(

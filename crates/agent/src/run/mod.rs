@@ -20,6 +20,7 @@ mod udp;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use quorate_base::Host;
 use quorate_state::CheckStatus;
 
@@ -34,7 +35,7 @@ pub use output::Tail;
 
 /// What runs have in common.
 pub struct Runner {
-    settings: Arc<Settings>,
+    settings: ArcSwap<Settings>,
     host: Host,
     catalog: Arc<dyn Catalog>,
     tls: tls::TlsConfigs,
@@ -46,7 +47,12 @@ const CUT_AFTER: Duration = Duration::from_secs(1);
 impl Runner {
     /// A runner; `catalog` is asked for aliases of other nodes.
     pub fn new(settings: Arc<Settings>, host: Host, catalog: Arc<dyn Catalog>) -> Self {
-        Self { settings, host, catalog, tls: tls::TlsConfigs::default() }
+        Self { settings: ArcSwap::new(settings), host, catalog, tls: tls::TlsConfigs::default() }
+    }
+
+    /// Goes by other settings in the runs to come.
+    pub fn set_settings(&self, settings: Arc<Settings>) {
+        self.settings.store(settings);
     }
 
     /// Runs a check once.
@@ -61,7 +67,8 @@ impl Runner {
     }
 
     async fn run_kind(&self, definition: &CheckDefinition, timeout: Duration) -> RunResult {
-        let bytes_max = definition.output_bytes_max.unwrap_or(self.settings.check_output_bytes_max);
+        let settings = self.settings.load_full();
+        let bytes_max = definition.output_bytes_max.unwrap_or(settings.check_output_bytes_max);
         match &definition.check {
             Check::Script(script) => script::run(script, timeout, bytes_max).await,
             Check::Http(http) => http::run(&self.tls, http, timeout, bytes_max).await,
@@ -69,7 +76,7 @@ impl Runner {
             Check::Udp(address) => udp::run(address, timeout).await,
             Check::Grpc(grpc) => grpc::run(&self.tls, &self.host, grpc, timeout).await,
             Check::H2Ping(ping) => h2ping::run(&self.tls, ping, timeout).await,
-            Check::Docker(docker) => docker::run(&self.settings.docker_socket, docker, timeout, bytes_max).await,
+            Check::Docker(docker) => docker::run(&settings.docker_socket, docker, timeout, bytes_max).await,
             Check::Alias(alias) => self.look_up(alias).await,
             Check::OsService(name) => os_service::run(name, timeout, bytes_max).await,
             // These do not run; the machine never asks for it.

@@ -234,7 +234,7 @@ impl Client {
 
 /// How long the server may take to answer a read.
 pub(super) fn wait_of(query: &Query) -> Duration {
-    if query.index == 0 {
+    if query.index == 0 && query.hash.is_empty() {
         return Duration::ZERO;
     }
     let wait = query.wait.unwrap_or(WAIT_DEFAULT);

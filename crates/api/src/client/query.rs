@@ -22,6 +22,9 @@ pub struct Query {
     pub consistency: Consistency,
     /// Wait until the answer's index is above this; 0 answers at once.
     pub index: u64,
+    /// Wait until the answer's hash is another one than this, on routes that have one in place of an index; empty answers
+    /// at once.
+    pub hash: String,
     /// How long to wait at most; the server's default if absent.
     pub wait: Option<Duration>,
     /// Only what this expression selects; empty for everything.
@@ -105,6 +108,7 @@ impl Target {
         let wait_ms = query.wait.unwrap_or_default().as_millis();
         let target = target
             .parameter_if(query.index != 0, "index", &query.index.to_string())
+            .parameter_if(!query.hash.is_empty(), "hash", &query.hash)
             .parameter_if(query.wait.is_some(), "wait", &format!("{wait_ms}ms"))
             .parameter_if(!query.filter.is_empty(), "filter", &query.filter);
         query
@@ -139,6 +143,7 @@ mod tests {
         let query = Query {
             consistency: Consistency::Stale,
             index: 7,
+            hash: "1f".to_owned(),
             wait: Some(Duration::from_millis(1500)),
             filter: "Node == \"a&b\"".to_owned(),
             node_meta: vec![("k".to_owned(), "v w".to_owned())],
@@ -146,7 +151,7 @@ mod tests {
         let target = Target::new("/v1/kv/").path("a b/?#%é:@").query(&query);
         assert_eq!(
             target.as_str(),
-            "/v1/kv/a%20b/%3F%23%25%C3%A9:@?stale=&index=7&wait=1500ms&filter=Node%20%3D%3D%20%22a%26b%22&node-meta=k%3Av%20w"
+            "/v1/kv/a%20b/%3F%23%25%C3%A9:@?stale=&index=7&hash=1f&wait=1500ms&filter=Node%20%3D%3D%20%22a%26b%22&node-meta=k%3Av%20w"
         );
     }
 }

@@ -18,6 +18,8 @@ pub struct RawAnswer {
     pub status: u16,
     /// The index to wait beyond; 0 if the route has none.
     pub index: u64,
+    /// The hash to wait for another one of; empty if the route has none.
+    pub hash: String,
     /// The body.
     pub body: Bytes,
 }
@@ -89,5 +91,6 @@ async fn raw(url: &str, response: Response<Incoming>) -> Result<RawAnswer, Error
     let status = response.status().as_u16();
     let (headers, body) = read_all(url, response).await?;
     let index = headers.get("x-consul-index").and_then(|value| value.to_str().ok()?.parse().ok());
-    Ok(RawAnswer { status, index: index.unwrap_or(0), body })
+    let hash = headers.get("x-consul-contenthash").and_then(|value| value.to_str().ok());
+    Ok(RawAnswer { status, index: index.unwrap_or(0), hash: hash.unwrap_or("").to_owned(), body })
 }

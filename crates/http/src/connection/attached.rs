@@ -45,9 +45,8 @@ pub(super) struct Parked {
 
 /// The most headers of a request: hyper's own number, of which its parser keeps room on the stack.
 const HEADERS_MAX: usize = 100;
-/// The largest head of a request in bytes: the longest path with a few long headers. Go allows 1 MiB; what is that long
-/// is no question that a server of Consul's API can answer.
-const HEAD_BYTES_MAX: usize = 256 << 10;
+/// The smallest bound of a head that hyper takes, in bytes.
+const HEAD_BYTES_FLOOR: usize = 8 << 10;
 
 /// How often a connection looks at what it waits for. A client that asks more often than that never leaves hyper, whose
 /// making costs half a request; one that asks less often costs no buffers in between.
@@ -67,7 +66,8 @@ pub(super) async fn run(server: &Arc<Shared>, wire: Wire, peer: Peer) -> Option<
         })
     };
     let mut builder = http1::Builder::new();
-    builder.title_case_headers(true).max_headers(HEADERS_MAX).max_buf_size(HEAD_BYTES_MAX).header_read_timeout(None);
+    let head_bytes_max = server.in_force().terms.head_bytes_max.max(HEAD_BYTES_FLOOR);
+    builder.title_case_headers(true).max_headers(HEADERS_MAX).max_buf_size(head_bytes_max).header_read_timeout(None);
     let mut connection = Box::new(builder.serve_connection(wire, service));
     let mut draining = server.draining.subscribe();
     let mut is_stopping = false;

@@ -27,6 +27,11 @@ use crate::stream::{Peer, Stream};
 /// How many requests may be under way at once on a connection; as many as Go's server allows.
 const STREAMS_MAX: u32 = 250;
 
+/// HTTP/2 counts 32 bytes more for each header. As many are allowed for ten headers, as by Go's server.
+fn header_list_bytes_max(head_bytes_max: usize) -> u32 {
+    u32::try_from(head_bytes_max.saturating_add(10 * 32)).unwrap_or(u32::MAX)
+}
+
 /// Hyper's tasks, on the server's host.
 #[derive(Clone)]
 struct Tasks(Host);
@@ -46,6 +51,7 @@ pub(super) async fn run(server: &Arc<Shared>, stream: Stream, peer: Peer) {
     };
     let mut builder = http2::Builder::new(Tasks(server.node.host().clone()));
     builder.timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX);
+    builder.max_header_list_size(header_list_bytes_max(server.in_force().terms.head_bytes_max));
     // A client that has gone away without a word is noticed by its silence.
     builder.keep_alive_interval(server.settings.stall_timeout).keep_alive_timeout(server.settings.stall_timeout);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));

@@ -387,9 +387,9 @@ pub(crate) fn deadline(server: &Shared, asked_for: Option<GoDuration>) -> Instan
     const JITTER_SHARE: u32 = 16;
     // An answer takes a moment to be made and sent, and none may come later than the whole sixteenth.
     const ANSWERING: Duration = Duration::from_millis(20);
-    let settings = &server.settings;
+    let in_force = server.in_force();
     let asked_for = asked_for.map(GoDuration::to_std).filter(|wait| !wait.is_zero());
-    let wait = asked_for.unwrap_or(settings.wait_default).min(settings.wait_max);
+    let wait = asked_for.unwrap_or(in_force.terms.wait_default).min(in_force.terms.wait_max);
     let jitter_max = (wait / JITTER_SHARE).saturating_sub(ANSWERING);
     let jitter = match u64::try_from(jitter_max.as_micros()) {
         Ok(limit @ 1..) => server.node.host().random.below(limit),

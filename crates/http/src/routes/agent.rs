@@ -12,7 +12,7 @@ use super::{Action, Doing, Outcome};
 use crate::filter;
 use crate::reply::Refused;
 use crate::request::Call;
-use crate::settings::Settings;
+use crate::settings::{Settings, Terms};
 
 pub(super) const SELF: Action = Action::Do(|call| Box::pin(agent_self(call)) as Doing);
 pub(super) const VERSION: Action = Action::Do(|call| Box::pin(version(call)) as Doing);
@@ -23,6 +23,7 @@ type Texts = BTreeMap<Cow<'static, str>, Cow<'static, str>>;
 
 async fn agent_self(call: Call) -> Result<Outcome, Refused> {
     let settings = &call.server.settings;
+    let in_force = call.server.in_force();
     let status = call.server.node.status();
     let own = status.servers.iter().find(|server| server.id == status.id);
     let answer = api::AgentSelf {
@@ -36,29 +37,35 @@ async fn agent_self(call: Call) -> Result<Outcome, Refused> {
             version: (&*settings.consul_version).into(),
             build_date: (&*settings.build_date).into(),
             quorate_version: (&*settings.quorate_version).into(),
-            session_ttl_min: Some(settings.session_ttl_min.0),
+            session_ttl_min: Some(in_force.terms.session_ttl_min.0),
         },
-        debug_config: debug_config(settings),
+        debug_config: debug_config(settings, &in_force.terms),
         coordinate: Some(api::Coordinate::default()),
         member: member(settings, &status, own),
         stats: stats(settings, &status, counts(&call)),
-        meta: [("consul-network-segment".into(), "".into())].into(),
+        meta: own_meta(&call),
     };
     Ok(Outcome::Ready(call.json(&answer)))
 }
 
+/// The meta data of this node, as it tells it to the catalog.
+fn own_meta(call: &Call) -> Texts {
+    let meta = call.server.node.registration().node.meta.clone();
+    meta.into_iter().map(|(key, value)| (key.into(), value.into())).collect()
+}
+
 /// The parts of Consul's runtime configuration that mean something here, under its names.
-fn debug_config(settings: &Settings) -> BTreeMap<Cow<'static, str>, serde_json::Value> {
+fn debug_config(settings: &Settings, terms: &Terms) -> BTreeMap<Cow<'static, str>, serde_json::Value> {
     let entries = [
         ("ACLsEnabled", json!(false)),
         ("AdvertiseAddrLAN", json!(settings.advertise_address)),
         ("Datacenter", json!(settings.datacenter)),
         ("DataDir", json!(settings.data_directory)),
-        ("DefaultQueryTime", json!(go_text(settings.wait_default))),
+        ("DefaultQueryTime", json!(go_text(terms.wait_default))),
         ("DevMode", json!(settings.pretty_always)),
         ("HTTPPort", json!(settings.http_port)),
-        ("KVMaxValueSize", json!(settings.kv_value_bytes_max)),
-        ("MaxQueryTime", json!(go_text(settings.wait_max))),
+        ("KVMaxValueSize", json!(terms.kv_value_bytes_max)),
+        ("MaxQueryTime", json!(go_text(terms.wait_max))),
         ("NodeID", json!(settings.node_id)),
         ("NodeName", json!(settings.node_name)),
         ("PrimaryDatacenter", json!(settings.datacenter)),
@@ -66,8 +73,8 @@ fn debug_config(settings: &Settings) -> BTreeMap<Cow<'static, str>, serde_json::
         ("SerfPortLAN", json!(settings.gossip_port)),
         ("ServerMode", json!(true)),
         ("ServerPort", json!(settings.server_port)),
-        ("SessionTTLMin", json!(settings.session_ttl_min.to_string())),
-        ("TxnMaxReqLen", json!(settings.txn_body_bytes_max)),
+        ("SessionTTLMin", json!(terms.session_ttl_min.to_string())),
+        ("TxnMaxReqLen", json!(terms.txn_body_bytes_max)),
         ("Version", json!(settings.consul_version)),
     ];
     entries.into_iter().map(|(name, value)| (name.into(), value)).collect()

@@ -177,7 +177,7 @@ async fn put(mut call: Call) -> Result<Outcome, Refused> {
 /// Reads the value of a key.
 async fn take_value(call: &mut Call) -> Result<Bytes, Refused> {
     const SEE: &str = "https://www.consul.io/docs/agent/config/config-files#kv_max_value_size";
-    let bytes_max = call.server.settings.kv_value_bytes_max;
+    let bytes_max = call.server.in_force().terms.kv_value_bytes_max;
     let too_large = |announced: Option<u64>| {
         let announced = announced.map(|bytes| format!("({bytes} bytes)")).unwrap_or_default();
         Refused::too_large(format!("Request body{announced} too large, max size: {bytes_max} bytes. See {SEE}."))

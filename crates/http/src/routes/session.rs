@@ -116,7 +116,8 @@ async fn create(mut call: Call) -> Result<Outcome, Refused> {
             break id;
         }
     };
-    let session = session_of(wanted, id, &call.server.settings)?;
+    let ttl_min = call.server.in_force().terms.session_ttl_min;
+    let session = session_of(wanted, id, &call.server.settings, ttl_min)?;
     let _timer = call.server.timers.session_apply.start();
     match call.server.node.propose(Operation::SessionCreate(session)).await? {
         Response::Session(id) => Ok(Outcome::Ready(call.json(&SessionCreated { id: id.to_string().into() }))),
@@ -126,7 +127,12 @@ async fn create(mut call: Call) -> Result<Outcome, Refused> {
 }
 
 /// The session that a client wants, with the defaults filled in.
-fn session_of(wanted: SessionCreate, id: SessionId, settings: &Settings) -> Result<Session, Refused> {
+fn session_of(
+    wanted: SessionCreate,
+    id: SessionId,
+    settings: &Settings,
+    ttl_min: GoDuration,
+) -> Result<Session, Refused> {
     let node = wanted.node.unwrap_or_else(|| settings.node_name.clone());
     if node.is_empty() {
         return Err(Refused::internal("Must provide Node"));
@@ -136,7 +142,7 @@ fn session_of(wanted: SessionCreate, id: SessionId, settings: &Settings) -> Resu
         Some("delete") => SessionBehavior::Delete,
         Some(other) => return Err(Refused::internal(format!("Invalid Behavior setting '{other}'"))),
     };
-    let ttl = time_to_live(&wanted.ttl, settings)?;
+    let ttl = time_to_live(&wanted.ttl, ttl_min, settings.session_ttl_max)?;
     let LockDelay(lock_delay) = wanted.lock_delay.unwrap_or(LockDelay(DEFAULT_LOCK_DELAY));
     let reference = |check: ServiceCheck| ServiceCheckReference { id: check.id, namespace: check.namespace };
     let (node_checks, checks) = node_checks(wanted.node_checks, wanted.checks);
@@ -172,13 +178,12 @@ fn node_checks(
     (node_checks, if is_none || is_default { Vec::new() } else { checks })
 }
 
-fn time_to_live(text: &str, settings: &Settings) -> Result<GoDuration, Refused> {
+fn time_to_live(text: &str, min: GoDuration, max: GoDuration) -> Result<GoDuration, Refused> {
     if text.is_empty() {
         return Ok(GoDuration(0));
     }
     let ttl =
         GoDuration::parse(text).map_err(|error| Refused::internal(format!("Session TTL '{text}' invalid: {error}")))?;
-    let (min, max) = (settings.session_ttl_min, settings.session_ttl_max);
     if ttl != GoDuration(0) && !(min..=max).contains(&ttl) {
         let text = format!("Invalid Session TTL '{}', must be between [{min}={max}]", ttl.0);
         return Err(Refused::internal(text));
@@ -224,7 +229,8 @@ mod tests {
         let settings = Settings { node_name: "n1".into(), ..Settings::default() };
         let wanted = go_json::from_slice(body.as_bytes()).unwrap();
         let id = SessionId::new(uuid::Uuid::from_u128(1)).unwrap();
-        session_of(wanted, id, &settings).map_err(|refused| refused.text.into_owned())
+        session_of(wanted, id, &settings, GoDuration(10 * GoDuration::SECOND.0))
+            .map_err(|refused| refused.text.into_owned())
     }
 
     #[test]

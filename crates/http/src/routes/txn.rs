@@ -16,7 +16,7 @@ use super::{Action, Doing, Outcome, registration, views};
 use crate::encode;
 use crate::reply::{self, Refused, Reply};
 use crate::request::{self, Call, go_quoted};
-use crate::settings::Settings;
+use crate::settings::Terms;
 
 pub(super) const PUT: Action = Action::Do(|call| Box::pin(put(call)) as Doing);
 
@@ -27,12 +27,12 @@ async fn put(mut call: Call) -> Result<Outcome, Refused> {
     let body = take_body(&mut call).await?;
     let api::TxnOperations(wanted) =
         go_json::from_slice(&body).map_err(|error| Refused::bad_request(format!("Failed to parse body: {error}")))?;
-    let most = call.server.settings.txn_operations_max;
+    let most = call.server.in_force().terms.txn_operations_max;
     if wanted.len() > most {
         let text = format!("Transaction contains too many operations ({} > {most})", wanted.len());
         return Err(Refused::too_large(text));
     }
-    let wanted = convert(wanted, &call.server.settings)?;
+    let wanted = convert(wanted, &call.server.in_force().terms)?;
     if !wanted.writes {
         return read(&call, wanted).await;
     }
@@ -117,8 +117,10 @@ fn reply(body: Vec<u8>, failed: bool) -> Reply {
 
 async fn take_body(call: &mut Call) -> Result<Bytes, Refused> {
     const SEE: &str = "https://www.consul.io/docs/agent/config/config-files#txn_max_req_len";
-    let settings = &call.server.settings;
-    let bytes_max = settings.txn_body_bytes_max.max(settings.kv_value_bytes_max);
+    let bytes_max = {
+        let in_force = call.server.in_force();
+        in_force.terms.txn_body_bytes_max.max(in_force.terms.kv_value_bytes_max)
+    };
     let too_large = |announced: Option<u64>| {
         let announced = announced.map(|bytes| format!("({bytes} bytes)")).unwrap_or_default();
         Refused::too_large(format!("Request body{announced} too large, max size: {bytes_max} bytes. See {SEE}."))
@@ -183,13 +185,13 @@ enum NoOperation {
     UnknownVerb(String),
 }
 
-fn convert(wanted: Vec<api::TxnOperation>, settings: &Settings) -> Result<Converted, Refused> {
+fn convert(wanted: Vec<api::TxnOperation>, terms: &Terms) -> Result<Converted, Refused> {
     let mut converted = Converted::default();
     let mut place = 0;
     // The first part that is there counts; an operation without any is passed over and not counted.
     for wanted in wanted {
         let (operation, writes) = if let Some(kv) = wanted.kv {
-            let most = settings.kv_value_bytes_max;
+            let most = terms.kv_value_bytes_max;
             let length = kv.value.as_ref().map_or(0, |value| value.0.len());
             if length > most {
                 let key = go_quoted(&kv.key);
@@ -320,7 +322,7 @@ mod tests {
     use super::*;
 
     fn converted(body: &str) -> Converted {
-        convert(go_json::from_slice(body.as_bytes()).unwrap(), &Settings::default()).unwrap()
+        convert(go_json::from_slice(body.as_bytes()).unwrap(), &Terms::default()).unwrap()
     }
 
     #[test]
@@ -359,9 +361,9 @@ mod tests {
 
     #[test]
     fn values_have_the_limit_of_the_key_store() {
-        let settings = Settings { kv_value_bytes_max: 3, ..Settings::default() };
+        let terms = Terms { kv_value_bytes_max: 3, ..Terms::default() };
         let body = r#"[{"KV":{"Verb":"set","Key":"a","Value":"YWJjZA=="}}]"#;
-        let refused = convert(go_json::from_slice(body.as_bytes()).unwrap(), &settings).unwrap_err();
+        let refused = convert(go_json::from_slice(body.as_bytes()).unwrap(), &terms).unwrap_err();
         assert_eq!((refused.status.as_u16(), &*refused.text), (413, r#"Value for key "a" is too large (4 > 3 bytes)"#));
     }
 }

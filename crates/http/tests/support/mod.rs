@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use quorate_base::Host;
 use quorate_base::metrics::Registry;
-use quorate_http::{Server, Settings};
+use quorate_http::{Server, Settings, Terms};
 use quorate_node::{
     BoxFuture, Config, ConsensusConfig, Handle, Member, NodeId, Rpc, RpcReply, Transport, TransportError,
 };
@@ -85,6 +85,11 @@ pub(crate) fn settings() -> Settings {
 
 /// Starts a node and its server, and waits until it leads and is registered.
 pub(crate) async fn start(settings: Settings) -> Running {
+    start_on(settings, Terms::default()).await
+}
+
+/// The same on other terms.
+pub(crate) async fn start_on(settings: Settings, terms: Terms) -> Running {
     let directory = new_directory();
     let metrics = Registry::new(0);
     let id: NodeId = NODE_ID.parse().unwrap();
@@ -100,7 +105,7 @@ pub(crate) async fn start(settings: Settings) -> Running {
         metrics: metrics.clone(),
     };
     let node = Handle::start(config, Host::real(), Arc::new(Alone)).await.unwrap();
-    let server = Server::new(node.clone(), settings, metrics);
+    let server = Server::new(node.clone(), settings, terms, metrics);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn({

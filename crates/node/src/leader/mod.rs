@@ -63,12 +63,15 @@ async fn lead(handle: &Handle) {
     sessions.start(&handle.shared().published);
     info!("leader duties begin");
     let mut tombstones = TombstoneTimer::new(handle.tombstone_ttl());
+    let mut registrations = handle.registrations();
     let mut reconcile = interval(RECONCILE_INTERVAL);
     let mut reap = interval(TOMBSTONE_GRANULARITY);
     loop {
         tokio::select! {
             due = sessions.due() => end_sessions(handle, due).await,
             _ = reconcile.tick() => register_self(handle).await,
+            // It lives as long as the handle, so this is never an error.
+            Ok(()) = registrations.changed() => register_self(handle).await,
             now = reap.tick() => reap_tombstones(handle, &mut tombstones, now).await,
         }
     }
@@ -105,10 +108,10 @@ async fn reap_tombstones(handle: &Handle, tombstones: &mut TombstoneTimer, now: 
 
 async fn register_self(handle: &Handle) {
     let wanted = handle.registration();
-    if is_registered(&handle.snapshot(), wanted) {
+    if is_registered(&handle.snapshot(), &wanted) {
         return;
     }
-    match handle.propose(Operation::Register(Box::new(wanted.clone()))).await {
+    match handle.propose(Operation::Register(Box::new((*wanted).clone()))).await {
         Ok(quorate_state::Response::Refused(refusal)) => warn!(%refusal, "this server's own registration was refused"),
         Ok(_) => info!(node = wanted.node.name, "registered this server"),
         Err(error) => warn!(%error, "this server could not register itself; it tries again in a minute"),

@@ -12,7 +12,6 @@ use quorate_node::Handle;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::warn;
 
-use super::registration;
 use crate::config::Settings;
 use crate::config::settings::Mode;
 use crate::logging::Log;
@@ -38,15 +37,24 @@ pub(super) fn start(
     node: &Handle,
     program: Program,
 ) -> anyhow::Result<Local> {
+    let directory = match settings.mode {
+        Mode::Dev => None,
+        Mode::Disk(_) => Some(directory.join("agent")),
+    };
+    let agent_settings = AgentSettings { directory, ..agent_settings(settings, node) };
+    let catalog = Arc::new(NodeCatalog(node.clone()));
+    let (services, checks) = settings.of_this_host()?;
+    let agent = Agent::start(agent_settings, host.clone(), catalog, services, checks).context("the agent's files")?;
+    Ok(Local { agent, hooks: program.hooks() })
+}
+
+/// The settings of the agent, but where it keeps things.
+pub(super) fn agent_settings(settings: &Settings, node: &Handle) -> AgentSettings {
     let checks = &settings.checks;
     let defaults = AgentSettings::default();
-    let agent_settings = AgentSettings {
-        node: registration::of_server(settings, node.status().id).node,
+    AgentSettings {
+        node: node.registration().node.clone(),
         protected: OF_THE_SERVER.map(str::to_owned).into(),
-        directory: match settings.mode {
-            Mode::Dev => None,
-            Mode::Disk(_) => Some(directory.join("agent")),
-        },
         enable_script_checks: checks.enable_scripts,
         enable_local_script_checks: checks.enable_local_scripts,
         check_update_interval: checks.update_interval,
@@ -54,11 +62,7 @@ pub(super) fn start(
         check_output_bytes_max: checks.output_bytes_max,
         docker_socket: docker_socket().unwrap_or(defaults.docker_socket),
         ..defaults
-    };
-    let catalog = Arc::new(NodeCatalog(node.clone()));
-    let (services, checks) = settings.of_this_host()?;
-    let agent = Agent::start(agent_settings, host.clone(), catalog, services, checks).context("the agent's files")?;
-    Ok(Local { agent, hooks: program.hooks() })
+    }
 }
 
 /// The socket of the Docker engine that `DOCKER_HOST` names, as Docker's own clients take it. Other ways to an engine than

@@ -30,15 +30,14 @@ impl Signals {
 
     /// Waits for a signal to stop and gives its name; reads the configuration again when it is told to.
     pub(super) async fn stop(&mut self, reloader: &mut Reloader) -> &'static str {
-        let process = reloader.current.settings.process.clone();
         loop {
             tokio::select! {
                 _ = self.interrupt.recv() => {
-                    say_leave(!process.skip_leave_on_interrupt);
+                    say_leave(!reloader.current().process.skip_leave_on_interrupt);
                     return "SIGINT";
                 }
                 _ = self.terminate.recv() => {
-                    say_leave(process.leave_on_terminate);
+                    say_leave(reloader.current().process.leave_on_terminate);
                     return "SIGTERM";
                 }
                 _ = self.hangup.recv() => drop(reload(reloader, "SIGHUP")),

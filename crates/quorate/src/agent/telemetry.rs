@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 
 use quorate_base::metrics::{INTERVAL, MetricName, Reading, Registry, Value};
 use tokio::net::UdpSocket;
+use tokio::sync::watch;
 use tracing::warn;
 
 use crate::config::settings::TelemetrySettings;
@@ -16,21 +17,22 @@ use crate::config::settings::TelemetrySettings;
 /// The most bytes of a packet: what fits an Ethernet frame behind the headers of IPv6 and UDP.
 const PACKET_BYTES_MAX: usize = 1_432;
 
-/// Sends measurements for as long as it is polled. Returns at once if they are to be sent nowhere.
-pub(super) async fn send(settings: TelemetrySettings, hostname: String, registry: Registry) {
-    let targets = [(settings.statsd.clone(), false), (settings.dogstatsd.clone(), true)];
-    let targets: Vec<(String, bool)> =
-        targets.into_iter().filter_map(|(address, is_dog)| Some((address?, is_dog))).collect();
-    if targets.is_empty() {
-        return;
-    }
-    let mut sender = Sender { settings, hostname, sent: BTreeMap::new() };
+/// Sends measurements for as long as it is polled, by the settings as they are then.
+pub(super) async fn send(mut settings: watch::Receiver<TelemetrySettings>, hostname: String, registry: Registry) {
+    let mut sender = Sender { settings: TelemetrySettings::default(), hostname, sent: BTreeMap::new() };
     loop {
+        if !settings.borrow().has_target() {
+            // The other side lives as long as the agent.
+            let _ = settings.wait_for(TelemetrySettings::has_target).await;
+            // What was counted before is no news to whom it was not to be told.
+            drop(sender.changes(registry.read().readings));
+        }
         tokio::time::sleep(INTERVAL).await;
+        sender.settings.clone_from(&settings.borrow());
         let changes = sender.changes(registry.read().readings);
-        for (address, is_dog) in &targets {
-            let lines = changes.iter().filter_map(|change| sender.line(change, *is_dog));
-            if let Err(error) = transmit(address, packets(lines)).await {
+        for (address, is_dog) in sender.targets() {
+            let lines = changes.iter().filter_map(|change| sender.line(change, is_dog));
+            if let Err(error) = transmit(&address, packets(lines)).await {
                 warn!(address, %error, "measurements could not be sent");
             }
         }
@@ -84,6 +86,13 @@ enum What {
 }
 
 impl Sender {
+    /// Whom they are sent to, and whether he takes tags.
+    fn targets(&self) -> Vec<(String, bool)> {
+        let settings = &self.settings;
+        let targets = [(settings.statsd.clone(), false), (settings.dogstatsd.clone(), true)];
+        targets.into_iter().filter_map(|(address, is_dog)| Some((address?, is_dog))).collect()
+    }
+
     fn changes(&mut self, readings: Vec<Reading>) -> Vec<Change> {
         let mut changes = Vec::new();
         for Reading { name, value } in readings {

@@ -42,13 +42,13 @@ struct Running {
 
 impl Watches {
     /// None yet.
-    pub(super) fn new(settings: &Settings, host: &Host) -> Self {
-        let listener = Listener::of(settings);
-        Self { host: host.clone(), listener, sender: Arc::default(), running: Vec::new(), ending: Vec::new() }
+    pub(super) fn new(host: &Host) -> Self {
+        Self { host: host.clone(), listener: None, sender: Arc::default(), running: Vec::new(), ending: Vec::new() }
     }
 
-    /// Runs these, and no others.
-    pub(super) fn replace(&mut self, watches: Vec<Watch>) {
+    /// Runs these, and no others. Those that begin ask where these settings say that the agent listens.
+    pub(super) fn replace(&mut self, watches: Vec<Watch>, settings: &Settings) {
+        self.listener = Listener::of(settings);
         let mut before = std::mem::take(&mut self.running);
         let mut fresh = Vec::new();
         for watch in watches {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::keys::{self, Key};
 use super::{Kind, Treatment};
+use crate::agent::reload::is_reloaded;
 use crate::flags::flags_of;
 
 /// Keys that Consul has not.
@@ -26,6 +27,7 @@ fn kind(kind: Kind) -> &'static str {
 fn fate(key: &Key) -> String {
     match key.treatment {
         Treatment::Served if OWN.contains(&key.path) => "served; Quorate's own".to_owned(),
+        Treatment::Served if is_reloaded(key.path) => "served, a reload included".to_owned(),
         Treatment::Served => "served".to_owned(),
         Treatment::Warned => "warned about: no effect".to_owned(),
         Treatment::WarnedThat(why) => format!("warned about: {why}"),

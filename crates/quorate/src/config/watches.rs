@@ -84,9 +84,9 @@ struct WrittenHttp {
     tls_skip_verify: Option<bool>,
 }
 
-/// The watches among definitions, without those that [`warnings`] tells of.
+/// The watches among definitions.
 pub(super) fn of(definitions: &[Definition]) -> Result<Vec<Watch>, ConfigError> {
-    let written = definitions.iter().filter(|one| one.kind == DefinitionKind::Watch && !is_unserved(one));
+    let written = definitions.iter().filter(|one| one.kind == DefinitionKind::Watch);
     let watches: Vec<Watch> = written.map(watch).collect::<Result<_, _>>()?;
     match watches.len() {
         count if count > WATCHES_MAX => {
@@ -100,17 +100,10 @@ pub(super) fn of(definitions: &[Definition]) -> Result<Vec<Watch>, ConfigError> 
 pub(super) fn warnings(definitions: &[Definition]) -> Vec<String> {
     let watches = definitions.iter().filter(|one| one.kind == DefinitionKind::Watch);
     let warning = |watch: &Definition| {
-        if is_unserved(watch) {
-            return Some(watch.error("type", "agent_service is not watched yet, and has no effect").0);
-        }
         let is_old = watch.text("handler").is_some_and(|handler| !handler.is_empty());
         is_old.then(|| watch.error("handler", "\"handler\" is deprecated; use \"args\"").0)
     };
     watches.filter_map(warning).collect()
-}
-
-fn is_unserved(watch: &Definition) -> bool {
-    watch.text("type") == Some("agent_service")
 }
 
 fn watch(definition: &Definition) -> Result<Watch, ConfigError> {
@@ -119,10 +112,8 @@ fn watch(definition: &Definition) -> Result<Watch, ConfigError> {
     if kind.starts_with("connect_") {
         return Err(definition.error("type", format_args!("Watch type {kind} is not allowed in agent config")));
     }
-    for (key, given) in [("node", &written.node), ("service_id", &written.service_id)] {
-        if given.as_ref().is_some_and(|text| !text.is_empty()) {
-            return Err(definition.error(key, format_args!("Invalid parameters: [{key}]")));
-        }
+    if written.node.as_ref().is_some_and(|text| !text.is_empty()) {
+        return Err(definition.error("node", "Invalid parameters: [node]"));
     }
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let subject = Subject {
@@ -133,6 +124,7 @@ fn watch(definition: &Definition) -> Result<Watch, ConfigError> {
         passingonly: written.passingonly,
         prefix: text(&written.prefix),
         service: text(&written.service),
+        service_id: text(&written.service_id),
         state: text(&written.state),
         tags: tags(&written).map_err(|problem| definition.error("tag", problem))?,
         kind,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use quorate_api::client::{Client, Query};
 
 use super::Question;
+use super::question::Answered;
 
 /// How long after a first failure to ask again; after the next ones, longer, up to the maximum. As with Consul.
 const RETRY: Duration = Duration::from_secs(5);
@@ -12,7 +13,7 @@ const RETRY_MAX: Duration = Duration::from_secs(180);
 
 /// Content that differs from what was told before.
 pub(crate) struct News {
-    /// The index of the answer.
+    /// The index of the answer; 0 if its route has a hash in place of one.
     pub(crate) index: u64,
     /// The answer as JSON without spaces; of events, only the new ones.
     pub(crate) json: String,
@@ -40,11 +41,12 @@ impl Plan {
     /// failure, and how long it will be until the next question.
     pub(crate) async fn news(&mut self, failed: impl Fn(&str, Duration)) -> News {
         loop {
-            let (index, text) = match self.question.ask(&self.client, &self.query).await {
+            let Answered { index, hash, text } = match self.question.ask(&self.client, &self.query).await {
                 Ok(answer) => answer,
                 Err(problem) => {
                     self.failures += 1;
                     self.query.index = 0;
+                    self.query.hash.clear();
                     let wait = retry_after(self.failures);
                     failed(&problem, wait);
                     tokio::time::sleep(wait).await;
@@ -53,7 +55,8 @@ impl Plan {
             };
             self.failures = 0;
             // An index that went back is that of another state. One of 0 would not wait at all.
-            self.query.index = if index < self.query.index { 0 } else { index.max(1) };
+            self.query.index = if index < self.query.index || !hash.is_empty() { 0 } else { index.max(1) };
+            self.query.hash = hash;
             if self.seen.as_ref() == Some(&text) {
                 continue;
             }

@@ -17,6 +17,7 @@ pub(crate) struct Subject {
     pub(crate) passingonly: Option<bool>,
     pub(crate) prefix: String,
     pub(crate) service: String,
+    pub(crate) service_id: String,
     pub(crate) state: String,
     pub(crate) tags: Vec<String>,
 }
@@ -27,6 +28,16 @@ pub(crate) struct Question {
     kind: Kind,
     path: String,
     parameters: Vec<(&'static str, String)>,
+}
+
+/// An answer to a question.
+pub(super) struct Answered {
+    /// The index to wait beyond; 0 if there is none.
+    pub(super) index: u64,
+    /// The hash to wait for another one of; empty if there is none.
+    pub(super) hash: String,
+    /// The answer in the form in which handlers get it.
+    pub(super) text: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +83,11 @@ impl Question {
                 };
                 (Kind::Plain, path, &["service", "state", "filter"])
             }
+            // It waits by a hash, since what an agent says of itself has no index.
+            "agent_service" => {
+                let path = format!("/v1/agent/service/{}", required(&subject.service_id, "service_id")?);
+                (Kind::Plain, path, &["service_id"])
+            }
             "event" => {
                 parameters.extend(given("name", &subject.name));
                 (Kind::Event, "/v1/event/list".to_owned(), &["name"])
@@ -85,19 +101,19 @@ impl Question {
         Ok(Self { kind, path, parameters })
     }
 
-    /// Asks once: the index, and the answer in the form in which handlers get it.
-    pub(super) async fn ask(&self, client: &Client, query: &Query) -> Result<(u64, String), String> {
+    /// Asks once.
+    pub(super) async fn ask(&self, client: &Client, query: &Query) -> Result<Answered, String> {
         let parameters: Vec<(&str, &str)> =
             self.parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let answer = client.raw_get(&self.path, &parameters, query).await.map_err(|error| error.to_string())?;
         let is_absent = answer.status == 404 && matches!(self.kind, Kind::Key | Kind::KeyPrefix);
-        let index = answer.index;
+        let (index, hash) = (answer.index, answer.hash.clone());
         if is_absent {
-            return Ok((index, "null".to_owned()));
+            return Ok(Answered { index, hash, text: "null".to_owned() });
         }
         let body = answer.success().map_err(|error| error.to_string())?;
         let text = self.text(&body).map_err(|error| format!("the answer can't be decoded: {error}"))?;
-        Ok((index, text))
+        Ok(Answered { index, hash, text })
     }
 
     /// The answer in the form in which handlers get it, without spaces.
@@ -143,6 +159,7 @@ fn refuse_others(subject: &Subject, taken: &[&str]) -> Result<(), String> {
         ("passingonly", subject.passingonly.is_some()),
         ("prefix", !subject.prefix.is_empty()),
         ("service", !subject.service.is_empty()),
+        ("service_id", !subject.service_id.is_empty()),
         ("state", !subject.state.is_empty()),
         ("tag", !subject.tags.is_empty()),
     ];

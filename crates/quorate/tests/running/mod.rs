@@ -34,6 +34,12 @@ impl Agent {
         Self { process, address: format!("127.0.0.1:{port}") }
     }
 
+    /// Where it listens.
+    #[allow(dead_code, reason = "not each test program needs it")]
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Sends a request; the answer is read by the caller, who gets no end of it where there is none.
     pub(crate) fn send(&self, method: &str, target: &str, body: &str) -> BufReader<TcpStream> {
         let length = body.len();
@@ -70,6 +76,7 @@ impl Drop for Agent {
 }
 
 /// Reads lines until one has the text.
+#[allow(dead_code, reason = "not every test program reads lines")]
 pub(crate) fn until(reader: &mut impl BufRead, text: &str) -> String {
     loop {
         let mut line = String::new();

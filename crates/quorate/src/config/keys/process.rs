@@ -1,7 +1,7 @@
 //! The process: its HTTP interface, its logs, its signals and its web pages.
 
 use super::Kind::{Any, Bool, Int, List, Text, TextMap};
-use super::Treatment::{MootIf, Renamed, Served, Warned};
+use super::Treatment::{Moot, MootIf, Renamed, Served, Warned};
 use super::{Key, key};
 
 pub(super) static KEYS: &[Key] = &[
@@ -10,9 +10,9 @@ pub(super) static KEYS: &[Key] = &[
     key("enable_syslog", Bool, Served),
     key("http_config.allow_write_http_from", List, Served),
     key("http_config.block_endpoints", List, Served),
-    key("http_config.max_header_bytes", Int, Warned),
+    key("http_config.max_header_bytes", Int, Served),
     key("http_config.response_headers", TextMap, Served),
-    key("http_config.use_cache", Bool, Warned),
+    key("http_config.use_cache", Bool, Moot),
     key("leave_on_terminate", Bool, Served),
     key("log_file", Text, Served),
     key("log_json", Bool, Served),

@@ -26,7 +26,17 @@ pub(crate) struct HttpSettings {
     pub(crate) write_networks: Vec<Network>,
     /// Beginnings of the paths that are not served.
     pub(crate) blocked_paths: Vec<String>,
+    /// The largest head of a request in bytes; 256 KiB by default.
+    pub(crate) head_bytes_max: usize,
 }
+
+/// The largest head of a request if the configuration does not say: the longest path with a few long headers. Go's server
+/// allows 1 MiB; what is that long is no question that a server of Consul's API can answer.
+const HEAD_BYTES_DEFAULT: usize = 256 << 10;
+/// What Go's server allows beyond `max_header_bytes`, which is said to leave room for a buffer.
+const HEAD_SLACK_BYTES: usize = 4 << 10;
+/// The most that `max_header_bytes` may be: each connection can hold that much memory while its head arrives.
+const HEAD_BYTES_LIMIT: i64 = 16 << 20;
 
 /// Who may use a Unix socket. What is not said stays as the process has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,6 +73,7 @@ impl Resolver<'_> {
             response_headers: self.response_headers()?,
             write_networks: self.write_networks()?,
             blocked_paths: self.texts("http_config.block_endpoints"),
+            head_bytes_max: self.head_bytes_max()?,
         })
     }
 
@@ -105,6 +116,13 @@ impl Resolver<'_> {
             checked.insert(name.clone(), value.to_owned());
         }
         Ok(checked)
+    }
+
+    fn head_bytes_max(&self) -> Result<usize, ConfigError> {
+        let given = self.number("http_config.max_header_bytes", 0, i64::MIN..=HEAD_BYTES_LIMIT)?;
+        // As in Go, there is no such setting below 1.
+        let given = usize::try_from(given).ok().filter(|bytes| *bytes > 0);
+        Ok(given.map_or(HEAD_BYTES_DEFAULT, |bytes| bytes + HEAD_SLACK_BYTES))
     }
 
     fn write_networks(&self) -> Result<Vec<Network>, ConfigError> {

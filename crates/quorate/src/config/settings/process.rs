@@ -69,6 +69,13 @@ pub(crate) struct TelemetrySettings {
     pub(crate) rules: Vec<(String, bool)>,
 }
 
+impl TelemetrySettings {
+    /// Whether measurements are sent anywhere.
+    pub(crate) fn has_target(&self) -> bool {
+        self.statsd.is_some() || self.dogstatsd.is_some()
+    }
+}
+
 /// The names of facilities, each at the place of its number.
 const FACILITIES: &[&str] = &[
     "KERN", "USER", "MAIL", "DAEMON", "AUTH", "SYSLOG", "LPR", "NEWS", "UUCP", "CRON", "AUTHPRIV", "FTP", "", "", "",

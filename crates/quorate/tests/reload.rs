@@ -1,0 +1,199 @@
+//! The real binary reads its configuration again: what holds at once, what is kept, and what refuses all of it.
+
+mod running;
+
+use std::net::UdpSocket;
+use std::process::Command;
+use std::time::Duration;
+
+use running::{Agent, Scratch, until};
+
+/// A configuration file, and an agent that reads it.
+struct Configured {
+    agent: Agent,
+    scratch: Scratch,
+}
+
+impl Configured {
+    fn start(name: &str, text: &str) -> Self {
+        let scratch = Scratch::new(&format!("reload-{name}"));
+        std::fs::write(scratch.0.join("agent.hcl"), text).unwrap();
+        let file = format!("-config-file={}", scratch.0.join("agent.hcl").display());
+        Self { agent: Agent::start(&["-dev", &file]), scratch }
+    }
+
+    fn write(&self, text: &str) {
+        std::fs::write(self.scratch.0.join("agent.hcl"), text).unwrap();
+    }
+
+    /// Has this text take the place of the file; gives what the reload was answered.
+    fn reload(&self, text: &str) -> String {
+        self.write(text);
+        self.agent.ask("PUT", "/v1/agent/reload", "")
+    }
+
+    fn get(&self, target: &str) -> String {
+        self.agent.ask("GET", target, "")
+    }
+
+    fn put(&self, target: &str, body: &str) -> String {
+        self.agent.ask("PUT", target, body)
+    }
+
+    /// Waits for an answer that is so.
+    fn wait_for(&self, target: &str, is_so: impl Fn(&str) -> bool) -> String {
+        for _ in 0..1_000 {
+            let answer = self.get(target);
+            if is_so(&answer) {
+                return answer;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("never: {target}: {}", self.get(target));
+    }
+}
+
+fn status(answer: &str) -> &str {
+    answer.get(9..12).unwrap_or(answer)
+}
+
+#[test]
+fn limits_and_rules_hold_at_once_for_those_who_are_connected_too() {
+    let one = Configured::start("limits", "limits { kv_max_value_size = 10 }");
+    assert_eq!(status(&one.put("/v1/kv/a", "12345678901")), "413");
+    let answer = one.reload(
+        r#"
+        limits { kv_max_value_size = 20 txn_max_req_len = 100 txn_max_ops = 1 }
+        session_ttl_min = "1m"
+        http_config {
+          response_headers { X-Site = "east" }
+          block_endpoints = ["/v1/event"]
+          allow_write_http_from = ["127.0.0.0/8"]
+          max_header_bytes = 8192
+        }
+        "#,
+    );
+    assert_eq!(status(&answer), "200", "{answer}");
+    let answer = one.put("/v1/kv/a", "12345678901");
+    assert!(status(&answer) == "200" && answer.contains("X-Site: east\r\n"), "{answer}");
+    assert_eq!(status(&one.put("/v1/kv/a", &"x".repeat(21))), "413");
+    let answer = one.put("/v1/txn", &" ".repeat(101));
+    assert!(answer.contains("too large, max size: 100 bytes"), "{answer}");
+    let get = r#"{"KV":{"Verb":"get","Key":"a"}}"#;
+    assert!(one.put("/v1/txn", &format!("[{get},{get}]")).contains("too many operations (2 > 1)"));
+    let answer = one.put("/v1/session/create", r#"{"TTL":"30s"}"#);
+    assert!(answer.contains("must be between [1m0s=24h0m0s]"), "{answer}");
+    assert_eq!(status(&one.get("/v1/event/list")), "403");
+    let own = one.get("/v1/agent/self");
+    assert!(own.contains("\"KVMaxValueSize\": 20,") && own.contains("\"TxnMaxReqLen\": 100,"), "{own}");
+    // The head may be as long as was said and 4 KiB more, as with Go's server.
+    assert_eq!(status(&one.get(&format!("/v1/kv/a?x={}", "y".repeat(10_000)))), "200");
+    assert_eq!(status(&one.get(&format!("/v1/kv/a?x={}", "y".repeat(13_000)))), "431");
+
+    // What is left out has its default again.
+    let answer = one.reload("http_config { allow_write_http_from = [\"10.0.0.0/8\"] }");
+    assert_eq!(status(&answer), "200", "{answer}");
+    assert_eq!(status(&one.put("/v1/kv/a", "x")), "403");
+    let answer = one.get("/v1/event/list");
+    assert!(status(&answer) == "200" && !answer.contains("X-Site"), "{answer}");
+}
+
+#[test]
+fn meta_data_of_the_node_reaches_the_catalog_and_checks_go_on() {
+    let services = "service { name = \"web\" check { id = \"w\" ttl = \"1h\" } }\n";
+    let one = Configured::start("meta", &format!("{services} node_meta {{ rack = \"1\" }}"));
+    one.put("/v1/agent/check/pass/w?note=fine", "");
+    let name = "/v1/catalog/nodes";
+    one.wait_for(name, |answer| answer.contains("\"rack\": \"1\""));
+    // The entry of the check as it was last written.
+    let index = |answer: &str| {
+        answer.lines().find(|line| line.contains("\"ModifyIndex\"")).map(str::to_owned).expect("an index")
+    };
+    one.wait_for("/v1/health/checks/web", |answer| answer.contains("\"Output\": \"fine\""));
+    let before = index(&one.get("/v1/health/checks/web"));
+    one.reload(&format!("{services} discard_check_output = true node_meta {{ rack = \"2\" row = \"b\" }}"));
+    let nodes = one.wait_for(name, |answer| answer.contains("\"rack\": \"2\""));
+    assert!(nodes.contains("\"row\": \"b\"") && nodes.contains("\"consul-network-segment\": \"\""), "{nodes}");
+    let own = one.get("/v1/agent/self");
+    assert!(own.contains("\"row\": \"b\""), "{own}");
+    let checks = one.get("/v1/health/checks/web");
+    assert!(checks.contains("\"Status\": \"passing\"") && index(&checks) == before, "{checks}");
+    // Output is thrown away from the next result on.
+    one.put("/v1/agent/check/warn/w?note=gone", "");
+    let checks = one.get("/v1/agent/checks");
+    assert!(checks.contains("\"Status\": \"warning\"") && checks.contains("\"Output\": \"\""), "{checks}");
+    one.reload(services);
+    one.wait_for(name, |answer| !answer.contains("rack"));
+    one.put("/v1/agent/check/warn/w?note=back", "");
+    assert!(one.get("/v1/agent/checks").contains("\"Output\": \"back\""));
+}
+
+#[test]
+fn what_waits_for_a_restart_is_named() {
+    let one = Configured::start("kept", "datacenter = \"dc1\"");
+    let mut log = one.agent.send("GET", "/v1/agent/monitor?loglevel=warn", "");
+    until(&mut log, "200 OK");
+    let changed = "datacenter = \"dc2\" ports { server = 7300 } limits { txn_max_ops = 1 kv_max_value_size = 20000000 } \
+                   retry_max = 3 enable_local_script_checks = true node_meta { a = \"b\" }";
+    assert_eq!(status(&one.reload(changed)), "200");
+    let line = until(&mut log, "kept until a restart");
+    let keys = "kept until a restart: datacenter, enable_local_script_checks, limits.kv_max_value_size, ports.server";
+    assert!(line.trim_end().ends_with(keys), "{line}");
+    // A value larger than the log files were made for is as before.
+    let own = one.get("/v1/agent/self");
+    assert!(own.contains("\"KVMaxValueSize\": 524288,") && own.contains("\"Datacenter\": \"dc1\""), "{own}");
+    assert_eq!(status(&one.reload("datacenter = \"dc1\" limits { kv_max_value_size = 8000000 }")), "200");
+    assert_eq!(status(&one.put("/v1/kv/large", &"x".repeat(8_000_000))), "200");
+}
+
+#[test]
+fn a_configuration_with_a_mistake_is_refused_whole() {
+    let before = "service { name = \"web\" } limits { kv_max_value_size = 10 } node_meta { rack = \"1\" }";
+    let one = Configured::start("whole", before);
+    let mut log = one.agent.send("GET", "/v1/agent/monitor?loglevel=err", "");
+    until(&mut log, "200 OK");
+    let changes = "limits { kv_max_value_size = 20 } node_meta { rack = \"2\" } services { name = \"new\" }\n";
+    let mistakes = [
+        ("session_ttl_min = 5", "agent.hcl:2: \"session_ttl_min\" must be a text"),
+        // These are found by the agent, not by the reader of files.
+        ("check { name = \"c\" service_id = \"nobody\" ttl = \"1s\" }", "\"c\": ServiceID \"nobody\" does not exist"),
+        ("services { name = \"s\" check { args = [\"true\"] interval = \"1s\" } }", "\"s\": Scripts are disabled"),
+        ("services { name = \"consul\" }", "\"consul\" is kept by the server itself"),
+    ];
+    for (mistake, sentence) in mistakes {
+        let answer = one.reload(&format!("{changes}{mistake}"));
+        assert!(status(&answer) == "500" && answer.contains(sentence), "{answer}");
+        let output = Command::new(env!("CARGO_BIN_EXE_quorate"))
+            .args(["reload", &format!("-http-addr={}", one.agent.address())])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && said.contains(sentence), "{said}");
+        for _ in ["by the request", "by the command"] {
+            assert!(until(&mut log, "nothing has changed").contains(&sentence.replace('"', "\\\"")));
+        }
+        let (services, own) = (one.get("/v1/agent/services"), one.get("/v1/agent/self"));
+        assert!(services.contains("\"web\"") && !services.contains("\"new\""), "{services}");
+        assert!(own.contains("\"KVMaxValueSize\": 10,") && own.contains("\"rack\": \"1\""), "{own}");
+    }
+    assert_eq!(status(&one.reload(changes)), "200");
+    assert!(one.get("/v1/agent/services").contains("\"new\""));
+}
+
+#[test]
+fn measurements_are_sent_to_whom_a_reload_names() {
+    let one = Configured::start("telemetry", "");
+    let statsd = UdpSocket::bind("127.0.0.1:0").unwrap();
+    statsd.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let address = statsd.local_addr().unwrap();
+    let answer = one.reload(&format!(
+        "telemetry {{ statsd_address = \"{address}\" metrics_prefix = \"site\" filter_default = false \
+         prefix_filter = [\"+site.kvs\"] }}"
+    ));
+    assert_eq!(status(&answer), "200", "{answer}");
+    one.put("/v1/kv/a", "x");
+    let mut packet = [0; 2_000];
+    let length = statsd.recv(&mut packet).unwrap();
+    let text = String::from_utf8_lossy(&packet[..length]);
+    assert!(text.lines().all(|line| line.starts_with("site.kvs.")), "{text}");
+}
