@@ -16,6 +16,8 @@ pub struct Settings {
     pub node_name: String,
     /// The agent's node id, a UUID.
     pub node_id: String,
+    /// What the configuration says of the node (`node_meta`).
+    pub node_meta: BTreeMap<String, String>,
     /// The version of the Consul API served, a plain semantic version that clients compare.
     pub consul_version: String,
     /// Quorate's own version.
@@ -90,6 +92,7 @@ impl Default for Settings {
             datacenter: "dc1".into(),
             node_name: String::new(),
             node_id: String::new(),
+            node_meta: BTreeMap::new(),
             consul_version: "1.13.9".into(),
             quorate_version: env!("CARGO_PKG_VERSION").into(),
             revision: String::new(),

@@ -208,6 +208,7 @@ fn http_settings(settings: &Settings, id: NodeId, file_limit: Option<u64>) -> qu
         datacenter: settings.datacenter.clone(),
         node_name: settings.node.name.clone(),
         node_id: id.to_string(),
+        node_meta: settings.node.meta.clone(),
         consul_version: version::CONSUL_API.to_owned(),
         quorate_version: version::QUORATE.to_owned(),
         advertise_address: addresses.advertise.to_string(),

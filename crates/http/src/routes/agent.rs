@@ -42,9 +42,15 @@ async fn agent_self(call: Call) -> Result<Outcome, Refused> {
         coordinate: Some(api::Coordinate::default()),
         member: member(settings, &status, own),
         stats: stats(settings, &status, counts(&call)),
-        meta: [("consul-network-segment".into(), "".into())].into(),
+        meta: node_meta(settings),
     };
     Ok(Outcome::Ready(call.json(&answer)))
+}
+
+/// What the node tells of itself; each node is of the empty segment, the only one there is.
+fn node_meta(settings: &Settings) -> Texts {
+    let own = settings.node_meta.iter().map(|(key, value)| (key.clone().into(), value.clone().into()));
+    own.chain([("consul-network-segment".into(), "".into())]).collect()
 }
 
 /// The parts of Consul's runtime configuration that mean something here, under its names.
