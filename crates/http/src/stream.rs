@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_rustls::server::TlsStream;
 
@@ -93,8 +93,14 @@ impl Arrival {
 /// Tells a client that speaks HTTP without TLS, whose first byte is a letter, what is wrong. The text is Go's.
 async fn refuse_plain(mut stream: TcpStream) -> io::Error {
     const REFUSAL: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
-    match stream.write_all(REFUSAL).await {
-        Ok(()) => io::Error::other("a client spoke HTTP without TLS"),
+    let told = async {
+        stream.write_all(REFUSAL).await?;
+        stream.shutdown().await?;
+        // What is not read would reset the connection, and the client might not see the answer.
+        stream.read(&mut [0; 4096]).await
+    };
+    match told.await {
+        Ok(_) => io::Error::other("a client spoke HTTP without TLS"),
         Err(error) => error,
     }
 }

@@ -1,5 +1,5 @@
 //! The keys of the blocks that define services, checks and watches, and of the few other blocks within keys; as Consul
-//! 1.13 has them, in all its spellings.
+//! 1.13 has them, in all its spellings, and what checks gained later.
 
 use super::shape::Shape::{Any, AnyObject, Block, BlockMap, Blocks, Bool, Int, Text, TextMap, Texts, TextsMap};
 use super::shape::{Field, Shape, aliased, field};
@@ -51,11 +51,15 @@ pub(crate) static CHECK: &[Field] = &[
     field("notes", Text),
     field("output_max_size", Int),
     field("partition", Text),
+    // Later than 1.13.
+    field("os_service", Text),
     aliased("service_id", "serviceid", Text),
     field("shell", Text),
     field("status", Text),
     field("success_before_passing", Int),
     field("tcp", Text),
+    // Later than 1.13.
+    field("tcp_use_tls", Bool),
     field("timeout", Text),
     field("tls_server_name", Text),
     aliased("tls_skip_verify", "tlsskipverify", Bool),
