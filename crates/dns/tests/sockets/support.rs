@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::{Arc, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use domain::base::Message;
 use domain::base::iana::{Class, Rcode, Rtype};
@@ -17,6 +17,7 @@ use quorate_node::{
 };
 use quorate_state::{Check, CheckStatus, Node, Operation, Registration, Service};
 use rustix::net::{AddressFamily, SocketType};
+use tokio::time::Instant;
 
 /// How long a test waits for what must come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
