@@ -322,7 +322,7 @@ mod tests {
     use super::*;
 
     fn converted(body: &str) -> Converted {
-        convert(go_json::from_slice(body.as_bytes()).unwrap(), &Settings::default()).unwrap()
+        convert(go_json::from_slice(body.as_bytes()).unwrap(), &Terms::default()).unwrap()
     }
 
     #[test]
