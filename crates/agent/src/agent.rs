@@ -153,7 +153,7 @@ impl Agent {
         self.kept(kept).await
     }
 
-    /// A TTL check is told its status; when it returns, that is kept on disk.
+    /// A TTL check is told its status; when it returns, that is written, and survives the process.
     pub async fn update_ttl(&self, id: &str, status: CheckStatus, output: String) -> Result<(), AgentError> {
         let (updated, kept) = self.act(|machine, now| machine.update_ttl(now, id, status, output));
         updated?;
