@@ -12,6 +12,7 @@ use quorate_node::Handle;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::warn;
 
+use super::check_thread::CheckThread;
 use super::registration;
 use crate::config::Settings;
 use crate::config::settings::Mode;
@@ -36,6 +37,7 @@ pub(super) fn start(
     host: &Host,
     directory: &Path,
     node: &Handle,
+    thread: Arc<CheckThread>,
     program: Program,
 ) -> anyhow::Result<Local> {
     let checks = &settings.checks;
@@ -57,8 +59,9 @@ pub(super) fn start(
     };
     let catalog = Arc::new(NodeCatalog(node.clone()));
     let (services, checks) = settings.of_this_host()?;
-    let agent = Agent::start(agent_settings, host.clone(), catalog, services, checks).context("the agent's files")?;
-    Ok(Local { agent, hooks: program.hooks() })
+    let runs_host = Host { tasks: thread, ..host.clone() };
+    let agent = Agent::start(agent_settings, host.clone(), runs_host, catalog, services, checks);
+    Ok(Local { agent: agent.context("the agent's files")?, hooks: program.hooks() })
 }
 
 /// The socket of the Docker engine that `DOCKER_HOST` names, as Docker's own clients take it. Other ways to an engine than
