@@ -29,7 +29,7 @@ fn start(
         interval_min: Duration::from_millis(20),
         ..Settings::default()
     };
-    Agent::start(settings, host, Arc::new(catalog.clone()), services, checks).expect("it starts")
+    Agent::start(settings, host.clone(), host, Arc::new(catalog.clone()), services, checks).expect("it starts")
 }
 
 fn disk() -> Arc<MemoryDisk> {

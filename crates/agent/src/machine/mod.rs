@@ -100,12 +100,12 @@ pub struct RunResult {
 /// A service as it is now.
 #[derive(Clone, Debug)]
 pub struct ServiceEntry {
-    /// What was registered.
-    pub definition: Arc<ServiceDefinition>,
     /// The service; its tags are the catalog's where others may change them.
     pub service: Service,
     /// Where it came from.
     pub source: Source,
+    /// What a file defined, to be compared when files are read again. Of what came by requests nothing is kept twice.
+    of_file: Option<Box<ServiceDefinition>>,
 }
 
 /// A check as it is now.
