@@ -1,13 +1,9 @@
 //! Files: one for each service and check that a request registered and for what each TTL check was told.
 //!
-//! A definition is written beside its name, synced and renamed, and then the directory is synced; so after a crash it is
-//! there as it was before or as it was to be. Writers leave what is to be written in a table, where a later write of the same
+//! A file is written beside its name, synced and renamed, and then the directory is synced; so after a crash it is there
+//! as it was before or as it was to be. Writers leave what is to be written in a table, where a later write of the same
 //! file takes the place of an earlier one; one batch at a time is taken from it and written away from the runtime's
 //! thread. Whoever has to know waits for his batch.
-//!
-//! What a TTL check was told is not synced: it holds for a moment, comes again and again, and nobody waits for it, while
-//! each sync would stand in the way of the log's. The end of the process does not touch it; after the end of the machine it
-//! may be missing or spoiled, and then the check is critical until it is told again.
 //!
 //! **Bounds.** The table has at most one entry for each file, and there are no more of those than entries of the agent.
 //! A file that can't be read is left where it is, with a warning.
@@ -15,7 +11,6 @@
 mod record;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -41,19 +36,10 @@ pub(crate) struct Store {
     written: watch::Sender<Written>,
 }
 
-/// What each file is to hold; `None` removes it.
-type Files = BTreeMap<FileName, Option<Vec<u8>>>;
-
-/// The name of a file, and whether what it holds must be on disk when it is said to be.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct FileName {
-    name: String,
-    is_synced: bool,
-}
-
 #[derive(Default)]
 struct Waiting {
-    files: Files,
+    /// What each file is to hold; `None` removes it.
+    files: BTreeMap<String, Option<Vec<u8>>>,
     /// How many writes were ever asked for.
     asked: u64,
 }
@@ -142,7 +128,7 @@ impl Store {
         }
     }
 
-    async fn write_elsewhere(&self, files: Files) -> io::Result<()> {
+    async fn write_elsewhere(&self, files: BTreeMap<String, Option<Vec<u8>>>) -> io::Result<()> {
         let (host, directory) = (self.host.clone(), self.directory.clone());
         let (sender, receiver) = oneshot::channel();
         self.host.tasks.spawn_blocking(Box::new(move || {
@@ -164,8 +150,8 @@ fn read(host: &Host, path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn write(host: &Host, directory: &Path, files: &Files) -> io::Result<()> {
-    for (FileName { name, is_synced }, content) in files {
+fn write(host: &Host, directory: &Path, files: &BTreeMap<String, Option<Vec<u8>>>) -> io::Result<()> {
+    for (name, content) in files {
         let path = directory.join(name);
         let Some(content) = content else {
             match host.disk.remove(&path) {
@@ -176,27 +162,20 @@ fn write(host: &Host, directory: &Path, files: &Files) -> io::Result<()> {
         let unfinished = directory.join(format!("{name}{UNFINISHED}"));
         let file = host.disk.open(&unfinished, OpenMode::Replace)?;
         file.write_at(content, 0)?;
-        if *is_synced {
-            file.sync()?;
-        }
+        file.sync()?;
         host.disk.rename(&unfinished, &path)?;
     }
-    if files.keys().any(|file| file.is_synced) { host.disk.sync_directory(directory) } else { Ok(()) }
+    host.disk.sync_directory(directory)
 }
 
 /// A name that any id fits into: its kind, and a hash of the id, since ids may be long and hold slashes.
-fn file_name(key: &StoreKey) -> FileName {
-    let (kind, id, is_synced) = match key {
-        StoreKey::Service(id) => ("service", id, true),
-        StoreKey::Check(id) => ("check", id, true),
-        StoreKey::State(id) => ("state", id, false),
+fn file_name(key: &StoreKey) -> String {
+    let (kind, id) = match key {
+        StoreKey::Service(id) => ("service", id),
+        StoreKey::Check(id) => ("check", id),
+        StoreKey::State(id) => ("state", id),
     };
     let digest = ring::digest::digest(&ring::digest::SHA256, id.as_bytes());
-    let mut name = format!("{kind}-");
-    for byte in digest.as_ref() {
-        // A String takes any text.
-        let _ = write!(name, "{byte:02x}");
-    }
-    name.push_str(".json");
-    FileName { name, is_synced }
+    let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{kind}-{hex}.json")
 }
