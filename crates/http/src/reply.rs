@@ -44,6 +44,8 @@ pub(crate) enum Body {
     Whole(Bytes),
     /// As it is made. What is sent so tells by itself whether it is complete.
     Pieces(mpsc::Receiver<Bytes>),
+    /// As it happens, without an end of its own.
+    Following(mpsc::Receiver<Bytes>),
 }
 
 impl hyper::body::Body for Body {
@@ -54,7 +56,9 @@ impl hyper::body::Body for Body {
         match &mut *self {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Pieces(pieces) => pieces.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece)))),
+            Self::Pieces(pieces) | Self::Following(pieces) => {
+                pieces.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+            }
         }
     }
 
@@ -65,7 +69,7 @@ impl hyper::body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Pieces(_) => SizeHint::default(),
+            Self::Pieces(_) | Self::Following(_) => SizeHint::default(),
         }
     }
 }

@@ -25,9 +25,20 @@ fn the_log_is_followed_at_the_level_asked_for() {
 }
 
 #[test]
+fn a_log_that_was_quiet_is_followed_on() {
+    let agent = Agent::start(&["-dev"]);
+    let mut log = agent.follow("/v1/agent/monitor?loglevel=debug");
+    until(&mut log, "200 OK");
+    // Some times as long as a connection takes to be thought quiet.
+    std::thread::sleep(std::time::Duration::from_millis(600));
+    agent.ask("PUT", "/v1/kv/late", "x");
+    until(&mut log, "PUT /v1/kv/late");
+}
+
+#[test]
 fn metrics_are_streamed() {
     let agent = Agent::start(&["-dev"]);
-    let mut stream = agent.send("GET", "/v1/agent/metrics/stream", "");
+    let mut stream = agent.follow("/v1/agent/metrics/stream");
     until(&mut stream, "\"Timestamp\"");
     // A second one comes when the interval ends.
     until(&mut stream, "\"Timestamp\"");

@@ -8,16 +8,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use hyper::header::CONNECTION;
 use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
-use hyper::{Request, Version};
+use hyper::{Request, Response, Version};
 use tokio::time::Instant;
 
 use super::wire::{Answer, Traffic, Waiting, Wire};
 use crate::dispatch;
-use crate::reply::{Body, Reply};
+use crate::reply::Body;
 use crate::routes::Outcome;
 use crate::server::{Shared, stopping};
 use crate::settings::Settings;
@@ -104,7 +104,7 @@ pub(super) async fn run(server: &Arc<Shared>, wire: Wire, peer: Peer) -> Option<
 /// Drives hyper. Ready with nothing when the connection has ended, or with the answer that a request left hyper for.
 fn poll<S>(connection: &mut http1::Connection<Wire, S>, traffic: &Traffic, cx: &mut Context<'_>) -> Poll<Option<Answer>>
 where
-    S: HttpService<Incoming, ResBody = Body, Error = Infallible>,
+    S: HttpService<Incoming, ResBody = Sent, Error = Infallible>,
 {
     match Pin::new(connection).poll(cx) {
         Poll::Ready(ended) => {
@@ -124,7 +124,7 @@ async fn serve(
     peer: Peer,
     can_leave: bool,
     request: Request<Incoming>,
-) -> Result<Reply, Infallible> {
+) -> Result<Response<Sent>, Infallible> {
     let reply = match dispatch::answer(server, peer, request).await {
         Outcome::Ready(reply) => reply,
         Outcome::Parked(answer) if can_leave => {
@@ -137,8 +137,56 @@ async fn serve(
             answer.await
         }
     };
-    traffic.end();
-    Ok(reply)
+    Ok(reply.map(|body| Sent::new(body, traffic)))
+}
+
+/// The body of an answer on its way. One that is made while it is sent is the server's affair until its end, however long
+/// nothing is told in between: the connection waits for no next request then.
+struct Sent {
+    body: Body,
+    _until_its_end: Option<UnderWay>,
+}
+
+/// Ends the answer when it is dropped.
+struct UnderWay(Arc<Traffic>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+impl Sent {
+    fn new(body: Body, traffic: Arc<Traffic>) -> Self {
+        let under_way = UnderWay(traffic);
+        let until_its_end = match &body {
+            Body::Whole(_) => None,
+            Body::Pieces(_) => Some(under_way),
+            Body::Following(_) => {
+                // Who may have left keeps no place, as one who waits for an answer.
+                under_way.0.wait_long();
+                Some(under_way)
+            }
+        };
+        Self { body, _until_its_end: until_its_end }
+    }
+}
+
+impl hyper::body::Body for Sent {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// Whether the connection stays open behind the request and all of the request has arrived.

@@ -12,7 +12,7 @@ pub(super) fn encode(reply: Reply, stay_open: bool, now_ms: u64) -> (Vec<u8>, By
     let (parts, body) = reply.into_parts();
     let body = match body {
         Body::Whole(bytes) => bytes,
-        Body::Pieces(_) => Bytes::new(),
+        Body::Pieces(_) | Body::Following(_) => Bytes::new(),
     };
     let mut head = Vec::with_capacity(512);
     head.extend_from_slice(b"HTTP/1.1 ");

@@ -85,7 +85,7 @@ async fn monitor(call: Call) -> Result<Outcome, Refused> {
             }
         }
     });
-    let mut reply = Reply::new(Body::Pieces(receiver));
+    let mut reply = Reply::new(Body::Following(receiver));
     *reply.status_mut() = StatusCode::OK;
     Ok(Outcome::Ready(reply))
 }
