@@ -58,7 +58,7 @@ fn a_stream_in_which_nothing_happens_stays_open() {
 #[test]
 fn metrics_are_streamed() {
     let agent = Agent::start(&["-dev"]);
-    let mut stream = agent.send("GET", "/v1/agent/metrics/stream", "");
+    let mut stream = agent.keep("GET", "/v1/agent/metrics/stream");
     until(&mut stream, "\"Timestamp\"");
     // A second one comes when the interval ends.
     until(&mut stream, "\"Timestamp\"");
