@@ -1,5 +1,5 @@
 //! UDP: sends an empty datagram and passes unless somebody objects in the time given: an answer, or silence, will do. So
-//! it tells a closed port on a reachable host from an open one, and nothing more, as in Consul.
+//! it tells a closed port on a reachable host from an open one, and nothing more. Consul waits for an answer without end.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(super) async fn run(address: &str, timeout: Duration) -> RunResult {
 
 async fn open(address: &str) -> Result<UdpSocket, String> {
     let wrong = |problem: String| format!("dial udp: {problem}");
-    let (host, port) = dial::host_and_port(address).map_err(wrong)?;
+    let (host, port) = dial::host_and_port(dial::Protocol::Udp, address).map_err(wrong)?;
     let peers = dial::resolve(host, port).await.map_err(wrong)?;
     let Some(peer) = peers.first() else { return Err(wrong(format!("lookup {host}: no such host"))) };
     let any: SocketAddr = match peer {
