@@ -100,7 +100,7 @@ pub(super) fn words(error: &hyper::Error) -> String {
 }
 
 /// The error of the operating system behind another, if it comes from there.
-pub(super) fn io_error(error: &hyper::Error) -> Option<&io::Error> {
+fn io_error(error: &hyper::Error) -> Option<&io::Error> {
     let mut cause = error.source();
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref() {

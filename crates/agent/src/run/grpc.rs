@@ -58,13 +58,8 @@ async fn ask(tls: &TlsConfigs, host: &Host, check: &Grpc) -> Result<(), String> 
 }
 
 /// The connection broke, or the other end does not speak HTTP/2.
-fn broken(error: hyper::Error) -> String {
-    match exchange::io_error(&error).map(dial::words) {
-        Some(problem) => {
-            format!("rpc error: code = Unavailable desc = connection error: desc = \"transport: {problem}\"")
-        }
-        None => "rpc error: code = Unavailable desc = connection closed".to_owned(),
-    }
+fn broken(_: hyper::Error) -> String {
+    "rpc error: code = Unavailable desc = connection closed".to_owned()
 }
 
 /// Starts hyper's tasks on the host.
