@@ -298,3 +298,54 @@ fn check(body: api::AgentCheckDefinition) -> Check {
     }
     Check::Alias(Alias { node: body.alias_node, service_id: body.alias_service })
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate_api::go_json;
+
+    use super::*;
+
+    /// What is said of a service.
+    pub(super) fn service_error(json: &str) -> String {
+        let body: api::ServiceDefinition = go_json::from_slice(json.as_bytes()).unwrap();
+        ServiceDefinition::try_from(body).map_or_else(|error| error.to_string(), |_| "taken".to_owned())
+    }
+
+    fn check_error(json: &str) -> String {
+        let body: api::AgentCheckDefinition = go_json::from_slice(json.as_bytes()).unwrap();
+        CheckDefinition::try_from(body).map_or_else(|error| error.to_string(), |_| "taken".to_owned())
+    }
+
+    #[test]
+    fn checks_that_contradict_themselves_are_refused() {
+        let alias = "Invalid check: Interval cannot be set for Alias checks";
+        let order = "Invalid check: FailuresBeforeWarning can't be higher than FailuresBeforeCritical";
+        for (more, words) in [
+            (r#""HTTP":"x","Interval":"1s","AliasService":"y""#, alias),
+            (r#""Interval":"1s","AliasService":"y""#, "taken"),
+            (r#""TTL":"1s","FailuresBeforeWarning":3"#, order),
+            (r#""TTL":"1s","FailuresBeforeCritical":-2"#, order),
+            (r#""TTL":"1s","FailuresBeforeWarning":-1"#, "taken"),
+            (r#""TTL":"1s","FailuresBeforeWarning":3,"FailuresBeforeCritical":3"#, "taken"),
+        ] {
+            assert_eq!(check_error(&format!(r#"{{"Name":"c",{more}}}"#)), words, "{more}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_of_the_family_that_they_are_told_for() {
+        for (purpose, address, words) in [
+            ("lan_ipv4", "::1", "Service tagged address \"lan_ipv4\" must be a valid ipv4 address"),
+            ("lan_ipv6", "::ffff:1.2.3.4", "Service tagged address \"lan_ipv6\" must be a valid ipv6 address"),
+            ("lan_ipv4", "::ffff:1.2.3.4", "taken"),
+            ("lan", "x", "taken"),
+        ] {
+            let json = format!(r#"{{"Name":"a","TaggedAddresses":{{"{purpose}":{{"Address":"{address}"}}}}}}"#);
+            assert_eq!(service_error(&json), words);
+        }
+        let body = br#"{"Name":"a","Address":"::ffff:1.2.3.4"}"#;
+        let body: api::ServiceDefinition = go_json::from_slice(body).unwrap();
+        let made = ServiceDefinition::try_from(body).unwrap();
+        assert!(made.service.tagged_addresses.keys().eq(["lan_ipv4", "wan_ipv4"]));
+    }
+}

@@ -174,3 +174,57 @@ fn add_of_exposed(expose: &Expose, errors: &mut Vec<String>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quorate_api::go_json;
+
+    use super::super::tests::service_error;
+    use super::*;
+
+    fn proxy_error(proxy: &str) -> String {
+        let proxy = format!(r#""DestinationServiceName":"a",{proxy}"#);
+        let error = service_error(&format!(r#"{{"Name":"x","Kind":"connect-proxy","Port":5,"Proxy":{{{proxy}}}}}"#));
+        error.trim_end().replace("\n\t* ", " | ")
+    }
+
+    #[test]
+    fn upstreams_are_told_apart_and_complete() {
+        for (upstreams, words) in [
+            (
+                r#"{},{"DestinationName":"b"}"#,
+                "2 errors occurred: | upstream destination name cannot be empty | upstream local bind port or local socket path must be defined and nonzero",
+            ),
+            (
+                r#"{"DestinationName":"b","LocalBindPort":1},{"DestinationName":"b","LocalBindPort":1}"#,
+                r#"1 error occurred: | upstreams cannot contain duplicates of [type="service", name="b", partition="", namespace="", peer="", datacenter=""]"#,
+            ),
+            (
+                r#"{"DestinationName":"b","LocalBindPort":1},{"DestinationName":"c","LocalBindPort":1,"LocalBindAddress":"127.0.0.1"}"#,
+                r#"1 error occurred: | upstreams cannot contain duplicates by local bind address and port or unix path; "127.0.0.1:1" is specified twice"#,
+            ),
+        ] {
+            assert_eq!(proxy_error(&format!(r#""Upstreams":[{upstreams}]"#)), format!("Validation failed: {words}"));
+        }
+    }
+
+    #[test]
+    fn gateways_stand_before_nothing_of_their_own() {
+        let json = r#"{"Name":"x","Kind":"mesh-gateway","Proxy":{"LocalServicePort":1,"Upstreams":[{}]}}"#;
+        assert_eq!(
+            service_error(json),
+            "Validation failed: 3 errors occurred:\n\t* Port must be non-zero for a mesh-gateway\n\t* The \
+             Proxy.LocalServicePort configuration is invalid for a mesh-gateway\n\t* The Proxy.Upstreams \
+             configuration is invalid for a mesh-gateway\n\n"
+        );
+    }
+
+    #[test]
+    fn the_type_of_an_upstream_is_filled_in() {
+        let json = br#"{"Name":"x","Kind":"connect-proxy","Port":5,"Proxy":{"DestinationServiceName":"a",
+            "Upstreams":[{"DestinationName":"b","LocalBindPort":1}]}}"#;
+        let mut body: api::ServiceDefinition = go_json::from_slice(json).unwrap();
+        complete(&mut body).unwrap();
+        assert_eq!(body.proxy.part().unwrap().upstreams[0].destination_type, "service");
+    }
+}
