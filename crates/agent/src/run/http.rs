@@ -96,7 +96,7 @@ async fn follow(
         let mut received = Received::new(BODY_BYTES_MAX, bytes_max);
         let asked = timeout_at(deadline, ask(tls, &hop, &mut received)).await;
         let Some(head) = received.head.take() else {
-            let problem = asked.map_or_else(|_| Err(TIMED_OUT.to_owned()), |asked| asked).err().unwrap_or_default();
+            let problem = asked.unwrap_or_else(|_| Err(TIMED_OUT.to_owned())).err().unwrap_or_default();
             return Err(failed(&hop.url.to_string(), &problem));
         };
         let Some(location) = location(check, &head) else { return Ok((head, received.into_tail())) };

@@ -353,6 +353,19 @@ mod tests {
     }
 
     #[test]
+    fn whatever_is_taken_can_be_asked_for() {
+        let pieces =
+            ["http://", "/", "..", "?", "#", "%41", "%", ":", "@", "[", "]", "\u{e9}", " ", "a", "1", "\\", "\"", "^"];
+        let from = Url::parse("http://h/b/c").unwrap();
+        for text in pieces.iter().flat_map(|a| pieces.iter().flat_map(move |b| pieces.map(|c| format!("{a}{b}{c}")))) {
+            for to in [from.join(&text), Url::parse(&text)].into_iter().flatten() {
+                let target = hyper::Uri::builder().path_and_query(to.target()).build();
+                assert!(target.is_ok_and(|uri| uri.path().starts_with('/')), "{text}: {}", to.target());
+            }
+        }
+    }
+
+    #[test]
     fn passwords_are_not_shown() {
         for (text, masked) in [
             ("http://u:p@h:1/a@b:c", "http://u:***@h:1/a@b:c"),

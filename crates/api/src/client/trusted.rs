@@ -39,7 +39,7 @@ impl Trusted {
     /// Whether a certificate has an authority's name and key.
     fn is_authority(&self, certificate: &CertificateDer<'_>) -> bool {
         let as_authority = webpki::anchor_from_trusted_cert(certificate);
-        as_authority.is_ok_and(|own| self.authorities.roots.iter().any(|authority| *authority == own))
+        as_authority.is_ok_and(|own| self.authorities.roots.contains(&own))
     }
 }
 
