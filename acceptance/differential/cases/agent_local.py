@@ -66,6 +66,35 @@ WRONG_SERVICES = [
     '{"Name":"x","Checks":[{"ID":"x","TTL":"5s"}]}',
     '{"Name":"x","Check":{"TTL":"5s"},"Checks":[{"TTL":"5s","Status":"zz"},{}]}',
     '{"Name":"x","Check":{"Args":["true"],"Interval":"5s"}}',
+    '{"Name":"x","Kind":5}',
+    '{"Name":"x","socket_path":"y"}',
+    '{"Name":"x","Check":{"OutputMaxSize":"y"}}',
+    '{"Name":"x","Check":{"Args":"y"}}',
+    '{"Name":"x","Check":{"HTTP":"http://x","Interval":"5s","disable_redirects":true}}',
+    '{"Name":"x","Check":{"HTTP":"http://x","Interval":"5s","AliasService":"y"}}',
+    '{"Name":"x","Kind":"mesh-gateway"}',
+    '{"Name":"x","Kind":"terminating-gateway","Connect":{"Native":true}}',
+    '{"Name":"x","Kind":"ingress-gateway","Proxy":{"DestinationServiceName":"a","LocalServicePort":1,"Upstreams":[{}]}}',
+    '{"Name":"x","Kind":"connect-proxy","Connect":{"Native":true}}',
+]
+# Proxies of `a` at a port, each with upstreams that it can't have, or paths that it can't expose.
+WRONG_UPSTREAMS = [
+    [{}],
+    [{"DestinationName": "db"}],
+    [{"LocalBindPort": 1}],
+    [{"DestinationName": "*", "LocalBindPort": 1}],
+    [{"DestinationName": "db", "LocalBindPort": 1, "LocalBindSocketPath": "/s"}],
+    [{"DestinationName": "db", "LocalBindPort": 1, "DestinationType": "bogus"}],
+    [{"DestinationName": "db", "LocalBindPort": 1, "DestinationPeer": "p", "Datacenter": "d"}],
+    [{"DestinationName": "db", "LocalBindPort": 1}, {"DestinationName": "db", "LocalBindPort": 2}],
+    [{"DestinationName": "db", "LocalBindPort": 1}, {"DestinationName": "ca", "LocalBindPort": 1, "LocalBindAddress": "127.0.0.1"}],
+    [{"DestinationName": "db", "LocalBindSocketPath": "/s"}, {}, {"DestinationName": "ca", "LocalBindSocketPath": "/s"}],
+]
+WRONG_PATHS = [
+    [{}],
+    [{"Path": "/a", "ListenerPort": 70000}],
+    [{"Path": "/a", "ListenerPort": 1, "Protocol": "bogus"}],
+    [{"Path": "/a", "ListenerPort": 1}, {"Path": "/b", "ListenerPort": 1}],
 ]
 WRONG_CHECKS = [
     "",
@@ -98,6 +127,14 @@ WRONG_CHECKS = [
     '{"Name":"x","UDP":"a:1"}',
     '{"Name":"x","GRPC":"a:1"}',
     '{"Name":"x","H2PING":"a:1"}',
+    '{"Name":"x","TTL":"1m","FailuresBeforeWarning":3}',
+    '{"Name":"x","TTL":"1m","FailuresBeforeCritical":-2}',
+    '{"Name":"x","HTTP":"http://x","Interval":"1s","AliasService":"y"}',
+    '{"Name":"x","HTTP":"http://x","Interval":"1s","ProxyHTTP":"y"}',
+    '{"Name":"x","OutputMaxSize":"y"}',
+    '{"Name":"x","Args":"y"}',
+    '{"Name":"x","TTL":"15s","service_id":"second","ServiceID":"first"}',
+    '{"Name":"x","TTL":"15s","service_id":"second","ServiceID":""}',
 ]
 
 
@@ -170,6 +207,49 @@ def services_that_are_wrong(both):
     both.put(REGISTER + "?ns=x", '{"Name":"x"')
     both.put(REGISTER + "?partition=x", '{"Name":"x"}')
     both.get("/v1/agent/services")
+
+
+@case
+def proxies(both):
+    """What they are told with, in the agent's and the catalog's words, and what they can't be."""
+    upstreams = [{"DestinationName": "db", "LocalBindPort": 1}, {"DestinationName": "ca", "Datacenter": "d", "LocalBindSocketPath": "/s"}]
+    expose = {"Paths": [{"Path": "/a", "ListenerPort": 1, "LocalPathPort": 2}]}
+    proxy = {"DestinationServiceName": "a", "Upstreams": upstreams, "Expose": expose}
+    register(both, Name="px", Kind="connect-proxy", Port=5, Proxy=proxy)
+    for kind in ["mesh-gateway", "terminating-gateway", "ingress-gateway"]:
+        register(both, Name=kind, Kind=kind, Port=5)
+    register(both, Name="other", Kind="bogus", Port=5, Proxy=proxy)
+    both.get("/v1/agent/services")
+    both.get("/v1/agent/service/px")
+    both.get("/v1/catalog/services", until=lambda services: "other" in services)
+    both.get("/v1/catalog/service/px")
+    for upstreams in WRONG_UPSTREAMS:
+        register(both, Name="x", Kind="connect-proxy", Port=5, Proxy={"DestinationServiceName": "a", "Upstreams": upstreams})
+    for paths in WRONG_PATHS:
+        register(both, Name="x", Kind="connect-proxy", Port=5, Proxy={"DestinationServiceName": "a", "Expose": {"Paths": paths}})
+
+
+@case
+def spellings_side_by_side(both):
+    """The newer spelling counts if it says something, wherever it stands."""
+    for flags in [{"EnableTagOverride": a, "enable_tag_override": b} for a in (True, False) for b in (True, False)]:
+        register(both, Name="flags", **flags)
+        both.get("/v1/agent/service/flags")
+    for lan in [{"lan": {"Address": "192.0.2.1", "Port": 1}}, {}]:
+        register(both, Name="tagged", tagged_addresses={"wan": {"Address": "192.0.2.2", "Port": 2}}, TaggedAddresses=lan)
+        both.get("/v1/agent/service/tagged")
+    register(both, Name="mapped", Address="::ffff:192.0.2.1", Port=1)
+    both.get("/v1/agent/service/mapped")
+    for pair in [
+        {"Args": ["a"], "ScriptArgs": ["b"]},
+        {"TLSSkipVerify": True, "tls_skip_verify": False},
+        {"deregister_critical_service_after": "2h", "DeregisterCriticalServiceAfter": "1h"},
+        {"docker_container_id": "b", "DockerContainerID": "a"},
+    ]:
+        both.put(CHECK, {"Name": "pair", "TTL": "1m", **pair})
+    for path in ["deregister", "maintenance", "maintenance?enable=true"]:
+        both.put(f"/v1/agent/service/{path}")
+        both.get(f"/v1/agent/service/{path}")
 
 
 @case

@@ -53,7 +53,7 @@ pub struct ServiceDefinition {
     #[serde(skip_serializing_if = "Kept::is_default")]
     pub ports: Kept<'static, Vec<ServicePort>>,
     /// The path of its Unix socket.
-    #[serde(alias = "socket_path", skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub socket_path: String,
     /// A check of it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,9 +114,6 @@ macro_rules! check_definition {
             /// The body to send.
             #[serde(skip_serializing_if = "String::is_empty")]
             pub body: String,
-            /// Whether redirects are not followed.
-            #[serde(alias = "disable_redirects", skip_serializing_if = "is_false")]
-            pub disable_redirects: bool,
             /// The address to connect to.
             #[serde(rename = "TCP", skip_serializing_if = "String::is_empty")]
             pub tcp: String,
@@ -197,12 +194,6 @@ macro_rules! check_definition {
             /// How many bytes of output are kept; 0 for the agent's setting.
             #[serde(skip_serializing_if = "is_zero")]
             pub output_max_size: i64,
-            /// A port that exposes it through a proxy; accepted as in Consul.
-            #[serde(rename = "ProxyHTTP", skip_serializing_if = "String::is_empty")]
-            pub proxy_http: String,
-            /// The same for gRPC.
-            #[serde(rename = "ProxyGRPC", skip_serializing_if = "String::is_empty")]
-            pub proxy_grpc: String,
         }
     };
 }
@@ -229,6 +220,15 @@ pub struct ServiceCheckDefinition {
     /// Accepted and ignored, as in Consul.
     #[serde(rename = "ServiceID", alias = "service_id", skip_serializing)]
     pub service_id: String,
+    /// Whether redirects are not followed.
+    #[serde(skip_serializing_if = "is_false")]
+    pub disable_redirects: bool,
+    /// A port that exposes it through a proxy; accepted as in Consul.
+    #[serde(rename = "ProxyHTTP", skip_serializing_if = "String::is_empty")]
+    pub proxy_http: String,
+    /// The same for gRPC.
+    #[serde(rename = "ProxyGRPC", skip_serializing_if = "String::is_empty")]
+    pub proxy_grpc: String,
 }
 }
 
@@ -257,6 +257,9 @@ pub struct AgentCheckDefinition {
     /// Accepted, and ignored while there are no ACLs.
     #[serde(skip_serializing)]
     pub token: String,
+    /// Whether redirects are not followed.
+    #[serde(alias = "disable_redirects", skip_serializing_if = "is_false")]
+    pub disable_redirects: bool,
 }
 }
 
@@ -296,8 +299,6 @@ macro_rules! common_fields {
             failures_before_warning: $from.failures_before_warning,
             failures_before_critical: $from.failures_before_critical,
             output_max_size: $from.output_max_size,
-            proxy_http: $from.proxy_http,
-            proxy_grpc: $from.proxy_grpc,
         }
     };
 }

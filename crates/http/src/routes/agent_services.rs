@@ -71,9 +71,17 @@ pub(super) fn done() -> Outcome {
     Outcome::Ready(reply::whole(StatusCode::OK, Bytes::new()))
 }
 
+/// The kinds of services that are shown with a proxy's part, also where there is nothing in it.
+const IS_PROXY: [&str; 4] = ["connect-proxy", "mesh-gateway", "terminating-gateway", "ingress-gateway"];
+
+/// What is kept of a proxy as the agent tells it.
+fn proxy(kept: &str) -> api::Kept<'_, api::ConnectProxy> {
+    let part = api::Kept::<api::ConnectProxy>::from_text(kept).part().unwrap_or_default();
+    api::Kept::from_owned_text(serde_json::to_string(&part.of_agent()).unwrap_or_default())
+}
+
 /// A service as the agent tells it.
 pub(super) fn view<'a>(service: &'a Service, datacenter: &'a str) -> api::AgentService<'a> {
-    let is_proxy = !service.kind.is_empty() && !service.proxy.is_empty();
     api::AgentService {
         kind: (&*service.kind).into(),
         id: (&*service.id).into(),
@@ -88,8 +96,7 @@ pub(super) fn view<'a>(service: &'a Service, datacenter: &'a str) -> api::AgentS
         weights: views::weights(service.weights),
         enable_tag_override: service.enable_tag_override,
         content_hash: "".into(),
-        // The catalog shows an empty mode, the agent does not.
-        proxy: is_proxy.then(|| api::Kept::from_owned_text(service.proxy.replacen(r#""Mode":"","#, "", 1))),
+        proxy: IS_PROXY.contains(&&*service.kind).then(|| proxy(&service.proxy)),
         connect: (!service.connect.is_empty()).then(|| api::Kept::from_text(&service.connect)),
         ai: api::Kept::from_text(&service.ai),
         datacenter: datacenter.into(),
