@@ -1,6 +1,6 @@
 //! Why a request failed.
 
-use super::AddressError;
+use super::{AddressError, tls_words};
 
 /// Why a request failed, and whether the server may have acted on it.
 #[derive(Debug, thiserror::Error)]
@@ -66,5 +66,6 @@ fn innermost(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String 
     while let Some(source) = innermost.source() {
         innermost = source;
     }
-    innermost.to_string()
+    let of_tls = innermost.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref()?.downcast_ref());
+    of_tls.map_or_else(|| innermost.to_string(), tls_words)
 }

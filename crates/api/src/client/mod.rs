@@ -24,6 +24,7 @@ mod raw;
 mod routes;
 mod snapshot;
 mod tls;
+mod tls_words;
 mod trusted;
 
 pub use address::{Address, AddressError};
@@ -35,4 +36,5 @@ pub use query::{Consistency, Delete, PutCondition, Query, Write};
 pub use raw::{RawAnswer, RawStream};
 pub use snapshot::SnapshotStream;
 pub use tls::{TlsError, TlsSettings};
+pub use tls_words::{NO_TLS, tls_words};
 pub use trusted::trusting;
