@@ -28,6 +28,7 @@ fn main() -> ExitCode {
 
 /// Settings, logging, then the agent until it is told to stop.
 fn start_agent(flags: AgentFlags) -> ExitCode {
+    agent::hold_signals();
     let configuration = match config::read(flags, &Machine::this()) {
         Ok(configuration) => configuration,
         Err(error) => return fail(&error),

@@ -28,7 +28,8 @@ pub(super) async fn listen(settings: &Settings) -> anyhow::Result<Listening> {
         let listener = TcpListener::bind(address).await;
         listeners.push(Listener::Tcp(listener.with_context(|| format!("HTTP address {address}"))?));
     }
-    let tls = http.tls.as_ref().map(Tls::new).transpose()?.map(Arc::new);
+    let tls = http.tls.as_ref().map(Tls::new).transpose();
+    let tls = tls.map_err(|error| anyhow::anyhow!(http.tls_problem(&error)))?.map(Arc::new);
     for address in &http.https {
         let listener = TcpListener::bind(address).await.with_context(|| format!("HTTPS address {address}"))?;
         if let Some(tls) = &tls {

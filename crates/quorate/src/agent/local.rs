@@ -13,11 +13,9 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::warn;
 
 use crate::config::Settings;
+use crate::config::definitions::OF_THE_SERVER;
 use crate::config::settings::Mode;
 use crate::logging::Log;
-
-/// What a server keeps of its own node by itself.
-const OF_THE_SERVER: [&str; 2] = ["consul", "serfHealth"];
 
 /// What the program does when a request asks for it.
 pub(super) struct Program {
@@ -43,8 +41,10 @@ pub(super) fn start(
     };
     let agent_settings = AgentSettings { directory, ..agent_settings(settings, node) };
     let catalog = Arc::new(NodeCatalog(node.clone()));
-    let (services, checks) = settings.of_this_host()?;
+    let (services, checks) = (settings.definitions.services.clone(), settings.definitions.checks.clone());
     let agent = Agent::start(agent_settings, host.clone(), catalog, services, checks).context("the agent's files")?;
+    // Only now it knows the services that requests had registered before.
+    settings.definitions.refusal(|services, checks| agent.refusal_of_files(services, checks))?;
     Ok(Local { agent, hooks: program.hooks() })
 }
 

@@ -1,8 +1,8 @@
 //! The keys of the blocks that define services, checks and watches, and of the few other blocks within keys; as Consul
-//! 1.13 has them, in all its spellings.
+//! 1.13 has them, in all its spellings; and two of checks that 1.14 and 1.15 brought, `os_service` and `tcp_use_tls`.
 
-use super::shape::Shape::{Any, AnyObject, Block, BlockMap, Blocks, Bool, Int, Text, TextMap, Texts, TextsMap};
-use super::shape::{Field, Shape, aliased, field};
+use super::shape::Kind::{AnyObject, Block, BlockMap, Blocks, Bool, Duration, Int, List, Text, TextMap, TextsMap};
+use super::shape::{Field, aliased, field};
 
 /// `service { }`.
 pub(crate) static SERVICE: &[Field] = &[
@@ -15,13 +15,11 @@ pub(crate) static SERVICE: &[Field] = &[
     field("kind", Text),
     field("meta", TextMap),
     field("name", Text),
-    field("namespace", Text),
-    field("partition", Text),
     field("port", Int),
     field("proxy", Block(&PROXY)),
     field("socket_path", Text),
     field("tagged_addresses", BlockMap(&ADDRESS)),
-    field("tags", Texts),
+    field("tags", List),
     field("token", Text),
     field("weights", Block(&WEIGHTS)),
 ];
@@ -30,9 +28,9 @@ pub(crate) static SERVICE: &[Field] = &[
 pub(crate) static CHECK: &[Field] = &[
     field("alias_node", Text),
     field("alias_service", Text),
-    aliased("args", "scriptargs", Texts),
+    aliased("args", "scriptargs", List),
     field("body", Text),
-    aliased("deregister_critical_service_after", "deregistercriticalserviceafter", Text),
+    aliased("deregister_critical_service_after", "deregistercriticalserviceafter", Duration),
     field("disable_redirects", Bool),
     aliased("docker_container_id", "dockercontainerid", Text),
     field("failures_before_critical", Int),
@@ -44,23 +42,23 @@ pub(crate) static CHECK: &[Field] = &[
     field("header", TextsMap),
     field("http", Text),
     field("id", Text),
-    field("interval", Text),
+    field("interval", Duration),
     field("method", Text),
     field("name", Text),
-    field("namespace", Text),
     field("notes", Text),
+    aliased("os_service", "osservice", Text),
     field("output_max_size", Int),
-    field("partition", Text),
     aliased("service_id", "serviceid", Text),
     field("shell", Text),
     field("status", Text),
     field("success_before_passing", Int),
     field("tcp", Text),
-    field("timeout", Text),
+    aliased("tcp_use_tls", "tcpusetls", Bool),
+    field("timeout", Duration),
     field("tls_server_name", Text),
     aliased("tls_skip_verify", "tlsskipverify", Bool),
     field("token", Text),
-    field("ttl", Text),
+    field("ttl", Duration),
     field("udp", Text),
 ];
 
@@ -106,7 +104,7 @@ static UPSTREAM: &[Field] = &[
 
 /// `watches = [{ }]`.
 pub(crate) static WATCH: &[Field] = &[
-    field("args", Texts),
+    field("args", List),
     field("datacenter", Text),
     field("filter", Text),
     field("handler", Text),
@@ -122,7 +120,7 @@ pub(crate) static WATCH: &[Field] = &[
     field("service_id", Text),
     field("stale", Bool),
     field("state", Text),
-    field("tag", Any),
+    field("tag", super::shape::Kind::Any),
     field("token", Text),
     field("type", Text),
 ];
@@ -135,7 +133,7 @@ static HTTP_HANDLER: &[Field] = &[
     field("tls_skip_verify", Bool),
 ];
 
-static SEGMENT: &[Field] = &[
+pub(crate) static SEGMENT: &[Field] = &[
     field("advertise", Text),
     field("bind", Text),
     field("name", Text),
@@ -143,7 +141,7 @@ static SEGMENT: &[Field] = &[
     field("rpc_listener", Bool),
 ];
 
-static AUDIT_SINK: &[Field] = &[
+pub(crate) static AUDIT_SINK: &[Field] = &[
     field("delivery_guarantee", Text),
     field("format", Text),
     field("mode", Text),
@@ -155,19 +153,5 @@ static AUDIT_SINK: &[Field] = &[
     field("type", Text),
 ];
 
-static MANAGED_SERVICE_PROVIDER: &[Field] = &[field("accessor_id", Text), field("secret_id", Text)];
-static ADDED_HEADER: &[Field] = &[field("name", Text), field("value", Text)];
-
-static SHAPES: &[(&str, Shape)] = &[
-    ("acl.tokens.managed_service_provider", Blocks(&MANAGED_SERVICE_PROVIDER)),
-    ("audit.sink", BlockMap(&AUDIT_SINK)),
-    ("connect.ca_config", AnyObject),
-    ("segments", Blocks(&SEGMENT)),
-    ("snapshot_agent", AnyObject),
-    ("ui_config.metrics_proxy.add_headers", Blocks(&ADDED_HEADER)),
-];
-
-/// The shape of a key whose value is not looked into otherwise.
-pub(super) fn shape_of(path: &str) -> &'static Shape {
-    SHAPES.iter().find(|(known, _)| *known == path).map_or(&Any, |(_, shape)| shape)
-}
+pub(crate) static MANAGED_SERVICE_PROVIDER: &[Field] = &[field("accessor_id", Text), field("secret_id", Text)];
+pub(crate) static ADDED_HEADER: &[Field] = &[field("name", Text), field("value", Text)];
