@@ -1,13 +1,14 @@
 //! The agent: a server from its settings, until a signal or its own disk stops it.
 //!
-//! One runtime thread runs consensus, the apply task and HTTP; the log has a thread of its own, DNS has several, and long
-//! encodings go to the runtime's blocking threads. On one or two processors that costs two thirds of what a pool of threads does.
+//! One runtime thread runs consensus, the apply task and HTTP; the log and checks have a thread of their own each, DNS has
+//! several, and long encodings go to the runtime's blocking threads. On one or two processors that costs two thirds of what a pool of threads does.
 //!
 //! **Invariants**
 //! - Signals are listened to before anything is begun, and those that come earlier are held until then: none of them
 //!   kills the process. One to reload that comes during the start is obeyed behind it, one to stop at once.
 //! - Whoever started the agent is told that it is ready when nothing is left that could fail.
 
+mod check_thread;
 mod files;
 mod identity;
 mod listening;

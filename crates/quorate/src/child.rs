@@ -81,13 +81,13 @@ impl Running {
     }
 
     /// Asks it and all it started to end, and after a while makes them.
-    pub(crate) async fn kill(&mut self) {
-        let Some(group) = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed())) else { return };
+    pub(crate) async fn kill(&mut self) -> Option<ExitStatus> {
+        let group = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed()))?;
         // Each fails only if they are gone already.
         let _ = kill_process_group(group, Signal::TERM);
         let _ = tokio::time::timeout(GRACE, self.0.wait()).await;
         let _ = kill_process_group(group, Signal::KILL);
-        let _ = self.0.wait().await;
+        self.0.wait().await.ok()
     }
 }
 
@@ -116,6 +116,7 @@ pub(crate) fn failure(status: ExitStatus) -> Option<String> {
     match (status.success(), status.code(), status.signal()) {
         (true, ..) => None,
         (_, Some(code), _) => Some(format!("exit status {code}")),
+        (_, _, Some(2)) => Some("signal: interrupt".to_owned()),
         (_, _, Some(9)) => Some("signal: killed".to_owned()),
         (_, _, Some(15)) => Some("signal: terminated".to_owned()),
         (_, _, signal) => Some(format!("signal: {}", signal.unwrap_or_default())),

@@ -12,6 +12,7 @@ use quorate_node::Handle;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::warn;
 
+use super::check_thread::CheckThread;
 use crate::config::Settings;
 use crate::config::definitions::OF_THE_SERVER;
 use crate::config::settings::Mode;
@@ -33,6 +34,7 @@ pub(super) fn start(
     host: &Host,
     directory: &Path,
     node: &Handle,
+    thread: Arc<CheckThread>,
     program: Program,
 ) -> anyhow::Result<Local> {
     let directory = match settings.mode {
@@ -42,7 +44,9 @@ pub(super) fn start(
     let agent_settings = AgentSettings { directory, ..agent_settings(settings, node) };
     let catalog = Arc::new(NodeCatalog(node.clone()));
     let (services, checks) = (settings.definitions.services.clone(), settings.definitions.checks.clone());
-    let agent = Agent::start(agent_settings, host.clone(), catalog, services, checks).context("the agent's files")?;
+    let runs_host = Host { tasks: thread, ..host.clone() };
+    let agent = Agent::start(agent_settings, host.clone(), runs_host, catalog, services, checks);
+    let agent = agent.context("the agent's files")?;
     // Only now it knows the services that requests had registered before.
     settings.definitions.refusal(|services, checks| agent.refusal_of_files(services, checks))?;
     Ok(Local { agent, hooks: program.hooks() })

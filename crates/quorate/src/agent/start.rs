@@ -17,6 +17,7 @@ use quorate_node::{BoxFuture, Handle, Member, NodeId, Rpc, RpcReply, Transport, 
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use super::check_thread::CheckThread;
 use super::files::Temporary;
 use super::identity::{self, Identity};
 use super::reload::{Parts, Reloader};
@@ -36,6 +37,7 @@ pub(super) struct Running {
     pub(super) reloader: Reloader,
     server: Server,
     agent: Agent,
+    check_thread: Arc<CheckThread>,
     /// Its sockets and the file with its process id: they go with it.
     _files: Vec<Temporary>,
 }
@@ -56,7 +58,8 @@ pub(super) async fn start(configuration: Configuration, program: local::Program)
     let metrics = Registry::new(host.wall.now_ms());
     let node = start_node(settings, id, &directory, &host, &metrics).await?;
     let log = program.log.clone();
-    let local = local::start(settings, &host, &directory, &node, program)?;
+    let check_thread = Arc::new(CheckThread::default());
+    let local = local::start(settings, &host, &directory, &node, check_thread.clone(), program)?;
     let agent = local.agent.clone();
 
     let server = http_server(settings, id, file_limit, &node, local, &metrics);
@@ -72,7 +75,7 @@ pub(super) async fn start(configuration: Configuration, program: local::Program)
     let parts =
         Parts { log, server: server_parts, agent: agent_parts, node: node.clone(), watches, tls, dns, telemetry };
     let reloader = Reloader::new(configuration, parts);
-    Ok(Running { node, reloader, server, agent, _files: files })
+    Ok(Running { node, reloader, server, agent, check_thread, _files: files })
 }
 
 impl Running {
@@ -88,6 +91,7 @@ impl Running {
             warn!("what TTL checks were told last is not on disk: the disk did not take it in time");
         }
         self.node.shutdown().await;
+        self.check_thread.stop();
     }
 }
 

@@ -6,7 +6,7 @@ use quorate_api::Node;
 use quorate_api::client::Query;
 
 use super::connect::{client, query};
-use super::output::{Failure, columns, no_arguments, pairs, print};
+use super::output::{Failure, columns, no_arguments, print};
 use crate::flags::{BareFlags, CatalogNodesFlags, CatalogServicesFlags};
 
 /// The letters of an id that are shown unless all is.
@@ -23,7 +23,7 @@ pub(super) async fn datacenters(flags: BareFlags) -> Result<(), Failure> {
 pub(super) async fn nodes(flags: CatalogNodesFlags) -> Result<(), Failure> {
     no_arguments(&flags.arguments)?;
     let client = client(&flags.http, Some(&flags.tenant))?;
-    let query = Query { filter: flags.filter.clone(), node_meta: pairs(&flags.node_meta), ..query(&flags.http) };
+    let query = Query { filter: flags.filter.clone(), node_meta: flags.node_meta.clone(), ..query(&flags.http) };
     let failed = "Error listing nodes";
     let near = [("near", flags.near.as_str())];
     let parameters = if flags.near.is_empty() { &[][..] } else { &near };
@@ -80,7 +80,7 @@ fn joined<K: std::fmt::Display + Ord, V: std::fmt::Display>(map: Option<&BTreeMa
 pub(super) async fn services(flags: CatalogServicesFlags) -> Result<(), Failure> {
     no_arguments(&flags.arguments)?;
     let client = client(&flags.http, Some(&flags.tenant))?;
-    let query = Query { node_meta: pairs(&flags.node_meta), ..query(&flags.http) };
+    let query = Query { node_meta: flags.node_meta.clone(), ..query(&flags.http) };
     let failed = "Error listing services";
     let services: BTreeMap<String, Vec<String>> = if flags.node.is_empty() {
         client.catalog_services(&query).await.map_err(Failure::of(failed))?.value

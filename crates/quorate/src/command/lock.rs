@@ -17,7 +17,7 @@ use quorate_api::SessionCreate;
 use quorate_api::client::Client;
 use quorate_base::duration::GoDuration;
 
-use self::holding::Holding;
+use self::holding::{Holding, HoldingError};
 use super::connect::client;
 use super::output::{Failure, print};
 use crate::child::{Output, Running, Script, failure, told_to_end};
@@ -124,49 +124,56 @@ impl Job {
         let stdin = if self.flags.pass_stdin.unwrap_or(false) { Stdio::inherit() } else { Stdio::null() };
         let child = match self.script.start(("CONSUL_LOCK_HELD", "true".to_owned()), stdin, Output::Inherited) {
             Ok(child) => self.supervise(child, &holding, acquired).await,
-            Err(error) => Ended::Badly(error.to_string()),
+            Err(error) => Ended::by_itself(Some(error.to_string())),
         };
-        let child_failed = match &child {
-            Ended::Badly(problem) => {
-                eprintln!("Error running handler: {problem}");
-                true
-            }
-            _ => false,
-        };
-        holding.release().await.map_err(Failure::of("Lock release failed"))?;
+        if let Some(problem) = &child.problem {
+            eprintln!("Error running handler: {problem}");
+        }
+        match holding.release().await {
+            // What is lost can't be given back.
+            Err(HoldingError::NotHeld) if child.lost_its_lock => {}
+            released => released.map_err(Failure::of("Lock release failed"))?,
+        }
         match holding.clean_up().await.map_err(Failure::of("Lock cleanup failed"))? {
             true => self.say("Cleanup succeeded"),
             false => self.say("Cleanup aborted, lock in use"),
         }
-        match child_failed && self.flags.child_exit_code.unwrap_or(false) {
+        match child.problem.is_some() && !child.was_killed && self.flags.child_exit_code.unwrap_or(false) {
             true => Err(Failure::silent(CHILD_FAILED)),
             false => Ok(()),
         }
     }
 
-    /// Waits for the end of the command; brings it about if the lock is lost or this program is to end.
+    /// Waits for the end of the command; brings it about if the lock is lost or this program is to end. What is told is what
+    /// Consul's program tells, which exits with 0 then.
     async fn supervise(&self, mut child: Running, holding: &Holding<'_>, acquired: u64) -> Ended {
-        tokio::select! {
+        let lost_its_lock = tokio::select! {
             ended = child.wait() => {
                 self.say("Child terminated, releasing lock");
-                return match ended.map(failure) {
-                    Ok(None) => Ended::Well,
-                    Ok(Some(problem)) => Ended::Badly(problem),
-                    Err(error) => Ended::Badly(error.to_string()),
-                };
+                return Ended::by_itself(ended.map_or_else(|error| Some(error.to_string()), failure));
             }
-            () = holding.lost(acquired, self.flags.monitor_retry) => self.say("Lock lost, killing child"),
-            () = told_to_end() => self.say("Shutdown triggered, killing child"),
-        }
-        child.kill().await;
-        Ended::Killed
+            () = holding.lost(acquired, self.flags.monitor_retry) => true,
+            () = told_to_end() => false,
+        };
+        self.say(if lost_its_lock { "Lock lost, killing child" } else { "Shutdown triggered, killing child" });
+        self.say(format!("Terminating child pid {}", child.0.id().unwrap_or_default()));
+        let problem = child.kill().await.and_then(failure);
+        self.say("Child terminated");
+        Ended { problem, was_killed: true, lost_its_lock }
     }
 }
 
 /// How a command ended.
-enum Ended {
-    Well,
-    Badly(String),
+struct Ended {
+    /// What was wrong with it.
+    problem: Option<String>,
     /// By us.
-    Killed,
+    was_killed: bool,
+    lost_its_lock: bool,
+}
+
+impl Ended {
+    fn by_itself(problem: Option<String>) -> Self {
+        Self { problem, was_killed: false, lost_its_lock: false }
+    }
 }

@@ -36,7 +36,9 @@ pub(super) async fn members(flags: MembersFlags) -> Result<(), Failure> {
     let failed = "Error retrieving members";
     let answer = client.raw_get("/v1/agent/members", &parameters, &query(&flags.http)).await;
     let body = answer.and_then(|answer| answer.success()).map_err(Failure::of(failed))?;
-    let mut members: Vec<Member> = serde_json::from_slice(&body).map_err(Failure::of(failed))?;
+    // A pool without members is `null`.
+    let members: Option<Vec<Member>> = serde_json::from_slice(&body).map_err(Failure::of(failed))?;
+    let mut members = members.unwrap_or_default();
     members.retain(|member| status.is_match(state(member.status)));
     for member in &mut members {
         let tags = member.tags.get_or_insert_default();

@@ -63,15 +63,6 @@ pub(super) fn no_arguments(arguments: &[OsString]) -> Result<(), Failure> {
     Err(Failure::new(format!("Too many arguments (expected 0, got {})", arguments.len())))
 }
 
-/// Pairs of `key=value`; a text without `=` is a key with an empty value.
-pub(super) fn pairs(texts: &[String]) -> Vec<(String, String)> {
-    let pair = |text: &String| match text.split_once('=') {
-        Some((key, value)) => (key.to_owned(), value.to_owned()),
-        None => (text.clone(), String::new()),
-    };
-    texts.iter().map(pair).collect()
-}
-
 /// An argument that must be text.
 pub(super) fn text(argument: OsString) -> Result<String, Failure> {
     argument.into_string().map_err(|argument| Failure::new(format!("Error! {argument:?} is not UTF-8")))

@@ -7,7 +7,7 @@ use quorate_hcl::{Kind, Object, Value as Tree};
 use serde_json::{Map, Value, json};
 
 use super::connect::client;
-use super::output::{Failure, pairs, print};
+use super::output::{Failure, print};
 use crate::config::definitions::{Definition, DefinitionKind};
 use crate::config::definitions_of;
 use crate::flags::{ServicesDeregisterFlags, ServicesRegisterFlags};
@@ -64,15 +64,14 @@ pub(super) async fn deregister(flags: ServicesDeregisterFlags) -> Result<(), Fai
 /// The service that the flags tell of.
 fn typed(flags: &ServicesRegisterFlags) -> Result<Map<String, Value>, Failure> {
     let mut tagged = Map::new();
-    for text in &flags.tagged_address {
+    for (purpose, address) in &flags.tagged_address {
         let wrong =
-            || Failure::new(format!("Error: failed to parse tagged address {text:?}: it must be PURPOSE=ADDRESS"));
-        let (purpose, address) = text.split_once('=').ok_or_else(wrong)?;
+            || Failure::new(format!("Error: failed to parse tagged address {address:?}: it must be ADDRESS:PORT"));
         let (host, port) = address.rsplit_once(':').unwrap_or((address, "0"));
         let port: u16 = port.parse().map_err(|_| wrong())?;
-        tagged.insert(purpose.to_owned(), json!({"Address": host.trim_matches(['[', ']']), "Port": port}));
+        tagged.insert(purpose.clone(), json!({"Address": host.trim_matches(['[', ']']), "Port": port}));
     }
-    let meta: BTreeMap<String, String> = pairs(&flags.meta).into_iter().collect();
+    let meta: BTreeMap<_, _> = flags.meta.iter().cloned().collect();
     let service = json!({
         "Kind": flags.kind, "ID": flags.id, "Name": flags.name, "Address": flags.address, "Port": flags.port,
         "SocketPath": flags.socket, "Tags": flags.tag, "Meta": meta, "TaggedAddresses": tagged,

@@ -1,5 +1,6 @@
 //! The keys of the blocks that define services, checks and watches, and of the few other blocks within keys; as Consul
-//! 1.13 has them, in all its spellings; and two of checks that 1.14 and 1.15 brought, `os_service` and `tcp_use_tls`.
+//! 1.13 has them, in all its spellings, with those that later versions document: `locality`, `ports`, `os_service`,
+//! `tcp_use_tls`.
 
 use super::shape::Kind::{AnyObject, Block, BlockMap, Blocks, Bool, Duration, Int, List, Text, TextMap, TextsMap};
 use super::shape::{Field, aliased, field};
@@ -13,9 +14,11 @@ pub(crate) static SERVICE: &[Field] = &[
     field("enable_tag_override", Bool),
     field("id", Text),
     field("kind", Text),
+    field("locality", Block(&LOCALITY)),
     field("meta", TextMap),
     field("name", Text),
     field("port", Int),
+    field("ports", Blocks(&PORT)),
     field("proxy", Block(&PROXY)),
     field("socket_path", Text),
     field("tagged_addresses", BlockMap(&ADDRESS)),
@@ -64,6 +67,9 @@ pub(crate) static CHECK: &[Field] = &[
 
 static WEIGHTS: &[Field] = &[field("passing", Int), field("warning", Int)];
 static ADDRESS: &[Field] = &[field("address", Text), field("port", Int)];
+
+static LOCALITY: &[Field] = &[field("region", Text), field("zone", Text)];
+static PORT: &[Field] = &[field("default", Bool), field("name", Text), field("port", Int)];
 
 static CONNECT: &[Field] = &[field("native", Bool), field("sidecar_service", Block(&SERVICE))];
 

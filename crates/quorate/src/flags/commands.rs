@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{HttpFlags, TenantFlags, go_bool};
+use super::{HttpFlags, TenantFlags, go_bool, key_value};
 
 /// What to list of the catalog.
 #[derive(Debug, Subcommand)]
@@ -57,8 +57,8 @@ pub(crate) struct CatalogNodesFlags {
     #[arg(long, default_value = "", hide_default_value = true, value_name = "NODE")]
     pub(crate) near: String,
     /// Only nodes with these meta data, key=value; may be given several times.
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) node_meta: Vec<String>,
+    #[arg(long, value_parser = key_value, value_name = "KEY=VALUE")]
+    pub(crate) node_meta: Vec<(String, String)>,
     /// Only nodes with this service.
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) service: String,
@@ -77,8 +77,8 @@ pub(crate) struct CatalogServicesFlags {
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) node: String,
     /// Only services on nodes with these meta data, key=value; may be given several times.
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) node_meta: Vec<String>,
+    #[arg(long, value_parser = key_value, value_name = "KEY=VALUE")]
+    pub(crate) node_meta: Vec<(String, String)>,
     /// Prints each service's tags beside it.
     #[arg(long, value_parser = go_bool, value_name = "BOOL")]
     pub(crate) tags: Option<bool>,
@@ -124,8 +124,8 @@ pub(crate) struct ServicesRegisterFlags {
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) kind: String,
     /// What the service tells of itself, key=value; may be given several times.
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) meta: Vec<String>,
+    #[arg(long, value_parser = key_value, value_name = "KEY=VALUE")]
+    pub(crate) meta: Vec<(String, String)>,
     /// The service's name.
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) name: String,
@@ -139,8 +139,8 @@ pub(crate) struct ServicesRegisterFlags {
     #[arg(long)]
     pub(crate) tag: Vec<String>,
     /// An address for a purpose, PURPOSE=ADDRESS:PORT; may be given several times.
-    #[arg(long, value_name = "PURPOSE=ADDRESS")]
-    pub(crate) tagged_address: Vec<String>,
+    #[arg(long, value_parser = key_value, value_name = "PURPOSE=ADDRESS")]
+    pub(crate) tagged_address: Vec<(String, String)>,
     #[command(flatten)]
     pub(crate) http: HttpFlags,
     #[command(flatten)]

@@ -168,6 +168,12 @@ pub(crate) fn go_bool(text: &str) -> Result<bool, &'static str> {
     }
 }
 
+/// A flag's `KEY=VALUE`.
+pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| format!("Missing \"=\" value in argument: {text}"))?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
 /// The help of a command, with flags in Go's form.
 fn help(command: &clap::Command) -> String {
     let help = command.clone().term_width(100).render_help().to_string();

@@ -16,7 +16,7 @@ pub(crate) use self::agent::AgentFlags;
 #[cfg(test)]
 pub(crate) use self::agent::flags_of;
 pub(crate) use self::commands::*;
-pub(crate) use self::go_style::{Misuse, go_bool, names};
+pub(crate) use self::go_style::{Misuse, go_bool, key_value, names};
 
 /// Services find each other, agree on their state and lock what only one may do: a server of the Consul API.
 #[derive(Debug, Parser)]

@@ -63,6 +63,7 @@ fn mistakes_are_one_line() {
         ("kv put -sesion=x k", "flag provided but not defined: -sesion; did you mean -session?"),
         ("kv put -cas=maybe k", "invalid boolean value \"maybe\" for -cas: parse error"),
         ("kv put -flags=x k", "invalid value \"x\" for flag -flags: invalid digit found in string"),
+        ("catalog nodes -node-meta=a", "invalid value \"a\" for flag -node-meta: Missing \"=\" value in argument: a"),
         ("kv put -session", "flag needs an argument: -session"),
         ("kv put ---cas k", "bad flag syntax: ---cas"),
         ("kv put -=x k", "bad flag syntax: -=x"),

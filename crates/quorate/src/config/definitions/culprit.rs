@@ -13,6 +13,7 @@ const ABOUT: &[(&str, &str)] = &[
     ("Bad check status", "status"),
     ("FailuresBeforeWarning", "failures_before_warning"),
     ("Interval and TTL", "ttl"),
+    ("Interval cannot", "interval"),
     ("Interval must", "interval"),
     ("Invalid Service Meta", "meta"),
     ("Invalid Weights: Passing", "weights.passing"),
@@ -21,9 +22,13 @@ const ABOUT: &[(&str, &str)] = &[
     ("Invalid service address", "address"),
     ("MaxOutputMaxSize", "output_max_size"),
     ("Port or SocketPath", "port"),
+    ("Ports.", "ports"),
     ("Proxy.DestinationServiceName", "proxy.destination_service_name"),
+    ("Service tagged address", "tagged_addresses"),
     ("Status for checks", "status"),
     ("TTL must", "ttl"),
+    ("one of the Ports", "ports"),
+    ("only one port", "ports"),
 ];
 
 /// A block of a file and its place there.
