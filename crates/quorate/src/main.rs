@@ -19,6 +19,10 @@ use crate::flags::{AgentFlags, Command, Misuse};
 
 fn main() -> ExitCode {
     allocator::keep_small();
+    // An agent hears them once it listens; a command ends by them.
+    if std::env::args_os().nth(1).is_some_and(|command| command == "agent") {
+        agent::hold_signals();
+    }
     match flags::parse(std::env::args_os().skip(1)) {
         Ok(Command::Agent(flags)) => start_agent(flags),
         Ok(command) => ask(command),
@@ -28,7 +32,6 @@ fn main() -> ExitCode {
 
 /// Settings, logging, then the agent until it is told to stop.
 fn start_agent(flags: AgentFlags) -> ExitCode {
-    agent::hold_signals();
     let configuration = match config::read(flags, &Machine::this()) {
         Ok(configuration) => configuration,
         Err(error) => return fail(&error),

@@ -91,7 +91,11 @@ pub(super) fn expand_templates(merged: &mut Merged, machine: &Machine) -> Result
                 for value in list.drain(..) {
                     match value.as_str() {
                         Some(text) if template::is_template(text) => {
-                            expanded.extend(expand(text)?.split_whitespace().map(Value::from));
+                            let origin = parts.get(text).unwrap_or(&origin);
+                            for word in expand(text)?.split_whitespace() {
+                                entry.parts.insert(word.to_owned(), origin.clone());
+                                expanded.push(Value::from(word));
+                            }
                         }
                         _ => expanded.push(value),
                     }
