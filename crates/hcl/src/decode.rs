@@ -21,7 +21,7 @@ pub(crate) fn object(items: Vec<Item>) -> Result<Object, Error> {
             Some(known) => join(known, key, value)?,
             None => {
                 positions.insert(key.name.clone(), object.members.len());
-                object.members.push(Member { key: key.name, line: key.place.line, value });
+                object.members.push(Member { key: key.name, line: key.place.line, earlier_line: None, value });
             }
         }
     }
@@ -36,7 +36,7 @@ fn member_value(labels: impl Iterator<Item = Key>, node: Node) -> Result<Value, 
         _ => element(node)?,
     };
     for label in labels {
-        let member = Member { key: label.name, line: label.place.line, value };
+        let member = Member { key: label.name, line: label.place.line, earlier_line: None, value };
         value = listed(label.place.line, Object { members: vec![member] });
     }
     Ok(value)
@@ -63,6 +63,7 @@ fn join(known: &mut Member, key: Key, value: Value) -> Result<(), Error> {
         (Kind::List(known), Kind::List(more)) => known.extend(more),
         (before, now) if std::mem::discriminant(before) == std::mem::discriminant(&now) => {
             *before = now;
+            known.earlier_line = Some(known.line);
             known.line = key.place.line;
             known.value.line = value.line;
         }

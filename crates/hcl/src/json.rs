@@ -64,9 +64,9 @@ impl Reader<'_> {
                 return reader.unexpected("\":\" behind a key");
             }
             reader.skip();
-            let member = Member { key, line, value: reader.value()? };
+            let member = Member { key, line, earlier_line: None, value: reader.value()? };
             match positions.get(&member.key).and_then(|position: &usize| object.members.get_mut(*position)) {
-                Some(known) => *known = member,
+                Some(known) => *known = Member { earlier_line: Some(known.line), ..member },
                 None => {
                     positions.insert(member.key.clone(), object.members.len());
                     object.members.push(member);

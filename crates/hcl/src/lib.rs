@@ -38,7 +38,8 @@ pub fn parse_hcl(text: &str) -> Result<Object, Error> {
     if text.trim_start().starts_with('{') { parse_json(text) } else { decode::object(hcl::parse(text)?) }
 }
 
-/// Reads a JSON object. A key that is given twice has its last value, as Go's decoder has it.
+/// Reads a JSON object. A key that is given twice has its last value, as Go's decoder has it, and the line of the one
+/// before.
 pub fn parse_json(text: &str) -> Result<Object, Error> {
     json::parse(text)
 }

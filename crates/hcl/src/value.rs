@@ -42,6 +42,8 @@ pub struct Member {
     pub key: String,
     /// The line of the key, counted from 1; of the last one, if it was given again.
     pub line: usize,
+    /// The line where an equal key was given before with a value that this one replaced, if there is one.
+    pub earlier_line: Option<usize>,
     /// Its value.
     pub value: Value,
 }

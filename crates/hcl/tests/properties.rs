@@ -45,6 +45,7 @@ fn value(json: &Json, in_object: bool) -> Value {
 
 fn object(members: &serde_json::Map<String, Json>, is_hcl: bool) -> Object {
     let members = members.iter().map(|(key, json)| quorate_hcl::Member {
+        earlier_line: None,
         key: key.clone(),
         line: 1,
         value: if is_hcl { value(json, true) } else { plain(json) },

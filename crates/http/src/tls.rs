@@ -71,6 +71,13 @@ pub struct TlsError {
     problem: String,
 }
 
+impl TlsError {
+    /// The file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+}
+
 /// TLS as a server speaks it.
 #[derive(Debug)]
 pub struct Tls {

@@ -19,6 +19,10 @@ use crate::flags::{AgentFlags, Command, Misuse};
 
 fn main() -> ExitCode {
     allocator::keep_small();
+    // An agent hears them once it listens; a command ends by them.
+    if std::env::args_os().nth(1).is_some_and(|command| command == "agent") {
+        agent::hold_signals();
+    }
     match flags::parse(std::env::args_os().skip(1)) {
         Ok(Command::Agent(flags)) => start_agent(flags),
         Ok(command) => ask(command),

@@ -335,7 +335,7 @@ fn validate_says_what_a_start_would() {
     let good = scratch.file("good.hcl", "server = true bootstrap = true data_dir = \"/nowhere\" ui = true");
     let output = run(QUORATE, &["validate", &good]);
     assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(0), "Configuration is valid!\n"));
-    assert!(text(&output.stderr).contains(&format!("{good}:1: \"ui\" is an old name")), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains(&format!("{good}:1: \"ui\": it is an old name")), "{}", text(&output.stderr));
     let quiet = run(QUORATE, &["validate", "-quiet", &good]);
     assert_eq!((quiet.status.code(), quiet.stdout, quiet.stderr), (Some(0), vec![], vec![]));
     let broken = scratch.file("broken.json", "{\n\"datcenter\": 1}");
@@ -344,6 +344,17 @@ fn validate_says_what_a_start_would() {
         format!("Config validation failed: {broken}:2: unknown key \"datcenter\"; did you mean \"datacenter\"?\n");
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), said));
     assert_eq!(run(QUORATE, &["validate"]).status.code(), Some(1));
+    // What the start gives by flags.
+    let part = scratch.file("part.hcl", "service { name = \"web\" }");
+    let output = run(QUORATE, &["validate", "-server", "-bootstrap-expect=1", "-data-dir=/nowhere", &part]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    let output = run(QUORATE, &["validate", "-data-dir=/nowhere", &part]);
+    let is_warned = text(&output.stderr).starts_with("client agents are not served yet");
+    assert!(output.status.code() == Some(0) && is_warned, "{}", text(&output.stderr));
+    let secure = scratch.file("tls.hcl", "tls { https {\ncert_file = \"/nope\"\nkey_file = \"/nope.key\" } }");
+    let output = run(QUORATE, &["validate", "-dev", &secure]);
+    let said = format!("Config validation failed: {secure}:2: \"tls.https.cert_file\": /nope: ");
+    assert!(text(&output.stderr).starts_with(&said), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -124,6 +124,6 @@ fn services_of_a_file_come_change_and_go_by_reload() {
 
     std::fs::write(&file, "service { port = 1 }").unwrap();
     let answer = agent.ask("PUT", "/v1/agent/reload", "");
-    assert!(answer.starts_with("HTTP/1.1 500 ") && answer.contains("services.hcl:1: service"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 500 ") && answer.contains("services.hcl:1: \"service\""), "{answer}");
     assert!(agent.ask("GET", "/v1/agent/services", "").contains("\"new\""));
 }

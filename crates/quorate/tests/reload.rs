@@ -154,11 +154,20 @@ fn a_configuration_with_a_mistake_is_refused_whole() {
     until(&mut log, "200 OK");
     let changes = "limits { kv_max_value_size = 20 } node_meta { rack = \"2\" } services { name = \"new\" }\n";
     let mistakes = [
-        ("session_ttl_min = 5", "agent.hcl:2: \"session_ttl_min\" must be a text"),
-        // These are found by the agent, not by the reader of files.
-        ("check { name = \"c\" service_id = \"nobody\" ttl = \"1s\" }", "\"c\": ServiceID \"nobody\" does not exist"),
-        ("services { name = \"s\" check { args = [\"true\"] interval = \"1s\" } }", "\"s\": Scripts are disabled"),
-        ("services { name = \"consul\" }", "\"consul\" is kept by the server itself"),
+        ("session_ttl_min = 5", "agent.hcl:2: \"session_ttl_min\" must be a duration"),
+        // What the agent would not take is told alike.
+        (
+            "check { name = \"c\" service_id = \"nobody\" ttl = \"1s\" }",
+            "agent.hcl:2: \"check.service_id\": ServiceID \"nobody\" does not exist",
+        ),
+        (
+            "services { name = \"s\" check { args = [\"true\"] interval = \"1s\" } }",
+            "agent.hcl:2: \"services[1].check.args\": Scripts are disabled",
+        ),
+        (
+            "services { name = \"consul\" }",
+            "agent.hcl:2: \"services[1].name\": \"consul\" is kept by the server itself",
+        ),
     ];
     for (mistake, sentence) in mistakes {
         let answer = one.reload(&format!("{changes}{mistake}"));

@@ -275,7 +275,7 @@ fn a_reload_leaves_alone_what_it_does_not_change() {
     // A configuration with a mistake changes nothing.
     std::fs::write(place.path("agent.hcl"), "watches = [{ type = \"key\" args = [\"true\"] }]").unwrap();
     let answer = agent.ask("PUT", "/v1/agent/reload", "");
-    assert!(answer.contains("agent.hcl:1: watch: Must specify a single key to watch"), "{answer}");
+    assert!(answer.contains("agent.hcl:1: \"watches[0].type\": Must specify a single key to watch"), "{answer}");
     agent.ask("PUT", "/v1/kv/a", "two");
     assert!(has_value(&place.lines("a", 3)[2], "dHdv"));
 }

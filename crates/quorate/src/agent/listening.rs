@@ -38,7 +38,8 @@ pub(super) async fn listen(settings: &Settings) -> anyhow::Result<Listening> {
         let listener = bind(*address).await.with_context(|| format!("HTTP address {address}"))?;
         listeners.push(Listener::Tcp(listener));
     }
-    let tls = http.tls.as_ref().map(Tls::new).transpose()?.map(Arc::new);
+    let tls = http.tls.as_ref().map(Tls::new).transpose();
+    let tls = tls.map_err(|error| anyhow::anyhow!(http.tls_problem(&error)))?.map(Arc::new);
     for address in &http.https {
         let listener = bind(*address).await.with_context(|| format!("HTTPS address {address}"))?;
         if let Some(tls) = &tls {

@@ -14,11 +14,9 @@ use tracing::warn;
 
 use super::check_thread::CheckThread;
 use crate::config::Settings;
+use crate::config::definitions::OF_THE_SERVER;
 use crate::config::settings::Mode;
 use crate::logging::Log;
-
-/// What a server keeps of its own node by itself.
-const OF_THE_SERVER: [&str; 2] = ["consul", "serfHealth"];
 
 /// What the program does when a request asks for it.
 pub(super) struct Program {
@@ -45,10 +43,13 @@ pub(super) fn start(
     };
     let agent_settings = AgentSettings { directory, ..agent_settings(settings, node) };
     let catalog = Arc::new(NodeCatalog(node.clone()));
-    let (services, checks) = settings.of_this_host()?;
+    let (services, checks) = (settings.definitions.services.clone(), settings.definitions.checks.clone());
     let runs_host = Host { tasks: thread, ..host.clone() };
     let agent = Agent::start(agent_settings, host.clone(), runs_host, catalog, services, checks);
-    Ok(Local { agent: agent.context("the agent's files")?, hooks: program.hooks() })
+    let agent = agent.context("the agent's files")?;
+    // Only now it knows the services that requests had registered before.
+    settings.definitions.refusal(|services, checks| agent.refusal_of_files(services, checks))?;
+    Ok(Local { agent, hooks: program.hooks() })
 }
 
 /// The settings of the agent, but where it keeps things.

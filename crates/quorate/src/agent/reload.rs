@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use quorate_agent::{Agent, CheckDefinition, ServiceDefinition};
+use quorate_agent::Agent;
 use quorate_dns::Zone;
 use quorate_http::Server;
 use quorate_http::tls::Tls;
@@ -17,13 +17,14 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use super::listening;
+use super::terms::{proposal_bytes_max, terms};
 use super::watches::Watches;
-use super::{local, proposal_bytes_max, registration, terms};
+use super::{local, registration};
+use crate::config::definitions::Definitions;
 use crate::config::merge::Merged;
 use crate::config::network::Machine;
 use crate::config::settings::{CheckSettings, HttpSettings, Limits, ProcessSettings, TelemetrySettings};
-use crate::config::watches::Watch;
-use crate::config::{self, Configuration, Settings, Treatment};
+use crate::config::{self, Configuration, Purpose, Settings, Treatment};
 use crate::flags::{self, Command};
 use crate::logging::Log;
 
@@ -97,9 +98,6 @@ pub(super) struct Reloader {
 /// A configuration that was read and found to be one that the agent can take.
 struct Fresh {
     configuration: Configuration,
-    services: Vec<ServiceDefinition>,
-    checks: Vec<CheckDefinition>,
-    watches: Vec<Watch>,
     zone: Zone,
 }
 
@@ -125,10 +123,13 @@ impl Reloader {
         let fresh = self.read()?;
         // The last step that can fail, so the first that changes something.
         self.replace_certificates(&fresh.configuration.settings)?;
-        let Fresh { configuration, services, checks, watches, zone } = fresh;
-        for warning in &configuration.settings.warnings {
+        let Fresh { configuration, zone } = fresh;
+        // What was said before is known.
+        let is_new = |warning: &&String| !self.current.warnings.contains(warning);
+        for warning in configuration.settings.warnings.iter().filter(is_new) {
             warn!("{warning}");
         }
+        let Definitions { services, checks, watches, .. } = configuration.settings.definitions.clone();
         let kept = self.kept_keys(&configuration);
         self.adopt(configuration.settings);
         self.apply();
@@ -151,14 +152,14 @@ impl Reloader {
         let Ok(Command::Agent(flags)) = flags::parse(std::env::args_os().skip(1)) else {
             return Err("the command line can't be read again".to_owned());
         };
-        let configuration = config::read(flags, &Machine::this()).map_err(|error| error.to_string())?;
-        let (services, checks) = configuration.settings.of_this_host().map_err(|error| error.to_string())?;
-        let watches = configuration.settings.watches().map_err(|error| error.to_string())?;
+        let configuration = config::read_for(Purpose::Reload, flags, &Machine::this());
+        let configuration = configuration.map_err(|error| error.to_string())?;
         let zone = listening::zone(&self.current, &configuration.settings.dns).map_err(|error| format!("{error:#}"))?;
-        if let Some((name, error)) = self.parts.agent.refusal_of_files(&services, &checks) {
-            return Err(format!("{name:?}: {error}"));
-        }
-        Ok(Fresh { configuration, services, checks, watches, zone })
+        let agent = &self.parts.agent;
+        let definitions = &configuration.settings.definitions;
+        let refused = definitions.refusal(|services, checks| agent.refusal_of_files(services, checks));
+        refused.map_err(|error| error.to_string())?;
+        Ok(Fresh { configuration, zone })
     }
 
     /// Whether HTTPS is served and goes on being served, so that other certificates may take the place of its own.
@@ -168,7 +169,7 @@ impl Reloader {
 
     fn replace_certificates(&self, fresh: &Settings) -> Result<(), String> {
         match (&self.parts.tls, &fresh.http.tls) {
-            (Some(tls), Some(files)) => tls.replace(files).map_err(|error| error.to_string()),
+            (Some(tls), Some(files)) => tls.replace(files).map_err(|error| fresh.http.tls_problem(&error)),
             _ => Ok(()),
         }
     }
@@ -197,6 +198,7 @@ impl Reloader {
     fn adopt(&mut self, fresh: Settings) {
         let (keeps_tls, sizes_fit) = (self.keeps_tls(&fresh), self.sizes_fit(&fresh));
         let now = &mut self.current;
+        now.warnings = fresh.warnings;
         now.node.meta = fresh.node.meta;
         now.drain = fresh.drain;
         now.log.level = fresh.log.level;

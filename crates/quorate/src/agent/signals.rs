@@ -1,6 +1,7 @@
 //! What the agent is told while it runs: by signals, and by requests to read the configuration again.
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use nix::sys::signal::{SigSet, Signal};
+use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
@@ -10,36 +11,67 @@ use super::reload::Reloader;
 /// Who waits for the configuration to be read again.
 pub(super) type Reloads = mpsc::Receiver<oneshot::Sender<Result<(), String>>>;
 
+/// A signal to stop.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stop {
+    pub(super) name: &'static str,
+    /// Whether clients are waited for.
+    pub(super) is_in_order: bool,
+    /// The exit code if they are not.
+    pub(super) code_at_once: i32,
+}
+
+const INTERRUPT: Stop = Stop { name: "SIGINT", is_in_order: true, code_at_once: 1 };
+const TERMINATE: Stop = Stop { name: "SIGTERM", is_in_order: true, code_at_once: 1 };
+/// Ends the process at once with the code that Go's programs end with; without a core file, which would hold the data.
+const QUIT: Stop = Stop { name: "SIGQUIT", is_in_order: false, code_at_once: 2 };
+
+/// The signals that are held and listened to.
+const LISTENED: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
+
+/// Holds signals back until [`Signals::listen`]: before that, each of them would kill the process. To be called while the
+/// process has one thread.
+pub(crate) fn hold() {
+    // It can't fail for signals that there are.
+    let _ = SigSet::from_iter(LISTENED).thread_block();
+}
+
 /// The signals that the agent listens to, and the requests that mean the same as SIGHUP.
 pub(super) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
+    interrupt: Stream,
+    terminate: Stream,
+    quit: Stream,
+    hangup: Stream,
     reloads: Reloads,
 }
 
 impl Signals {
+    /// Listens, and hears those that were held back.
     pub(super) fn listen(reloads: Reloads) -> std::io::Result<Self> {
-        Ok(Self {
+        let signals = Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            quit: signal(SignalKind::quit())?,
             hangup: signal(SignalKind::hangup())?,
             reloads,
-        })
+        };
+        SigSet::from_iter(LISTENED).thread_unblock()?;
+        Ok(signals)
     }
 
-    /// Waits for a signal to stop and gives its name; reads the configuration again when it is told to.
-    pub(super) async fn stop(&mut self, reloader: &mut Reloader) -> &'static str {
+    /// Waits for a signal to stop; reads the configuration again when it is told to.
+    pub(super) async fn stop(&mut self, reloader: &mut Reloader) -> Stop {
         loop {
             tokio::select! {
                 _ = self.interrupt.recv() => {
                     say_leave(!reloader.current().process.skip_leave_on_interrupt);
-                    return "SIGINT";
+                    return INTERRUPT;
                 }
                 _ = self.terminate.recv() => {
                     say_leave(reloader.current().process.leave_on_terminate);
-                    return "SIGTERM";
+                    return TERMINATE;
                 }
+                _ = self.quit.recv() => return QUIT,
                 _ = self.hangup.recv() => drop(reload(reloader, "SIGHUP")),
                 Some(asker) = self.reloads.recv() => {
                     // An asker that has gone is no reason to take it back.
@@ -49,11 +81,12 @@ impl Signals {
         }
     }
 
-    /// Waits for one more signal to stop and gives its name.
-    pub(super) async fn stop_again(&mut self) -> &'static str {
+    /// Waits for a signal to stop while there is nothing to read again.
+    pub(super) async fn stop_at_once(&mut self) -> Stop {
         tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => INTERRUPT,
+            _ = self.terminate.recv() => TERMINATE,
+            _ = self.quit.recv() => QUIT,
         }
     }
 }

@@ -2,8 +2,8 @@
 //! 1.13 has them, in all its spellings, with those that later versions document: `locality`, `ports`, `os_service`,
 //! `tcp_use_tls`.
 
-use super::shape::Shape::{Any, AnyObject, Block, BlockMap, Blocks, Bool, Int, Text, TextMap, Texts, TextsMap};
-use super::shape::{Field, Shape, aliased, field};
+use super::shape::Kind::{AnyObject, Block, BlockMap, Blocks, Bool, Duration, Int, List, Text, TextMap, TextsMap};
+use super::shape::{Field, aliased, field};
 
 /// `service { }`.
 pub(crate) static SERVICE: &[Field] = &[
@@ -17,14 +17,12 @@ pub(crate) static SERVICE: &[Field] = &[
     field("locality", Block(&LOCALITY)),
     field("meta", TextMap),
     field("name", Text),
-    field("namespace", Text),
-    field("partition", Text),
     field("port", Int),
     field("ports", Blocks(&PORT)),
     field("proxy", Block(&PROXY)),
     field("socket_path", Text),
     field("tagged_addresses", BlockMap(&ADDRESS)),
-    field("tags", Texts),
+    field("tags", List),
     field("token", Text),
     field("weights", Block(&WEIGHTS)),
 ];
@@ -33,9 +31,9 @@ pub(crate) static SERVICE: &[Field] = &[
 pub(crate) static CHECK: &[Field] = &[
     field("alias_node", Text),
     field("alias_service", Text),
-    aliased("args", "scriptargs", Texts),
+    aliased("args", "scriptargs", List),
     field("body", Text),
-    aliased("deregister_critical_service_after", "deregistercriticalserviceafter", Text),
+    aliased("deregister_critical_service_after", "deregistercriticalserviceafter", Duration),
     field("disable_redirects", Bool),
     aliased("docker_container_id", "dockercontainerid", Text),
     field("failures_before_critical", Int),
@@ -47,25 +45,23 @@ pub(crate) static CHECK: &[Field] = &[
     field("header", TextsMap),
     field("http", Text),
     field("id", Text),
-    field("interval", Text),
+    field("interval", Duration),
     field("method", Text),
     field("name", Text),
-    field("namespace", Text),
     field("notes", Text),
-    field("os_service", Text),
+    aliased("os_service", "osservice", Text),
     field("output_max_size", Int),
-    field("partition", Text),
     aliased("service_id", "serviceid", Text),
     field("shell", Text),
     field("status", Text),
     field("success_before_passing", Int),
     field("tcp", Text),
-    field("tcp_use_tls", Bool),
-    field("timeout", Text),
+    aliased("tcp_use_tls", "tcpusetls", Bool),
+    field("timeout", Duration),
     field("tls_server_name", Text),
     aliased("tls_skip_verify", "tlsskipverify", Bool),
     field("token", Text),
-    field("ttl", Text),
+    field("ttl", Duration),
     field("udp", Text),
 ];
 
@@ -114,7 +110,7 @@ static UPSTREAM: &[Field] = &[
 
 /// `watches = [{ }]`.
 pub(crate) static WATCH: &[Field] = &[
-    field("args", Texts),
+    field("args", List),
     field("datacenter", Text),
     field("filter", Text),
     field("handler", Text),
@@ -130,7 +126,7 @@ pub(crate) static WATCH: &[Field] = &[
     field("service_id", Text),
     field("stale", Bool),
     field("state", Text),
-    field("tag", Any),
+    field("tag", super::shape::Kind::Any),
     field("token", Text),
     field("type", Text),
 ];
@@ -143,7 +139,7 @@ static HTTP_HANDLER: &[Field] = &[
     field("tls_skip_verify", Bool),
 ];
 
-static SEGMENT: &[Field] = &[
+pub(crate) static SEGMENT: &[Field] = &[
     field("advertise", Text),
     field("bind", Text),
     field("name", Text),
@@ -151,7 +147,7 @@ static SEGMENT: &[Field] = &[
     field("rpc_listener", Bool),
 ];
 
-static AUDIT_SINK: &[Field] = &[
+pub(crate) static AUDIT_SINK: &[Field] = &[
     field("delivery_guarantee", Text),
     field("format", Text),
     field("mode", Text),
@@ -163,19 +159,5 @@ static AUDIT_SINK: &[Field] = &[
     field("type", Text),
 ];
 
-static MANAGED_SERVICE_PROVIDER: &[Field] = &[field("accessor_id", Text), field("secret_id", Text)];
-static ADDED_HEADER: &[Field] = &[field("name", Text), field("value", Text)];
-
-static SHAPES: &[(&str, Shape)] = &[
-    ("acl.tokens.managed_service_provider", Blocks(&MANAGED_SERVICE_PROVIDER)),
-    ("audit.sink", BlockMap(&AUDIT_SINK)),
-    ("connect.ca_config", AnyObject),
-    ("segments", Blocks(&SEGMENT)),
-    ("snapshot_agent", AnyObject),
-    ("ui_config.metrics_proxy.add_headers", Blocks(&ADDED_HEADER)),
-];
-
-/// The shape of a key whose value is not looked into otherwise.
-pub(super) fn shape_of(path: &str) -> &'static Shape {
-    SHAPES.iter().find(|(known, _)| *known == path).map_or(&Any, |(_, shape)| shape)
-}
+pub(crate) static MANAGED_SERVICE_PROVIDER: &[Field] = &[field("accessor_id", Text), field("secret_id", Text)];
+pub(crate) static ADDED_HEADER: &[Field] = &[field("name", Text), field("value", Text)];

@@ -1,17 +1,28 @@
 //! What configuration files define beside settings: services, checks and watches.
 //!
 //! They are checked against their shape ([`blocks`](super::blocks)) and kept as values with their lines. What they mean
-//! is the agent's affair: [`of_this_host`] converts services and checks to its types, [`watches`](super::watches) does
-//! watches; both tell a mistake by file and line.
+//! is the agent's affair: [`Definitions`] has services and checks converted to its types and asks it whether it would
+//! take them; [`watches`] does watches. A mistake is told by file, line and key.
 
+mod culprit;
+
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::slice;
+use std::sync::Arc;
 
-use quorate_agent::{CheckDefinition, ServiceDefinition};
+use quorate_agent::machine::Machine;
+use quorate_agent::{AgentError, CheckDefinition, ServiceDefinition, Settings as AgentSettings};
 use quorate_api::definition;
-use quorate_hcl::{Kind, Object, Value};
+use quorate_hcl::{Kind as Tree, Object, Value};
 
-use super::ConfigError;
+use super::settings::CheckSettings;
+use super::watches::{self, Watch};
+use super::{ConfigError, Origin, Warning, shape};
+
+/// What a server keeps of its own node by itself, and nobody may define.
+pub(crate) const OF_THE_SERVER: [&str; 2] = ["consul", "serfHealth"];
 
 /// What is defined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +34,16 @@ pub(crate) enum DefinitionKind {
 }
 
 impl DefinitionKind {
+    /// What the values of a key define, if they are definitions.
+    pub(super) fn of_key(key: &str) -> Option<Self> {
+        match key {
+            "service" | "services" => Some(Self::Service),
+            "check" | "checks" => Some(Self::Check),
+            "watches" => Some(Self::Watch),
+            _ => None,
+        }
+    }
+
     /// What a message calls it.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -39,6 +60,8 @@ pub(crate) struct Definition {
     pub(crate) kind: DefinitionKind,
     /// The file.
     pub(crate) file: Rc<PathBuf>,
+    /// Where it stands there: `service`, or `services[2]`.
+    pub(crate) path: String,
     /// Its line there, counted from 1.
     pub(crate) line: usize,
     /// Its values by the keys of [`blocks`](super::blocks), each of the shape that stands there, or `null`.
@@ -53,55 +76,151 @@ impl std::fmt::Debug for Definition {
     }
 }
 
-/// The services and checks of this host.
-pub(crate) type OfThisHost = (Vec<ServiceDefinition>, Vec<CheckDefinition>);
+/// All definitions, as they are written and as the agent runs them.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Definitions {
+    written: Vec<Definition>,
+    /// The services of this host, in the order of the files.
+    pub(crate) services: Vec<ServiceDefinition>,
+    /// The checks beside them.
+    pub(crate) checks: Vec<CheckDefinition>,
+    /// What is watched.
+    pub(crate) watches: Vec<Watch>,
+}
 
-/// What the agent is to run of these, in its own types.
-pub(super) fn of_this_host(definitions: &[Definition]) -> Result<OfThisHost, ConfigError> {
-    let (mut services, mut checks) = (Vec::new(), Vec::new());
-    for definition in definitions {
-        let json = definition.json();
-        let wrong = |problem: &dyn std::fmt::Display| definition.error("", problem);
-        match definition.kind {
-            DefinitionKind::Service => {
-                let service = definition::service_from_file(&json).map_err(|error| wrong(&error))?;
-                services.push(service.try_into().map_err(|error| wrong(&error))?);
-            }
-            DefinitionKind::Check => {
-                let check = definition::check_from_file(&json).map_err(|error| wrong(&error))?;
-                checks.push(check.try_into().map_err(|error| wrong(&error))?);
-            }
-            DefinitionKind::Watch => {}
-        }
+impl std::fmt::Debug for Definitions {
+    /// As they are written.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(&self.written).finish()
     }
-    Ok((services, checks))
+}
+
+impl Definitions {
+    /// What these definitions mean; and what the operator should know of them.
+    pub(super) fn of(mut written: Vec<Definition>) -> Result<(Self, Vec<Warning>), ConfigError> {
+        let mut warnings: Vec<Warning> = written.iter_mut().filter_map(Definition::take_sidecar).collect();
+        let (mut services, mut checks) = (Vec::new(), Vec::new());
+        for definition in &written {
+            definition.check()?;
+            match definition.kind {
+                DefinitionKind::Service => services.push(definition.service()?),
+                DefinitionKind::Check => checks.push(definition.check_of_its_own()?),
+                DefinitionKind::Watch => {}
+            }
+        }
+        let watches = watches::of(&written)?;
+        warnings.extend(watches::warnings(&written));
+        Ok((Self { written, services, checks, watches }, warnings))
+    }
+
+    /// Whether an agent that knows nothing else would take them. If requests `may_have_registered` services before, a
+    /// check may belong to one of those.
+    pub(super) fn admit(&self, settings: &CheckSettings, may_have_registered: bool) -> Result<(), ConfigError> {
+        let agent = AgentSettings {
+            protected: OF_THE_SERVER.map(str::to_owned).into(),
+            enable_script_checks: settings.enable_scripts,
+            enable_local_script_checks: settings.enable_local_scripts,
+            ..AgentSettings::default()
+        };
+        let machine = Machine::new(Arc::new(agent), 0);
+        if !may_have_registered {
+            return self.refusal(|services, checks| machine.refusal_of_files(services, checks));
+        }
+        let named: HashSet<&str> = self.services.iter().map(|service| &*service.service.id).collect();
+        let without_unknown = |check: &CheckDefinition| {
+            let mut check = check.clone();
+            if !named.contains(&*check.service_id) {
+                check.service_id.clear();
+            }
+            check
+        };
+        self.refusal(|services, checks| {
+            let checks: Vec<CheckDefinition> = checks.iter().map(without_unknown).collect();
+            machine.refusal_of_files(services, &checks)
+        })
+    }
+
+    /// An error if the agent, which is asked by `refusal_of_files`, would not take one of them.
+    pub(crate) fn refusal(
+        &self,
+        refusal_of_files: impl Fn(&[ServiceDefinition], &[CheckDefinition]) -> Option<(String, AgentError)>,
+    ) -> Result<(), ConfigError> {
+        let Some((_, first)) = refusal_of_files(&self.services, &self.checks) else { return Ok(()) };
+        // One of them: each is asked about alone.
+        let written = |kind| self.written.iter().filter(move |one| one.kind == kind);
+        for (service, definition) in self.services.iter().zip(written(DefinitionKind::Service)) {
+            if let Some((_, error)) = refusal_of_files(slice::from_ref(service), &[]) {
+                return Err(definition.refused(&error));
+            }
+        }
+        for (check, definition) in self.checks.iter().zip(written(DefinitionKind::Check)) {
+            let service = self.services.iter().find(|service| service.service.id == check.service_id);
+            let service = service.map(slice::from_ref).unwrap_or_default();
+            if let Some((_, error)) = refusal_of_files(service, slice::from_ref(check)) {
+                return Err(definition.refused(&error));
+            }
+        }
+        Err(ConfigError(first.to_string()))
+    }
 }
 
 impl Definition {
     pub(super) fn json(&self) -> serde_json::Value {
-        super::values::json(&Value { line: self.line, kind: Kind::Object(self.values.clone()) })
+        shape::json(&Value { line: self.line, kind: Tree::Object(self.values.clone()) })
     }
 
     /// The text of a key, if it has one.
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
-        match self.values.get(key).map(|member| &member.value) {
-            Some(Value { kind: Kind::Text(text), .. }) => Some(text),
-            _ => None,
-        }
+        culprit::text(&self.values, key)
     }
 
     /// An error at the line of one of its keys; at its own line if it has not that key.
     pub(crate) fn error(&self, key: &str, problem: impl std::fmt::Display) -> ConfigError {
-        let line = self.values.get(key).map_or(self.line, |member| member.line);
-        ConfigError(format!("{}:{line}: {}: {problem}", self.file.display(), self.kind.name()))
+        self.block().error(key, problem)
+    }
+
+    /// A warning about one of its keys.
+    pub(super) fn warning(&self, key: &str, problem: impl std::fmt::Display) -> Warning {
+        let line = culprit::line(&self.values, key).unwrap_or(self.line);
+        Warning { origin: Some(Origin::File(self.file.clone(), line, "")), text: self.error(key, problem).0 }
+    }
+
+    fn service(&self) -> Result<ServiceDefinition, ConfigError> {
+        if let Some(key) = ["address", "port"].into_iter().find(|key| culprit::asks(&self.values, key))
+            && culprit::asks(&self.values, "socket_path")
+        {
+            return Err(self.error("socket_path", format_args!("not together with {key:?}: a service has one place")));
+        }
+        service_of(&self.json()).map_err(|problem| self.blame(&problem))
+    }
+
+    fn check_of_its_own(&self) -> Result<CheckDefinition, ConfigError> {
+        let check = definition::check_from_file(&self.json()).map_err(|error| self.blame(&error.to_string()))?;
+        check.try_into().map_err(|error: quorate_agent::DefinitionError| self.blame(&error.0))
+    }
+
+    /// Takes away the sidecar of a service, which there is no mesh for.
+    fn take_sidecar(&mut self) -> Option<Warning> {
+        const WITHOUT: &str =
+            "has no effect: the mesh is not served yet, and the service is registered without a proxy";
+        const SIDECAR: &str = "connect.sidecar_service";
+        culprit::line(&self.values, SIDECAR)?;
+        let mut warning = self.warning(SIDECAR, "");
+        warning.text = format!("{} {WITHOUT}", warning.text.trim_end_matches(": "));
+        let connect = self.values.members.iter_mut().find(|member| member.key == "connect")?;
+        if let Tree::Object(connect) = &mut connect.value.kind {
+            connect.members.retain(|member| member.key != "sidecar_service");
+        }
+        Some(warning)
     }
 
     /// What has to hold for any agent.
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    fn check(&self) -> Result<(), ConfigError> {
         let has = |key| self.text(key).is_some_and(|text| !text.is_empty());
         match self.kind {
-            DefinitionKind::Service if !has("name") => Err(self.error("name", "it has no \"name\"")),
-            DefinitionKind::Check if !has("name") => Err(self.error("name", "it has no \"name\"")),
+            DefinitionKind::Service | DefinitionKind::Check if !has("name") => {
+                Err(self.error("name", "it has no \"name\""))
+            }
             DefinitionKind::Watch if !has("type") => Err(self.error("type", "it has no \"type\"")),
             DefinitionKind::Watch => self.check_handler(),
             _ => Ok(()),
@@ -118,14 +237,18 @@ impl Definition {
         let script = self.values.get("args").is_some();
         let shell = self.values.get("handler").is_some();
         match (is_script, script, shell) {
-            (true, true, true) => Err(self.error("args", "it has \"args\" and \"handler\", which say the same")),
-            (true, false, false) => {
-                Err(self.error("type", "it has no handler: \"args\", or \"handler_type\" = \"http\""))
-            }
+            (true, true, true) => Err(self.error("args", "not together with \"handler\", which says the same")),
+            (true, false, false) => Err(self.error("", "it has no handler: \"args\", or \"handler_type\" = \"http\"")),
             (false, ..) if self.values.get("http_handler_config").is_none() => {
                 Err(self.error("handler_type", "it has no \"http_handler_config\""))
             }
             _ => Ok(()),
         }
     }
+}
+
+/// A service in the agent's types, or what is wrong with it in the agent's words.
+fn service_of(json: &serde_json::Value) -> Result<ServiceDefinition, String> {
+    let service = definition::service_from_file(json).map_err(|error| error.to_string())?;
+    service.try_into().map_err(|error: quorate_agent::DefinitionError| error.0)
 }

@@ -97,9 +97,10 @@ impl Resolver<'_> {
         };
         let ttl = |(name, value): (&String, &serde_json::Value)| {
             let seconds = seconds(value.as_str().unwrap_or_default());
-            seconds.map(|seconds| (name.clone(), seconds)).map_err(|problem| format!("{name:?}: {problem}"))
+            let wrong = |problem| self.wrong_part(PATH, name, format_args!("{name:?}: {problem}"));
+            seconds.map(|seconds| (name.clone(), seconds)).map_err(wrong)
         };
-        entries.iter().map(ttl).collect::<Result<_, _>>().map_err(|problem| self.wrong(PATH, problem))
+        entries.iter().map(ttl).collect()
     }
 
     /// Longer than any other duration may be: Consul's default is ten years.
@@ -129,8 +130,8 @@ impl Resolver<'_> {
         let list = self.entry(PATH).and_then(|entry| entry.value.as_array());
         let mut recursors = Vec::new();
         for text in list.into_iter().flatten().filter_map(serde_json::Value::as_str) {
-            let address = recursor(text)
-                .ok_or_else(|| self.wrong(PATH, format_args!("{text:?} is no IP address, with or without a port")))?;
+            let problem = format_args!("{text:?} is no IP address, with or without a port");
+            let address = recursor(text).ok_or_else(|| self.wrong_part(PATH, text, problem))?;
             if !recursors.contains(&address) {
                 recursors.push(address);
             }

@@ -10,6 +10,14 @@ use crate::flags::flags_of;
 /// Keys that Consul has not.
 const OWN: &[&str] = &["limits.txn_max_ops", "tombstone_ttl"];
 
+/// Keys that do what they say, but less than one may think, and why.
+const REMARKS: &[(&str, &str)] = &[
+    ("leave_on_terminate", "a line in the log, since there is no cluster to leave yet"),
+    ("performance.leave_drain_time", "how long clients are waited for at most"),
+    ("skip_leave_on_interrupt", "a line in the log, since there is no cluster to leave yet"),
+    ("tls.defaults.verify_incoming", "for HTTPS alone"),
+];
+
 const MARK: &str = "documentation -->\n";
 
 fn kind(kind: Kind) -> &'static str {
@@ -20,7 +28,8 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Text => "text",
         Kind::List => "list",
         Kind::TextMap => "map",
-        Kind::Any => "block",
+        Kind::Duration => "duration",
+        _ => "block",
     }
 }
 
@@ -29,10 +38,9 @@ fn fate(key: &Key) -> String {
         Treatment::Served if OWN.contains(&key.path) => "served; Quorate's own".to_owned(),
         Treatment::Served if is_reloaded(key.path) => "served, a reload included".to_owned(),
         Treatment::Served => "served".to_owned(),
-        Treatment::Warned => "warned about: no effect".to_owned(),
         Treatment::WarnedThat(why) => format!("warned about: {why}"),
         Treatment::Moot => "accepted: it makes no difference".to_owned(),
-        Treatment::MootIf(value) => format!("warned about unless it is `{value}`: no effect"),
+        Treatment::MootIf(value, why) => format!("warned about unless it is `{value}`: {why}"),
         Treatment::Renamed(now) => format!("old name of `{now}`"),
         Treatment::Refused(why) => format!("refused unless it is false or empty: {why}"),
     }
@@ -47,7 +55,9 @@ fn documentation_lists_every_key() {
     keys.sort_by_key(|key| key.path);
     let rows = keys.into_iter().map(|key| {
         let flags: Vec<String> = flags_of(key.path).iter().map(|flag| format!("`-{flag}`")).collect();
-        format!("| `{}` | {} | {} | {} |\n", key.path, flags.join(", "), kind(key.kind), fate(key))
+        let remark = REMARKS.iter().find(|(path, _)| *path == key.path);
+        let remark = remark.map(|(_, remark)| format!(": {remark}")).unwrap_or_default();
+        format!("| `{}` | {} | {} | {}{remark} |\n", key.path, flags.join(", "), kind(key.kind), fate(key))
     });
     let table: String = ["\n| key | flag | kind | what becomes of it |\n|---|---|---|---|\n".to_owned()]
         .into_iter()

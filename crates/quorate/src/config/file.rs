@@ -64,8 +64,21 @@ fn read_file(path: &Path, format: Format, warnings: &mut Vec<String>) -> Result<
         warnings.push(format!("{}: passed over, since its name ends in neither .hcl nor .json", path.display()));
         return Ok(None);
     };
-    let text = std::fs::read_to_string(path).map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
-    parse(path, format, &text).map(Some)
+    let bytes = std::fs::read(path).map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
+    parse(path, format, text(path, &bytes)?).map(Some)
+}
+
+/// The text of a file, which is UTF-8 without a mark of it.
+fn text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, ConfigError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        ConfigError(format!("{}:{line}: the text is not UTF-8 there", path.display()))
+    })?;
+    if text.starts_with('\u{feff}') {
+        return Err(ConfigError(format!("{}:1: a byte order mark begins the file; save it without", path.display())));
+    }
+    Ok(text)
 }
 
 /// What a text of a file says.

@@ -1,20 +1,21 @@
 //! A file taken apart: an [`Entry`] for each key, and the definitions of services, checks and watches.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use quorate_hcl::{Kind as ValueKind, Member, Object, Value};
+use quorate_hcl::{Kind as Tree, Member, Object, Value};
 
 use super::definitions::{Definition, DefinitionKind};
-use super::shape::{self, Shape};
-use super::{ConfigError, Entry, Kind, Origin, Treatment, blocks, keys, values};
+use super::shape::{self, Given};
+use super::{ConfigError, Entry, Origin, Treatment, Warning, keys, suggestions};
 
 /// What one file says.
 #[derive(Debug, Default)]
 pub(crate) struct Layer {
     pub(crate) entries: Vec<Entry>,
     pub(crate) definitions: Vec<Definition>,
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// Takes a file apart.
@@ -32,8 +33,14 @@ struct Reader {
 
 impl Reader {
     fn members(&mut self, group: &str, object: Object) -> Result<(), ConfigError> {
+        let mut given = Given::default();
         for member in object.members {
             let path = if group.is_empty() { member.key.clone() } else { format!("{group}.{}", member.key) };
+            // A dot stands between group and key in messages alone.
+            if member.key.contains('.') {
+                return Err(self.unknown(&path, member.line));
+            }
+            given.add(&self.file, &path, member.key.to_ascii_lowercase(), &member)?;
             match keys::find(&path) {
                 Some(key) => self.key(key, member)?,
                 None if keys::is_group(&path) => self.group(&path, member.value)?,
@@ -46,62 +53,61 @@ impl Reader {
     /// A group is one object, or `null`; in HCL the one object in a list.
     fn group(&mut self, path: &str, value: Value) -> Result<(), ConfigError> {
         match value.kind {
-            ValueKind::Null => Ok(()),
-            ValueKind::Object(object) => self.members(path, object),
-            ValueKind::List(list) => match <[Value; 1]>::try_from(list) {
+            Tree::Null => Ok(()),
+            Tree::Object(object) => self.members(path, object),
+            Tree::List(list) => match <[Value; 1]>::try_from(list) {
                 Ok([only]) => self.group(path, only),
-                Err(list) => {
-                    let line = list.get(1).map_or(value.line, |second| second.line);
-                    Err(self.error(line, format_args!("{path:?} must be one object, and there are {}", list.len())))
-                }
+                Err(list) if list.is_empty() => Err(self.no_object(path, value.line)),
+                Err(list) => Err(shape::several(&self.file, path, &list)),
             },
-            _ => Err(self.error(value.line, format_args!("{path:?} must be an object"))),
+            _ => Err(self.no_object(path, value.line)),
         }
     }
 
     fn key(&mut self, key: &'static super::Key, member: Member) -> Result<(), ConfigError> {
-        let definitions = match key.path {
-            "service" => Some((DefinitionKind::Service, Shape::Block(&blocks::SERVICE))),
-            "services" => Some((DefinitionKind::Service, Shape::Blocks(&blocks::SERVICE))),
-            "check" => Some((DefinitionKind::Check, Shape::Block(&blocks::CHECK))),
-            "checks" => Some((DefinitionKind::Check, Shape::Blocks(&blocks::CHECK))),
-            "watches" => Some((DefinitionKind::Watch, Shape::Blocks(&blocks::WATCH))),
-            _ => None,
-        };
-        match definitions {
-            Some((kind, shape)) => self.define(key.path, kind, &shape, member),
-            None => self.entry(key, member),
+        let value = shape::checked(&self.file, key.path, key.kind, member.value)?;
+        match DefinitionKind::of_key(key.path) {
+            Some(kind) => self.define(key.path, kind, value),
+            None => self.entry(key, member.line, &value),
         }
+        Ok(())
     }
 
-    fn define(&mut self, path: &str, kind: DefinitionKind, shape: &Shape, member: Member) -> Result<(), ConfigError> {
-        let checked = shape::checked(&self.file, path, shape, member.value)?;
-        let defined = match checked.kind {
-            ValueKind::List(list) => list,
-            _ => vec![checked],
+    fn define(&mut self, key: &str, kind: DefinitionKind, value: Value) {
+        let (is_list, defined) = match value.kind {
+            Tree::List(list) => (true, list),
+            _ => (false, vec![value]),
         };
-        for one in defined {
-            if let ValueKind::Object(values) = one.kind {
-                self.layer.definitions.push(Definition { kind, file: self.file.clone(), line: one.line, values });
+        for (position, one) in defined.into_iter().enumerate() {
+            let path = if is_list { format!("{key}[{position}]") } else { key.to_owned() };
+            if let Tree::Object(values) = one.kind {
+                self.layer.definitions.push(Definition { kind, file: self.file.clone(), path, line: one.line, values });
             }
         }
-        Ok(())
     }
 
-    fn entry(&mut self, key: &'static super::Key, member: Member) -> Result<(), ConfigError> {
-        let origin = Origin::File(self.file.clone(), member.line, key.path);
-        let value = match key.kind {
-            Kind::Any => shape::checked(&self.file, key.path, blocks::shape_of(key.path), member.value)?,
-            _ => member.value,
-        };
-        let mut entry = Entry { key, value: values::json(&value), origin };
-        entry.value = values::checked(key.kind, entry.value.take())
-            .map_err(|must_be| ConfigError(format!("{} must be {must_be}", entry.culprit())))?;
+    fn entry(&mut self, key: &'static super::Key, line: usize, value: &Value) {
         // `null` says nothing.
-        if !entry.value.is_null() {
-            self.layer.entries.push(entry);
+        if matches!(value.kind, Tree::Null) {
+            return;
         }
-        Ok(())
+        let origin = |line| Origin::File(self.file.clone(), line, key.path);
+        let mut parts = BTreeMap::new();
+        match &value.kind {
+            Tree::List(list) => {
+                let texts = list.iter().filter_map(|one| match &one.kind {
+                    Tree::Text(text) => Some((text.clone(), origin(one.line))),
+                    _ => None,
+                });
+                parts.extend(texts);
+            }
+            Tree::Object(object) => {
+                parts.extend(object.members.iter().map(|member| (member.key.clone(), origin(member.line))));
+            }
+            _ => {}
+        }
+        let entry = Entry { parts, ..Entry::new(key, shape::json(value), origin(line)) };
+        self.layer.entries.push(entry);
     }
 
     /// Lets entries with an old name stand for the new one, unless the file has that too.
@@ -110,10 +116,13 @@ impl Reader {
         let given: Vec<&str> = entries.iter().map(|entry| entry.key.path).collect();
         for mut entry in entries {
             if let Treatment::Renamed(now) = entry.key.treatment {
-                self.layer.warnings.push(format!("{} is an old name; write {now:?}", entry.culprit()));
                 match keys::find(now) {
                     Some(key) if !given.contains(&now) => entry.key = key,
-                    _ => continue,
+                    _ => {
+                        let text = format!("it is an old name and gives way to {now:?}, which the file has, too");
+                        self.layer.warnings.push(Warning::of(&entry, text));
+                        continue;
+                    }
                 }
             }
             self.layer.entries.push(entry);
@@ -121,11 +130,10 @@ impl Reader {
     }
 
     fn unknown(&self, path: &str, line: usize) -> ConfigError {
-        let suggestion = keys::nearest(path).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
-        self.error(line, format_args!("unknown key {path:?}{suggestion}"))
+        shape::error_at(&self.file, line, format_args!("unknown key {path:?}{}", suggestions::at_top(path)))
     }
 
-    fn error(&self, line: usize, problem: std::fmt::Arguments<'_>) -> ConfigError {
-        ConfigError(format!("{}:{line}: {problem}", self.file.display()))
+    fn no_object(&self, path: &str, line: usize) -> ConfigError {
+        shape::error_at(&self.file, line, format_args!("{path:?} must be an object"))
     }
 }

@@ -74,12 +74,15 @@ const TEMPLATES: &[&str] = &[
 pub(super) fn expand_templates(merged: &mut Merged, machine: &Machine) -> Result<(), ConfigError> {
     for path in TEMPLATES {
         let Some(entry) = merged.get_mut(path) else { continue };
-        let culprit = entry.culprit();
-        let expand = |text: &str| match template::expand(text, &machine.interfaces) {
-            Ok(expanded) if expanded.trim().is_empty() => {
-                Err(ConfigError(format!("{culprit}: {text} gives no address on this machine")))
+        let (origin, parts) = (entry.origin.clone(), entry.parts.clone());
+        let expand = |text: &str| {
+            let wrong = |problem: &str| ConfigError(format!("{}: {problem}", parts.get(text).unwrap_or(&origin)));
+            match template::expand(text, &machine.interfaces) {
+                Ok(expanded) if expanded.trim().is_empty() => {
+                    Err(wrong(&format!("{text} gives no address on this machine")))
+                }
+                expanded => expanded.map_err(|problem| wrong(&problem)),
             }
-            expanded => expanded.map_err(|problem| ConfigError(format!("{culprit}: {problem}"))),
         };
         match &mut entry.value {
             Value::String(text) if template::is_template(text) => *text = expand(text)?,
@@ -88,7 +91,11 @@ pub(super) fn expand_templates(merged: &mut Merged, machine: &Machine) -> Result
                 for value in list.drain(..) {
                     match value.as_str() {
                         Some(text) if template::is_template(text) => {
-                            expanded.extend(expand(text)?.split_whitespace().map(Value::from));
+                            let origin = parts.get(text).unwrap_or(&origin);
+                            for word in expand(text)?.split_whitespace() {
+                                entry.parts.insert(word.to_owned(), origin.clone());
+                                expanded.push(Value::from(word));
+                            }
                         }
                         _ => expanded.push(value),
                     }
@@ -114,7 +121,7 @@ pub(super) fn parse_ip(text: &str) -> Result<IpAddr, String> {
 pub(super) fn parse_ips(text: &str) -> Result<Vec<IpAddr>, String> {
     let parse = |word: &str| {
         if word.starts_with("unix://") {
-            return Err("Unix sockets are not served yet".to_owned());
+            return Err("it can't be a Unix socket; addresses.http takes some".to_owned());
         }
         let bare = word.strip_prefix('[').and_then(|word| word.strip_suffix(']')).unwrap_or(word);
         bare.parse().map_err(|_| format!("{word:?} is no IP address"))

@@ -6,18 +6,20 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use quorate_base::duration::GoDuration;
-use serde_json::Value;
 
-use super::definitions::{self, Definition};
+use super::definitions::{Definition, Definitions};
 use super::dns::DnsSettings;
 use super::merge::Merged;
 use super::network::{self, Machine};
-use super::watches::{self, Watch};
-use super::{ConfigError, Entry, Treatment, values};
+use super::{ConfigError, Entry, Purpose, Warning};
 
 mod http;
+mod listeners;
+mod node;
 mod process;
+mod role;
 mod tls;
+mod unserved;
 
 pub(crate) use self::http::{HttpSettings, SocketAccess};
 pub(crate) use self::process::{LogFileSettings, LogSettings, ProcessSettings, SyslogFacility, TelemetrySettings};
@@ -52,22 +54,10 @@ pub(crate) struct Settings {
     pub(crate) http: HttpSettings,
     /// How the process lives with its machine.
     pub(crate) process: ProcessSettings,
-    /// Services, checks and watches, in the order of the files.
-    pub(crate) definitions: Vec<Definition>,
+    /// Services, checks and watches.
+    pub(crate) definitions: Definitions,
     /// What the operator should know, one line each.
     pub(crate) warnings: Vec<String>,
-}
-
-impl Settings {
-    /// The services and checks of this host that files define.
-    pub(crate) fn of_this_host(&self) -> Result<definitions::OfThisHost, ConfigError> {
-        definitions::of_this_host(&self.definitions)
-    }
-
-    /// The watches that files define.
-    pub(crate) fn watches(&self) -> Result<Vec<Watch>, ConfigError> {
-        watches::of(&self.definitions)
-    }
 }
 
 /// Where the data is.
@@ -163,30 +153,43 @@ const TXN_OPERATIONS_LIMIT_MAX: i64 = 65_536;
 /// The longest duration that a setting takes: a day.
 const DURATION_MAX: GoDuration = GoDuration(24 * 3_600 * GoDuration::SECOND.0);
 
-/// Works out the settings.
+/// What settings are worked out from.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    pub(super) merged: &'a Merged,
+    pub(super) is_dev: bool,
+    pub(super) purpose: Purpose,
+    pub(super) machine: &'a Machine,
+}
+
+/// Works out the settings. What is wrong with a value comes before what is missing: that may be said elsewhere.
 pub(super) fn resolve(
-    merged: &Merged,
-    is_dev: bool,
-    machine: &Machine,
+    given: Given<'_>,
     definitions: Vec<Definition>,
-    warnings: Vec<String>,
+    warnings: Vec<Warning>,
 ) -> Result<Settings, ConfigError> {
+    let Given { merged, is_dev, purpose, machine } = given;
     let mut resolver = Resolver { merged, is_dev, warnings };
+    resolver.check_durations()?;
     resolver.treat_unserved()?;
-    resolver.treat_definitions(&definitions)?;
-    let (mode, bootstrap) = resolver.role()?;
+    let (definitions, warnings) = Definitions::of(definitions)?;
+    resolver.warnings.extend(warnings);
     let datacenter = resolver.datacenter()?;
     let node = resolver.node(machine)?;
     let (addresses, sockets) = resolver.addresses(machine)?;
     let http = resolver.http_settings(sockets)?;
     let limits = resolver.limits()?;
+    resolver.warn_of_watches(&definitions, &limits);
     let default_multiplier = if is_dev { 1 } else { 5 };
     let raft_multiplier = resolver.number("performance.raft_multiplier", default_multiplier, 1..=10)?;
     let drain = resolver.duration("performance.leave_drain_time", GoDuration(5 * GoDuration::SECOND.0))?;
     let dns = resolver.dns()?;
+    resolver.check_listeners(&addresses, &http, &dns)?;
     let checks = resolver.checks(&addresses)?;
     let log = resolver.log()?;
     let process = resolver.process()?;
+    definitions.admit(&checks, resolver.may_have_registered(purpose))?;
+    let (mode, bootstrap) = resolver.role(purpose)?;
     Ok(Settings {
         mode,
         bootstrap,
@@ -202,14 +205,14 @@ pub(super) fn resolve(
         http,
         process,
         definitions,
-        warnings: resolver.warnings,
+        warnings: Warning::lines(resolver.warnings),
     })
 }
 
 pub(super) struct Resolver<'a> {
     merged: &'a Merged,
     is_dev: bool,
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Vec<Warning>,
 }
 
 impl<'a> Resolver<'a> {
@@ -221,6 +224,21 @@ impl<'a> Resolver<'a> {
     pub(super) fn wrong(&self, path: &str, problem: impl std::fmt::Display) -> ConfigError {
         let culprit = self.entry(path).map_or_else(|| path.to_owned(), Entry::culprit);
         ConfigError(format!("{culprit}: {problem}"))
+    }
+
+    /// The same about an element of its list or a member of its map.
+    pub(super) fn wrong_part(&self, path: &str, part: &str, problem: impl std::fmt::Display) -> ConfigError {
+        let culprit = self.entry(path).map_or_else(|| path.to_owned(), |entry| entry.culprit_of(part));
+        ConfigError(format!("{culprit}: {problem}"))
+    }
+
+    /// A warning about the value of a key.
+    pub(super) fn warn(&mut self, path: &str, problem: impl std::fmt::Display) {
+        let warning = match self.entry(path) {
+            Some(entry) => Warning::of(entry, problem),
+            None => Warning::new(format!("{path:?}: {problem}")),
+        };
+        self.warnings.push(warning);
     }
 
     pub(super) fn text(&self, path: &str) -> Option<&'a str> {
@@ -258,133 +276,13 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Refuses what asks for protection that is not there, and warns of what has no effect.
-    fn treat_unserved(&mut self) -> Result<(), ConfigError> {
-        for entry in self.merged.values() {
-            let culprit = entry.culprit();
-            let no_effect = match entry.key.treatment {
-                Treatment::Refused(reason) if values::asks(&entry.value) => {
-                    return Err(ConfigError(format!("{culprit}: {reason}")));
-                }
-                Treatment::Served | Treatment::Moot | Treatment::Refused(_) | Treatment::Renamed(_) => continue,
-                Treatment::MootIf(value) if is_json(&entry.value, value) => continue,
-                Treatment::MootIf(_) | Treatment::Warned => "",
-                Treatment::WarnedThat(meaning) => meaning,
-            };
-            let separator = if no_effect.is_empty() { "" } else { ": " };
-            self.warnings.push(format!("{culprit} is not served yet and has no effect{separator}{no_effect}"));
+    /// Watches are clients of the agent itself, and are bounded as such.
+    fn warn_of_watches(&mut self, definitions: &Definitions, limits: &Limits) {
+        let (watches, max) = (definitions.watches.len(), limits.connections_per_client_max);
+        if watches >= max {
+            let problem = format!("{watches} watches take all of the {max} connections that this machine may have");
+            self.warn("limits.http_max_conns_per_client", problem);
         }
-        Ok(())
-    }
-
-    /// Checks what holds for all definitions, and warns of watches that say what is not to be said.
-    fn treat_definitions(&mut self, definitions: &[Definition]) -> Result<(), ConfigError> {
-        definitions.iter().try_for_each(Definition::check)?;
-        let watches = watches::of(definitions)?.len();
-        self.warnings.extend(watches::warnings(definitions));
-        let connections = self.entry("limits.http_max_conns_per_client").and_then(|entry| entry.value.as_u64());
-        if connections.unwrap_or(200) <= watches as u64 {
-            self.warnings.push(format!(
-                "{watches} watches take as many connections as limits.http_max_conns_per_client lets this machine have"
-            ));
-        }
-        definitions::of_this_host(definitions).map(drop)
-    }
-
-    /// Where the data is, and whether this server may begin a cluster alone.
-    fn role(&mut self) -> Result<(Mode, bool), ConfigError> {
-        const NO_CLUSTER: &str = "a cluster of several servers is not served yet; one server takes -bootstrap-expect=1";
-        let expect = self.number("bootstrap_expect", 0, 0..=i64::from(u16::MAX))?;
-        let bootstrap = self.flag("bootstrap").unwrap_or(false);
-        if !self.is_dev && !self.flag("server").unwrap_or(false) {
-            let problem = "client agents are not served yet; start with -server -bootstrap-expect=1, or with -dev";
-            return Err(ConfigError(format!("this agent is no server: {problem}")));
-        }
-        if expect > 0 && self.is_dev {
-            return Err(self.wrong("bootstrap_expect", "not together with -dev, which is one server in memory"));
-        }
-        if expect > 1 {
-            return Err(self.wrong("bootstrap_expect", NO_CLUSTER));
-        }
-        if expect == 1 && bootstrap {
-            return Err(self.wrong("bootstrap_expect", "not together with bootstrap, which says the same"));
-        }
-        let data_dir = self.text("data_dir").filter(|path| !path.is_empty());
-        let mode = match (self.is_dev, data_dir) {
-            (false, None) => {
-                return Err(ConfigError("-data-dir (or \"data_dir\") is missing: where the data is kept".to_owned()));
-            }
-            (false, Some(path)) => Mode::Disk(path.into()),
-            (true, None) => Mode::Dev,
-            (true, Some(path)) => {
-                self.warnings.push(format!("-dev keeps everything in memory: nothing is written to {path}"));
-                Mode::Dev
-            }
-        };
-        Ok((mode, self.is_dev || bootstrap || expect == 1))
-    }
-
-    fn datacenter(&mut self) -> Result<String, ConfigError> {
-        let datacenter = self.text("datacenter").unwrap_or("dc1").to_ascii_lowercase();
-        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
-        if datacenter.is_empty() || !datacenter.chars().all(fits) {
-            return Err(self.wrong("datacenter", "it takes letters, digits, - and _"));
-        }
-        if let Some(entry) = self.entry("primary_datacenter")
-            && let Some(primary) = entry.value.as_str()
-            && !primary.is_empty()
-            && !primary.eq_ignore_ascii_case(&datacenter)
-        {
-            let culprit = entry.culprit();
-            self.warnings.push(format!("{culprit} has no effect: {datacenter:?} is the only datacenter yet"));
-        }
-        Ok(datacenter)
-    }
-
-    fn node(&mut self, machine: &Machine) -> Result<NodeSettings, ConfigError> {
-        let name = self.text("node_name").map(str::trim).unwrap_or(&machine.hostname).to_owned();
-        if name.is_empty() {
-            return Err(self.wrong("node_name", "it is empty"));
-        }
-        if name.len() > DNS_LABEL_BYTES_MAX || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-            self.warnings.push(format!("the node name {name:?} is no DNS label, so DNS won't find it"));
-        }
-        let id = match self.text("node_id").filter(|id| !id.is_empty()) {
-            None => None,
-            Some(id) => Some(uuid::Uuid::try_parse(id).map_err(|_| self.wrong("node_id", "it must be a UUID"))?),
-        };
-        if self.flag("disable_host_node_id") == Some(false) {
-            let culprit = self.entry("disable_host_node_id").map(Entry::culprit).unwrap_or_default();
-            self.warnings
-                .push(format!("{culprit}: ids are random and kept in the data directory; the host's is not used"));
-        }
-        Ok(NodeSettings { name, id, meta: self.node_meta()? })
-    }
-
-    fn node_meta(&self) -> Result<BTreeMap<String, String>, ConfigError> {
-        let Some(entries) = self.entry("node_meta").and_then(|entry| entry.value.as_object()) else {
-            return Ok(BTreeMap::new());
-        };
-        let wrong = |problem: String| Err(self.wrong("node_meta", problem));
-        if entries.len() > META_PAIRS_MAX {
-            return wrong(format!("{} pairs, more than the {META_PAIRS_MAX} allowed", entries.len()));
-        }
-        let mut meta = BTreeMap::new();
-        for (key, value) in entries {
-            let value = value.as_str().unwrap_or_default();
-            let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-            if key.is_empty() || key.len() > META_KEY_BYTES_MAX || !key.chars().all(fits) {
-                return wrong(format!("the key {key:?} must be 1 to {META_KEY_BYTES_MAX} letters, digits, - and _"));
-            }
-            if key.starts_with("consul-") {
-                return wrong(format!("the key {key:?} is reserved: it begins with \"consul-\""));
-            }
-            if value.len() > META_VALUE_BYTES_MAX {
-                return wrong(format!("the value of {key:?} is longer than {META_VALUE_BYTES_MAX} bytes"));
-            }
-            meta.insert(key.clone(), value.to_owned());
-        }
-        Ok(meta)
     }
 
     fn addresses(&mut self, machine: &Machine) -> Result<(Addresses, Vec<PathBuf>), ConfigError> {
@@ -397,7 +295,7 @@ impl<'a> Resolver<'a> {
             Some(address) => address,
             None => {
                 let (address, warning) = network::advertised(bind, machine);
-                self.warnings.extend(warning);
+                self.warnings.extend(warning.map(Warning::new));
                 address
             }
         };
@@ -424,14 +322,14 @@ impl<'a> Resolver<'a> {
     fn http(&mut self) -> Result<(Vec<SocketAddr>, Vec<PathBuf>), ConfigError> {
         let Some(port) = self.port("ports.http", 8500)? else {
             if self.port("ports.https", 0)?.is_none() {
-                self.warnings.push("the HTTP port is disabled: nothing can be asked".to_owned());
+                self.warn("ports.http", "the HTTP port is disabled: nothing can be asked");
             }
             return Ok((Vec::new(), Vec::new()));
         };
         let (ips, sockets) = self.clients("http")?;
         if ips.is_empty() && sockets.is_empty() {
             let path = if self.text("addresses.http").is_some() { "addresses.http" } else { "client_addr" };
-            self.warnings.push(format!("{path:?} is empty: nothing can be asked"));
+            self.warn(path, "it is empty: nothing can be asked");
         }
         Ok((ips.into_iter().map(|address| SocketAddr::new(address, port)).collect(), sockets))
     }
@@ -446,7 +344,8 @@ impl<'a> Resolver<'a> {
         };
         let wait_max = self.duration("max_query_time", seconds(600))?;
         let wait_default = self.duration("default_query_time", seconds(300))?.min(wait_max);
-        let per_client = self.number("limits.http_max_conns_per_client", 200, i64::MIN..=i64::MAX)?;
+        let per_client =
+            self.number("limits.http_max_conns_per_client", CONNECTIONS_PER_CLIENT, i64::MIN..=i64::MAX)?;
         Ok(Limits {
             // As in Consul, there is no limit without a positive one.
             connections_per_client_max: usize::try_from(per_client).ok().filter(|max| *max > 0).unwrap_or(usize::MAX),
@@ -464,11 +363,9 @@ impl<'a> Resolver<'a> {
     fn checks(&mut self, addresses: &Addresses) -> Result<CheckSettings, ConfigError> {
         let enable_scripts = self.flag("enable_script_checks").unwrap_or(false);
         if enable_scripts && addresses.http.iter().any(|address| !address.ip().is_loopback()) {
-            let culprit = self.entry("enable_script_checks").map(Entry::culprit).unwrap_or_default();
-            self.warnings.push(format!(
-                "{culprit} lets everybody who reaches the HTTP address run commands on this machine; \
-                 enable_local_script_checks takes scripts from configuration files alone"
-            ));
+            let problem = "it lets everybody who reaches the HTTP address run commands on this machine; \
+                           enable_local_script_checks takes scripts from configuration files alone";
+            self.warn("enable_script_checks", problem);
         }
         let output_bytes_max = self.number("check_output_max_size", 4096, 1..=SIZE_LIMIT_MAX)?;
         Ok(CheckSettings {
@@ -481,15 +378,5 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// The longest label of a DNS name.
-const DNS_LABEL_BYTES_MAX: usize = 63;
-
-/// The most pairs of meta data that a node has, and the longest keys and values; Consul's bounds.
-const META_PAIRS_MAX: usize = 64;
-const META_KEY_BYTES_MAX: usize = 128;
-const META_VALUE_BYTES_MAX: usize = 512;
-
-/// Whether a value is the one of this JSON text.
-fn is_json(value: &Value, text: &str) -> bool {
-    serde_json::from_str::<Value>(text).is_ok_and(|expected| expected == *value)
-}
+/// How many connections a client may have unless the configuration says; Consul's default.
+const CONNECTIONS_PER_CLIENT: i64 = 200;

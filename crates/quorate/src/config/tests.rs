@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::network::Machine;
 use super::template::interfaces::InterfaceAddress;
-use super::{ConfigError, Settings, read};
+use super::{ConfigError, Purpose, Settings, read};
 use crate::flags::{AgentFlags, Command, parse};
 
 struct Case {
@@ -112,6 +112,38 @@ fn configurations_mean_what_the_transcript_says() {
         written.push_str(&format!("---\n{outcome}\n"));
     }
     quorate_transcript::settle(&path, &written);
+}
+
+#[test]
+fn a_file_that_is_no_text_is_told_with_the_line() {
+    let path = std::env::temp_dir().join(format!("quorate-config-{}-bytes.hcl", std::process::id()));
+    std::fs::write(&path, b"node_name = \"a\"\nlog_level = \"\xff\"\n").unwrap();
+    let flags = AgentFlags { is_dev: true, config_paths: vec![path.clone()], ..AgentFlags::default() };
+    let error = load(flags, &machine()).unwrap_err();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(error.0, format!("{}:2: the text is not UTF-8 there", path.display()));
+}
+
+#[test]
+fn what_flags_may_say_elsewhere_does_not_stop_a_validation() {
+    let read = |line| super::read_for(Purpose::Validate, flags(line, &PathBuf::new()).unwrap(), &machine());
+    let settings = read("-data-dir=/d").unwrap().settings;
+    assert!(settings.warnings.iter().any(|line| line.starts_with("client agents are not served yet")));
+    assert!(read("-data-dir=/d -encrypt=x").is_err());
+}
+
+#[test]
+fn a_check_may_belong_to_a_service_that_requests_registered() {
+    let hcl = r#"-hcl=check{name="a",ttl="1m",service_id="nope"}"#;
+    let read = |purpose, line: &str| {
+        super::read_for(purpose, flags(line, &PathBuf::new()).unwrap(), &machine()).map(|read| read.settings)
+    };
+    let refused = read(Purpose::Start, &format!("-dev {hcl}")).unwrap_err();
+    assert_eq!(refused.0, "-hcl:1: \"check.service_id\": ServiceID \"nope\" does not exist");
+    assert!(read(Purpose::Reload, &format!("-dev {hcl}")).is_ok());
+    // Scripts are off, whatever it belongs to.
+    let script = r#"-hcl=check{name="a",args=["x"],interval="1m",service_id="nope"}"#;
+    assert!(read(Purpose::Reload, &format!("-dev {script}")).is_err());
 }
 
 #[test]

@@ -8,8 +8,8 @@ use quorate_base::duration::GoDuration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::ConfigError;
 use super::definitions::{Definition, DefinitionKind};
+use super::{ConfigError, Warning};
 use crate::child::Script;
 use crate::version;
 use crate::watch::{Question, Subject};
@@ -97,11 +97,11 @@ pub(super) fn of(definitions: &[Definition]) -> Result<Vec<Watch>, ConfigError> 
 }
 
 /// What the operator should know of watches, one line each.
-pub(super) fn warnings(definitions: &[Definition]) -> Vec<String> {
+pub(super) fn warnings(definitions: &[Definition]) -> Vec<Warning> {
     let watches = definitions.iter().filter(|one| one.kind == DefinitionKind::Watch);
     let warning = |watch: &Definition| {
         let is_old = watch.text("handler").is_some_and(|handler| !handler.is_empty());
-        is_old.then(|| watch.error("handler", "\"handler\" is deprecated; use \"args\"").0)
+        is_old.then(|| watch.warning("handler", "it is deprecated; use \"args\""))
     };
     watches.filter_map(warning).collect()
 }
@@ -129,10 +129,15 @@ fn watch(definition: &Definition) -> Result<Watch, ConfigError> {
         tags: tags(&written).map_err(|problem| definition.error("tag", problem))?,
         kind,
     };
-    let question = Question::new(&subject).map_err(|problem| definition.error("type", problem))?;
+    let question = Question::new(&subject).map_err(|problem| {
+        let problem = problem.to_string();
+        // What a type does not take is named between brackets.
+        let named = problem.split_once('[').and_then(|(_, rest)| rest.split([' ', ',', ']']).next());
+        definition.error(named.unwrap_or("type"), &problem)
+    })?;
     let handler = if written.handler_type.as_deref() == Some("http") {
         http(written.http_handler_config.unwrap_or_default())
-            .map_err(|problem| definition.error("http_handler_config", problem))?
+            .map_err(|(key, problem)| definition.error(&format!("http_handler_config.{key}"), problem))?
     } else {
         Handler::Script(script(&written).map_err(|problem| definition.error("args", problem))?)
     };
@@ -170,15 +175,16 @@ fn script(written: &Written) -> Result<Script, &'static str> {
     }
 }
 
-fn http(written: WrittenHttp) -> Result<Handler, String> {
+/// An error has the key that it is about.
+fn http(written: WrittenHttp) -> Result<Handler, (&'static str, String)> {
     let url = written.path.filter(|path| path.starts_with("http://") || path.starts_with("https://"));
-    let url = url.ok_or("it has no \"path\" that is a URL: http://... or https://...")?;
+    let url = url.ok_or_else(|| ("path", "\"path\" must be a URL: http://... or https://...".to_owned()))?;
     let timeout = match written.timeout.filter(|text| !text.is_empty()) {
         None => TIMEOUT_DEFAULT,
-        Some(text) => GoDuration::parse(&text).map_err(|error| format!("timeout: {error}"))?,
+        Some(text) => GoDuration::parse(&text).map_err(|error| ("timeout", error.to_string()))?,
     };
     if timeout <= GoDuration(0) || timeout > TIMEOUT_MAX {
-        return Err(format!("timeout: {timeout} is not above 0s and at most {TIMEOUT_MAX}"));
+        return Err(("timeout", format!("{timeout} is not above 0s and at most {TIMEOUT_MAX}")));
     }
     let mut headers: Vec<(String, String)> = Vec::new();
     for (name, values) in written.header.unwrap_or_default() {

@@ -165,7 +165,7 @@ fn entries(matches: &ArgMatches, &(name, path, _): &Row) -> Vec<Entry> {
         Kind::Int => matches.get_many::<i64>(name).into_iter().flatten().map(|value| (*value).into()).collect(),
         kind => matches.get_many::<String>(name).into_iter().flatten().map(|text| from_text(kind, text)).collect(),
     };
-    values.into_iter().map(|value| Entry { key, value, origin: Origin::Flag(name) }).collect()
+    values.into_iter().map(|value| Entry::new(key, value, Origin::Flag(name))).collect()
 }
 
 /// What a text says for a key of this kind.

@@ -322,6 +322,21 @@ pub(crate) struct ValidateFlags {
     /// hcl or json: what the files are, whatever their names say.
     #[arg(long, value_name = "FORMAT")]
     pub(crate) config_format: Option<String>,
+    /// As with agent, if the start gives it by this flag.
+    #[arg(long, value_parser = go_bool, value_name = "BOOL")]
+    pub(crate) dev: Option<bool>,
+    /// As with agent, if the start gives it by this flag.
+    #[arg(long, value_parser = go_bool, value_name = "BOOL")]
+    pub(crate) server: Option<bool>,
+    /// As with agent, if the start gives it by this flag.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) bootstrap_expect: Option<i64>,
+    /// As with agent, if the start gives it by this flag.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) data_dir: Option<String>,
+    /// As with agent, if the start gives it by this flag.
+    #[arg(long, value_name = "HCL")]
+    pub(crate) hcl: Vec<String>,
     /// Prints nothing if all is well.
     #[arg(long, value_parser = go_bool, value_name = "BOOL")]
     pub(crate) quiet: Option<bool>,

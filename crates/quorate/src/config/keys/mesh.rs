@@ -1,36 +1,34 @@
 //! The mesh, peering and what Consul has in its Enterprise version alone.
 
-use super::Kind::{Any, Bool, Int, List, Text};
-use super::Treatment::{Moot, MootIf, Renamed, Warned, WarnedThat};
-use super::{Key, key};
-
-const MESH: &str = "the mesh and its certificate authority are not served yet";
+use super::Kind::{Any, AnyObject, BlockMap, Blocks, Bool, Duration, Int, List, Text};
+use super::Treatment::{Moot, MootIf, Renamed, WarnedThat};
+use super::{ENTERPRISE, Key, MESH, PEERING, blocks, key};
 
 pub(super) static KEYS: &[Key] = &[
-    key("audit.enabled", Bool, MootIf("false")),
-    key("audit.sink", Any, Warned),
-    key("config_entries.bootstrap", Any, Warned),
-    key("connect.ca_config", Any, WarnedThat(MESH)),
+    key("audit.enabled", Bool, MootIf("false", ENTERPRISE)),
+    key("audit.sink", BlockMap(&blocks::AUDIT_SINK), WarnedThat(ENTERPRISE)),
+    key("config_entries.bootstrap", Any, WarnedThat("there are no configuration entries yet")),
+    key("connect.ca_config", AnyObject, WarnedThat(MESH)),
     key("connect.ca_provider", Text, WarnedThat(MESH)),
-    key("connect.enable_mesh_gateway_wan_federation", Bool, MootIf("false")),
-    key("connect.enable_serverless_plugin", Bool, MootIf("false")),
-    key("connect.enabled", Bool, MootIf("false")),
-    key("connect.test_ca_leaf_root_change_spread", Text, Warned),
-    key("license_path", Text, Warned),
-    key("license_poll_base_time", Text, Warned),
-    key("license_poll_max_time", Text, Warned),
-    key("license_update_base_time", Text, Warned),
-    key("license_update_max_time", Text, Warned),
+    key("connect.enable_mesh_gateway_wan_federation", Bool, MootIf("false", MESH)),
+    key("connect.enable_serverless_plugin", Bool, MootIf("false", MESH)),
+    key("connect.enabled", Bool, MootIf("false", MESH)),
+    key("connect.test_ca_leaf_root_change_spread", Text, WarnedThat(MESH)),
+    key("license_path", Text, WarnedThat(ENTERPRISE)),
+    key("license_poll_base_time", Text, WarnedThat(ENTERPRISE)),
+    key("license_poll_max_time", Text, WarnedThat(ENTERPRISE)),
+    key("license_update_base_time", Text, WarnedThat(ENTERPRISE)),
+    key("license_update_max_time", Text, WarnedThat(ENTERPRISE)),
     key("non_voting_server", Bool, Renamed("read_replica")),
-    key("partition", Text, Warned),
-    key("peering.enabled", Bool, MootIf("false")),
-    key("peering.test_allow_peer_registrations", Bool, Warned),
-    key("primary_gateways", List, Warned),
-    key("primary_gateways_interval", Text, Warned),
-    key("read_replica", Bool, Warned),
-    key("reporting.license.enabled", Bool, MootIf("false")),
-    key("segment", Text, Warned),
+    key("partition", Text, WarnedThat(ENTERPRISE)),
+    key("peering.enabled", Bool, MootIf("false", PEERING)),
+    key("peering.test_allow_peer_registrations", Bool, WarnedThat(PEERING)),
+    key("primary_gateways", List, WarnedThat(MESH)),
+    key("primary_gateways_interval", Duration, WarnedThat(MESH)),
+    key("read_replica", Bool, WarnedThat(ENTERPRISE)),
+    key("reporting.license.enabled", Bool, MootIf("false", ENTERPRISE)),
+    key("segment", Text, WarnedThat(ENTERPRISE)),
     key("segment_limit", Int, Moot),
     key("segment_name_limit", Int, Moot),
-    key("segments", Any, Warned),
+    key("segments", Blocks(&blocks::SEGMENT), WarnedThat(ENTERPRISE)),
 ];

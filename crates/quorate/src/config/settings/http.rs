@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use quorate_http::Network;
-use quorate_http::tls::TlsFiles;
+use quorate_http::tls::{TlsError, TlsFiles};
 
 use super::{ConfigError, Resolver, network};
 
@@ -20,6 +20,8 @@ pub(crate) struct HttpSettings {
     pub(crate) https: Vec<SocketAddr>,
     /// Its certificates; there are some if it is served.
     pub(crate) tls: Option<TlsFiles>,
+    /// The files of those, and the key that names each, as a message says it.
+    pub(crate) tls_culprits: Vec<(PathBuf, String)>,
     /// Headers that every answer gets.
     pub(crate) response_headers: BTreeMap<String, String>,
     /// The networks that may write; all if there are none.
@@ -49,6 +51,14 @@ pub(crate) struct SocketAccess {
     pub(crate) mode: Option<u32>,
 }
 
+impl HttpSettings {
+    /// Why the certificates can't be used, with the place of the key that names the file.
+    pub(crate) fn tls_problem(&self, error: &TlsError) -> String {
+        let named = self.tls_culprits.iter().find(|(path, _)| error.file().starts_with(path));
+        named.map(|(_, culprit)| format!("{culprit}: {error}")).unwrap_or_else(|| error.to_string())
+    }
+}
+
 impl Resolver<'_> {
     /// The addresses and the sockets of `addresses.KEY`, else of `client_addr`.
     pub(in crate::config) fn clients(&self, key: &str) -> Result<(Vec<std::net::IpAddr>, Vec<PathBuf>), ConfigError> {
@@ -69,6 +79,7 @@ impl Resolver<'_> {
             sockets,
             socket_access: self.socket_access()?,
             https,
+            tls_culprits: self.tls_culprits(tls.as_ref()),
             tls,
             response_headers: self.response_headers()?,
             write_networks: self.write_networks()?,
@@ -81,9 +92,7 @@ impl Resolver<'_> {
         // Consul's default is that there is none.
         let Some(port) = self.port("ports.https", 0)? else { return Ok(Vec::new()) };
         if !has_certificate {
-            let culprit = self.entry("ports.https").map(super::Entry::culprit).unwrap_or_default();
-            self.warnings
-                .push(format!("{culprit}: nothing is served there without a certificate: tls.https.cert_file"));
+            self.warn("ports.https", "nothing is served there without a certificate: tls.https.cert_file");
             return Ok(Vec::new());
         }
         let (ips, sockets) = self.clients("https")?;
@@ -111,7 +120,7 @@ impl Resolver<'_> {
         for (name, value) in headers.into_iter().flatten() {
             let value = value.as_str().unwrap_or_default();
             if !quorate_http::is_header(name, value) {
-                return Err(self.wrong(PATH, format_args!("{name:?}: {value:?} is no header")));
+                return Err(self.wrong_part(PATH, name, format_args!("{name:?}: {value:?} is no header")));
             }
             checked.insert(name.clone(), value.to_owned());
         }
@@ -132,7 +141,8 @@ impl Resolver<'_> {
     fn write_networks(&self) -> Result<Vec<Network>, ConfigError> {
         const PATH: &str = "http_config.allow_write_http_from";
         let networks = self.texts(PATH).into_iter().map(|text| {
-            text.parse().map_err(|_| self.wrong(PATH, format_args!("{text:?} is no network, such as 10.0.0.0/8")))
+            let wrong = || self.wrong_part(PATH, &text, format_args!("{text:?} is no network, such as 10.0.0.0/8"));
+            text.parse().map_err(|_| wrong())
         });
         networks.collect()
     }

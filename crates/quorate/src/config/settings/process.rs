@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use quorate_base::duration::GoDuration;
 
-use super::{ConfigError, Entry, Resolver};
+use super::{ConfigError, Resolver};
 
 /// How the process lives with its machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,8 +148,8 @@ impl Resolver<'_> {
                 Some(("+", prefix)) => rules.push((prefix.to_owned(), true)),
                 Some(("-", prefix)) => rules.push((prefix.to_owned(), false)),
                 _ => {
-                    let culprit = self.entry("telemetry.prefix_filter").map(Entry::culprit).unwrap_or_default();
-                    self.warnings.push(format!("{culprit}: {rule:?} has no effect: a rule begins with + or -"));
+                    let problem = format_args!("{rule:?} has no effect: a rule begins with + or -");
+                    self.warn("telemetry.prefix_filter", problem);
                 }
             }
         }

@@ -9,6 +9,9 @@ use super::{ConfigError, Resolver};
 impl<'a> Resolver<'a> {
     /// The certificates and rules of HTTPS; none without a certificate.
     pub(super) fn https_files(&mut self) -> Result<Option<TlsFiles>, ConfigError> {
+        // Looked at also where they will not be used: what is wrong would be found out with the first certificate.
+        let version_min = self.tls_version()?;
+        let cipher_suites = self.cipher_suites(version_min)?;
         let path = |key: &str| self.tls(key).map(|(_, text)| PathBuf::from(text));
         let (certificate, key) = (path("cert_file"), path("key_file"));
         let verify_clients = self.flag("tls.https.verify_incoming").or(self.flag("tls.defaults.verify_incoming"));
@@ -26,8 +29,10 @@ impl<'a> Resolver<'a> {
             (Some(_), None) => return Err(self.tls_error("cert_file", "it needs its key: key_file")),
             (None, Some(_)) => return Err(self.tls_error("key_file", "it needs its certificate: cert_file")),
         };
-        let version_min = self.tls_version()?;
-        let cipher_suites = self.cipher_suites(version_min)?;
+        if self.flag("tls.defaults.verify_incoming") == Some(true) {
+            let problem = "it holds for HTTPS alone: servers do not speak to each other yet, and there is no gRPC";
+            self.warn("tls.defaults.verify_incoming", problem);
+        }
         Ok(Some(TlsFiles {
             certificate_file,
             key_file,
@@ -37,6 +42,16 @@ impl<'a> Resolver<'a> {
             version_min,
             cipher_suites,
         }))
+    }
+
+    /// The files of TLS and the keys that name them.
+    pub(super) fn tls_culprits(&self, files: Option<&TlsFiles>) -> Vec<(PathBuf, String)> {
+        let keys = ["cert_file", "key_file", "ca_file", "ca_path"].into_iter().filter(|_| files.is_some());
+        let named = keys.filter_map(|key| {
+            let (path, text) = self.tls(key)?;
+            Some((PathBuf::from(text), self.entry(&path)?.culprit()))
+        });
+        named.collect()
     }
 
     /// What is said for HTTPS, with the whole key; empty texts say nothing.
@@ -60,8 +75,7 @@ impl<'a> Resolver<'a> {
             "TLS_AUTO" | "TLSv1_2" | "tls12" => Ok(TlsVersion::V1_2),
             "TLSv1_3" | "tls13" => Ok(TlsVersion::V1_3),
             "TLSv1_0" | "TLSv1_1" | "tls10" | "tls11" => {
-                let warning = self.wrong(&path, format_args!("{text} is not spoken any more; the oldest is TLSv1_2"));
-                self.warnings.push(warning.0);
+                self.warn(&path, format_args!("{text} is not spoken any more; the oldest is TLSv1_2"));
                 Ok(TlsVersion::V1_2)
             }
             _ => Err(self.wrong(&path, format_args!("{text:?}: it must be TLS_AUTO, TLSv1_2 or TLSv1_3"))),
@@ -79,9 +93,7 @@ impl<'a> Resolver<'a> {
             match CipherSuite::by_name(name) {
                 Some(suite) => suites.push(suite),
                 None if UNSPOKEN_SUITES.contains(&name) => {
-                    let unspoken =
-                        self.wrong(&path, format_args!("{name} is left out: suites with CBC are not spoken"));
-                    self.warnings.push(unspoken.0);
+                    self.warn(&path, format_args!("{name} is left out: suites with CBC are not spoken"));
                 }
                 None => return Err(self.wrong(&path, format_args!("there is no cipher suite {name:?}"))),
             }

@@ -1,5 +1,6 @@
 // What a web host says about itself.
 data_dir = "/opt/consul" server = true bootstrap = true
+enable_local_script_checks = true
 
 services {
   id   = "web-1"
