@@ -45,7 +45,9 @@ impl Address {
     pub(super) fn redirected(&self, location: &str) -> Option<String> {
         let own = Self { path_prefix: String::new(), ..self.clone() };
         if location.starts_with('/') && !location.starts_with("//") {
-            return Some(own.url(location));
+            // A server behind a proxy does not know the prefix, unless the proxy has put it there.
+            let has_prefix = location.starts_with(&format!("{}/", self.path_prefix));
+            return Some(if has_prefix { own.url(location) } else { self.url(location) });
         }
         location.starts_with(&own.url("/")).then(|| location.to_owned())
     }
@@ -125,7 +127,9 @@ mod tests {
     #[test]
     fn a_redirect_leads_to_the_same_server_or_nowhere() {
         let address: Address = "http://proxy:80/consul".parse().unwrap();
-        assert_eq!(address.redirected("/v1/kv/a?b").as_deref(), Some("http://proxy:80/v1/kv/a?b"));
+        for location in ["/v1/kv/a?b", "/consul/v1/kv/a?b"] {
+            assert_eq!(address.redirected(location).as_deref(), Some("http://proxy:80/consul/v1/kv/a?b"));
+        }
         assert_eq!(address.redirected("http://proxy:80/x").as_deref(), Some("http://proxy:80/x"));
         for elsewhere in ["http://proxy:81/x", "https://proxy:80/x", "http://proxy:80.evil/x", "//evil/x", "x", ""] {
             assert_eq!(address.redirected(elsewhere), None, "{elsewhere}");

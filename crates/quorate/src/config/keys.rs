@@ -86,7 +86,7 @@ pub(crate) fn nearest(path: &str) -> Option<&'static str> {
 }
 
 /// That of the known names which was perhaps meant by another one.
-pub(super) fn nearest_of<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest_of<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = known.map(|known| (strsim::damerau_levenshtein(name, known), known));
     near.min().filter(|(distance, known)| distance * SUGGESTION_DISTANCE_DIVISOR <= known.len()).map(|(_, known)| known)
 }
