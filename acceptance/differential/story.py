@@ -219,6 +219,12 @@ class Both:
             what += f"  {payload if len(payload) < 300 else payload[:300]!r}"
         self.outcomes.append(Outcome(what, found, *(shown(answer) for answer in answers)))
 
+    def agree(self, what: str, look) -> None:
+        """Compares what `look(side)` gives: for what no single answer tells."""
+        reference, subject = (look(side) for side in self.sides)
+        found = [] if reference == subject else [Disagreement(what, str(reference), str(subject))]
+        self.outcomes.append(Outcome(what, found, str(reference), str(subject)))
+
     def finish(self) -> None:
         """The last comparison of a case: that its index fields have the same order on both sides."""
         wrong = misordered(self._pairs)
@@ -289,8 +295,11 @@ class Watcher:
 
     def _wait(self) -> None:
         joint = "&" if "?" in self.question else "?"
-        index = self.before.header("X-Consul-Index") if isinstance(self.before, Answer) else None
-        target = f"{self.question}{joint}index={index}&wait={int(WATCH_SECONDS * 1000)}ms"
+        header = self.before.header if isinstance(self.before, Answer) else lambda _: None
+        # The agent's own services are waited for by a hash of what they are.
+        content = header("X-Consul-ContentHash")
+        since = f"hash={content}" if content else f"index={header('X-Consul-Index')}"
+        target = f"{self.question}{joint}{since}&wait={int(WATCH_SECONDS * 1000)}ms"
         connection = Connection(self.side.connection.host, self.side.connection.port)
         try:
             self.answer = connection.request("GET", target)

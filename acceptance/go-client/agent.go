@@ -11,6 +11,7 @@ import (
 
 var agentStories = []story{
 	{"agent-service", agentService},
+	{"agent-service-of-newer-clients", agentServiceOfNewerClients},
 	{"agent-service-replaces-its-checks", agentServiceReplacesItsChecks},
 	{"agent-health-by-id-and-name", agentHealthByIDAndName},
 	{"agent-check-of-the-node", agentCheckOfTheNode},
@@ -48,6 +49,35 @@ func agentService(t *teller) {
 	t.must(t.client.Agent().ServiceDeregister(t.name + "/1"))
 	_, _, err = t.client.Agent().Service(t.name+"/1", nil)
 	t.holds(err != nil && strings.Contains(err.Error(), "404"), "404, not %v", err)
+}
+
+// The fields that this client has and Consul 1.13.9 does not know.
+func agentServiceOfNewerClients(t *teller) {
+	ports := api.ServicePorts{{Name: "http", Port: 80, Default: true}, {Name: "admin", Port: 81}}
+	locality := &api.Locality{Region: "eu", Zone: "eu-1"}
+	ai := &api.AgentServiceAI{Role: "mcp-server", MCPServer: &api.AgentAIMCPServer{Transport: "http", Path: "/mcp"}}
+	proxy := &api.AgentServiceConnectProxyConfig{
+		DestinationServiceName: "site", LocalServicePorts: ports,
+		Upstreams: []api.Upstream{{DestinationName: "db", DestinationPort: "sql", LocalBindPort: 5000}},
+	}
+	t.keep(&api.AgentServiceRegistration{
+		Kind: api.ServiceKindConnectProxy, Name: t.name, Port: 80, Ports: ports, Locality: locality, AI: ai, Proxy: proxy,
+	})
+	compare := func(service *api.AgentService) {
+		t.equal([]any{service.Ports, service.Locality, service.AI}, []any{ports, locality, ai})
+		t.equal([]any{service.Proxy.LocalServicePorts, service.Proxy.Upstreams[0].DestinationPort}, []any{ports, "sql"})
+		t.equal(service.DefaultPort(), 80)
+	}
+	own, _, err := t.client.Agent().Service(t.name, nil)
+	t.must(err)
+	compare(own)
+	instances, meta, err := t.client.Health().Service(t.name, "", false, nil)
+	t.must(err)
+	for len(instances) == 0 {
+		instances, meta, err = t.client.Health().Service(t.name, "", false, &api.QueryOptions{WaitIndex: meta.LastIndex})
+		t.must(err)
+	}
+	compare(instances[0].Service)
 }
 
 func agentServiceReplacesItsChecks(t *teller) {

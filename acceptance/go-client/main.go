@@ -32,7 +32,9 @@ var stories = slices.Concat(kvStories, txnStories, lockStories, semaphoreStories
 	healthStories, watchStories, agentStories, serverStories)
 
 // beyondConsul113 names the stories of what this client asks for and Consul 1.13.9 does not have.
-var beyondConsul113 = []string{"txn-get-or-empty", "agent-version", "lock-index-fences"}
+var beyondConsul113 = []string{
+	"txn-get-or-empty", "agent-version", "lock-index-fences", "agent-service-of-newer-clients",
+}
 
 func main() {
 	passed, failed, skipped := 0, 0, 0

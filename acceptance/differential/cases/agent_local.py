@@ -4,6 +4,11 @@ Checks that run over a network have the servers themselves and a port that nobod
 both sides, as they are by default.
 """
 
+import http.client
+import json
+import re
+import threading
+
 from story import case
 
 REGISTER = "/v1/agent/service/register"
@@ -61,6 +66,35 @@ WRONG_SERVICES = [
     '{"Name":"x","Checks":[{"ID":"x","TTL":"5s"}]}',
     '{"Name":"x","Check":{"TTL":"5s"},"Checks":[{"TTL":"5s","Status":"zz"},{}]}',
     '{"Name":"x","Check":{"Args":["true"],"Interval":"5s"}}',
+    '{"Name":"x","Kind":5}',
+    '{"Name":"x","socket_path":"y"}',
+    '{"Name":"x","Check":{"OutputMaxSize":"y"}}',
+    '{"Name":"x","Check":{"Args":"y"}}',
+    '{"Name":"x","Check":{"HTTP":"http://x","Interval":"5s","disable_redirects":true}}',
+    '{"Name":"x","Check":{"HTTP":"http://x","Interval":"5s","AliasService":"y"}}',
+    '{"Name":"x","Kind":"mesh-gateway"}',
+    '{"Name":"x","Kind":"terminating-gateway","Connect":{"Native":true}}',
+    '{"Name":"x","Kind":"ingress-gateway","Proxy":{"DestinationServiceName":"a","LocalServicePort":1,"Upstreams":[{}]}}',
+    '{"Name":"x","Kind":"connect-proxy","Connect":{"Native":true}}',
+]
+# Proxies of `a` at a port, each with upstreams that it can't have, or paths that it can't expose.
+WRONG_UPSTREAMS = [
+    [{}],
+    [{"DestinationName": "db"}],
+    [{"LocalBindPort": 1}],
+    [{"DestinationName": "*", "LocalBindPort": 1}],
+    [{"DestinationName": "db", "LocalBindPort": 1, "LocalBindSocketPath": "/s"}],
+    [{"DestinationName": "db", "LocalBindPort": 1, "DestinationType": "bogus"}],
+    [{"DestinationName": "db", "LocalBindPort": 1, "DestinationPeer": "p", "Datacenter": "d"}],
+    [{"DestinationName": "db", "LocalBindPort": 1}, {"DestinationName": "db", "LocalBindPort": 2}],
+    [{"DestinationName": "db", "LocalBindPort": 1}, {"DestinationName": "ca", "LocalBindPort": 1, "LocalBindAddress": "127.0.0.1"}],
+    [{"DestinationName": "db", "LocalBindSocketPath": "/s"}, {}, {"DestinationName": "ca", "LocalBindSocketPath": "/s"}],
+]
+WRONG_PATHS = [
+    [{}],
+    [{"Path": "/a", "ListenerPort": 70000}],
+    [{"Path": "/a", "ListenerPort": 1, "Protocol": "bogus"}],
+    [{"Path": "/a", "ListenerPort": 1}, {"Path": "/b", "ListenerPort": 1}],
 ]
 WRONG_CHECKS = [
     "",
@@ -93,6 +127,14 @@ WRONG_CHECKS = [
     '{"Name":"x","UDP":"a:1"}',
     '{"Name":"x","GRPC":"a:1"}',
     '{"Name":"x","H2PING":"a:1"}',
+    '{"Name":"x","TTL":"1m","FailuresBeforeWarning":3}',
+    '{"Name":"x","TTL":"1m","FailuresBeforeCritical":-2}',
+    '{"Name":"x","HTTP":"http://x","Interval":"1s","AliasService":"y"}',
+    '{"Name":"x","HTTP":"http://x","Interval":"1s","ProxyHTTP":"y"}',
+    '{"Name":"x","OutputMaxSize":"y"}',
+    '{"Name":"x","Args":"y"}',
+    '{"Name":"x","TTL":"15s","service_id":"second","ServiceID":"first"}',
+    '{"Name":"x","TTL":"15s","service_id":"second","ServiceID":""}',
 ]
 
 
@@ -115,6 +157,11 @@ def by_name(health):
     if isinstance(health, list):
         health.sort(key=lambda instance: instance["Service"]["ID"])
     return health
+
+
+def by_id(body):
+    """Without what is each server's own."""
+    return {name: value for name, value in body.items() if name != "ContentHash"} if isinstance(body, dict) else body
 
 
 def synced(services, checks):
@@ -160,6 +207,49 @@ def services_that_are_wrong(both):
     both.put(REGISTER + "?ns=x", '{"Name":"x"')
     both.put(REGISTER + "?partition=x", '{"Name":"x"}')
     both.get("/v1/agent/services")
+
+
+@case
+def proxies(both):
+    """What they are told with, in the agent's and the catalog's words, and what they can't be."""
+    upstreams = [{"DestinationName": "db", "LocalBindPort": 1}, {"DestinationName": "ca", "Datacenter": "d", "LocalBindSocketPath": "/s"}]
+    expose = {"Paths": [{"Path": "/a", "ListenerPort": 1, "LocalPathPort": 2}]}
+    proxy = {"DestinationServiceName": "a", "Upstreams": upstreams, "Expose": expose}
+    register(both, Name="px", Kind="connect-proxy", Port=5, Proxy=proxy)
+    for kind in ["mesh-gateway", "terminating-gateway", "ingress-gateway"]:
+        register(both, Name=kind, Kind=kind, Port=5)
+    register(both, Name="other", Kind="bogus", Port=5, Proxy=proxy)
+    both.get("/v1/agent/services")
+    both.get("/v1/agent/service/px")
+    both.get("/v1/catalog/services", until=lambda services: "other" in services)
+    both.get("/v1/catalog/service/px")
+    for upstreams in WRONG_UPSTREAMS:
+        register(both, Name="x", Kind="connect-proxy", Port=5, Proxy={"DestinationServiceName": "a", "Upstreams": upstreams})
+    for paths in WRONG_PATHS:
+        register(both, Name="x", Kind="connect-proxy", Port=5, Proxy={"DestinationServiceName": "a", "Expose": {"Paths": paths}})
+
+
+@case
+def spellings_side_by_side(both):
+    """The newer spelling counts if it says something, wherever it stands."""
+    for flags in [{"EnableTagOverride": a, "enable_tag_override": b} for a in (True, False) for b in (True, False)]:
+        register(both, Name="flags", **flags)
+        both.get("/v1/agent/service/flags")
+    for lan in [{"lan": {"Address": "192.0.2.1", "Port": 1}}, {}]:
+        register(both, Name="tagged", tagged_addresses={"wan": {"Address": "192.0.2.2", "Port": 2}}, TaggedAddresses=lan)
+        both.get("/v1/agent/service/tagged")
+    register(both, Name="mapped", Address="::ffff:192.0.2.1", Port=1)
+    both.get("/v1/agent/service/mapped")
+    for pair in [
+        {"Args": ["a"], "ScriptArgs": ["b"]},
+        {"TLSSkipVerify": True, "tls_skip_verify": False},
+        {"deregister_critical_service_after": "2h", "DeregisterCriticalServiceAfter": "1h"},
+        {"docker_container_id": "b", "DockerContainerID": "a"},
+    ]:
+        both.put(CHECK, {"Name": "pair", "TTL": "1m", **pair})
+    for path in ["deregister", "maintenance", "maintenance?enable=true"]:
+        both.put(f"/v1/agent/service/{path}")
+        both.get(f"/v1/agent/service/{path}")
 
 
 @case
@@ -396,6 +486,81 @@ def a_service_is_waited_for(both):
 
 
 @case
+def a_parked_service_changes(both):
+    register(both, Name="web", Port=80)
+    register(both, Name="other", Port=80)
+    parked = ["/v1/agent/service/web"]
+    both.watch(parked, "PUT", REGISTER, {"Name": "web", "Port": 81})
+    both.watch(parked, "PUT", REGISTER, {"Name": "web", "Port": 81, "Meta": {"k": "v"}})
+    both.watch(parked, "PUT", REGISTER, {"Name": "web", "Port": 81, "Meta": {"k": "v"}})
+    both.watch(parked, "PUT", REGISTER, {"Name": "other", "Port": 81})
+    both.watch(parked, "PUT", CHECK, {"Name": "of web", "TTL": "1m", "ServiceID": "web"})
+    both.watch(parked, "PUT", "/v1/agent/service/deregister/other")
+    both.watch(parked, "PUT", "/v1/agent/service/deregister/web")
+
+
+@case
+def checks_in_every_spelling(both):
+    fields = {
+        "http": {"HTTP": f"http://{NOBODY}/", "Method": "PUT", "Header": {"X": ["a", "b"]}, "Body": "b", "DisableRedirects": True},
+        "tls": {"HTTP": f"https://{NOBODY}/", "TLSSkipVerify": True, "TLSServerName": "n"},
+        "grpc": {"GRPC": NOBODY + "/s", "GRPCUseTLS": True},
+        "h2": {"H2PING": NOBODY, "H2PingUseTLS": False},
+        "tcp": {"TCP": NOBODY, "SuccessBeforePassing": 1, "FailuresBeforeWarning": 1, "FailuresBeforeCritical": 2},
+        "after": {"UDP": NOBODY, "DeregisterCriticalServiceAfter": "90m", "Notes": "n", "OutputMaxSize": 5},
+    }
+    for name, kind in fields.items():
+        both.put(CHECK, {"ID": name, "Name": name, "Interval": "10m", "Timeout": "2s", **kind})
+        both.put(CHECK, {"id": f"{name} low", **{field.lower(): value for field, value in {"Name": name, "Interval": "10m", **kind}.items()}})
+    snake = {"id": "snake", "name": "snake", "http": f"https://{NOBODY}/", "interval": "10m", "tls_skip_verify": True}
+    both.put(CHECK, {**snake, "tls_server_name": "n", "deregister_critical_service_after": "90m"})
+    both.put(CHECK, {"id": "snake grpc", "name": "s", "grpc": NOBODY, "grpc_use_tls": True, "interval": "10m"})
+    both.put(CHECK, {"id": "snake h2", "name": "s", "h2ping": NOBODY, "h2ping_use_tls": False, "interval": "10m"})
+    for wrong in ["success_before_passing", "disable_redirects", "output_max_size", "failures_before_critical"]:
+        both.put(CHECK, {"name": "wrong", "tcp": NOBODY, "interval": "10m", wrong: 1})
+    kept = ["CheckID", "Name", "Notes", "Type", "Interval", "Timeout", "Definition"]
+    both.get("/v1/agent/checks", select=lambda body: told(body, *kept))
+    count = 2 * len(fields) + 4
+    both.get(f"/v1/health/node/{both.own_node()}", until=lambda body: len(body) == count, select=lambda body: sorted(check["CheckID"] for check in body))
+
+
+@case
+def outputs_that_are_long(both):
+    long = "0123456789" * 500
+    register(both, Name="web", Checks=[{"CheckID": "all", "TTL": "10m"}, {"CheckID": "short", "TTL": "10m", "OutputMaxSize": 12}])
+    output = lambda body: told(body, "Status", "Output")  # noqa: E731
+    for check in ["all", "short"]:
+        both.put(f"/v1/agent/check/update/{check}", {"Status": "passing", "Output": long})
+    both.get("/v1/agent/checks", select=output)
+    kept = lambda body: {check["CheckID"]: check["Output"] for check in body}  # noqa: E731
+    both.get("/v1/health/checks/web", until=lambda body: all(check["Status"] == "passing" for check in body), select=kept)
+    for check in ["all", "short"]:
+        both.put(f"/v1/agent/check/warn/{check}?note={long}")
+    both.get("/v1/agent/checks", select=output)
+    both.put("/v1/agent/check/update/all", {"Status": "warning", "Output": "ä\u0000\n€"})
+    both.get("/v1/agent/checks", select=output)
+
+
+@case
+def tokens_that_nobody_needs(both):
+    # Without ACLs any token is as good as none, wherever it stands.
+    register(both, Name="web", Token="a", Check={"TTL": "10m", "Token": "b"})
+    header = [("X-Consul-Token", "t")]
+    both.put(CHECK + "?token=t", {"ID": "c", "Name": "c", "TTL": "10m", "Token": "c"})
+    both.put("/v1/agent/check/pass/c?token=t", headers=header)
+    both.put("/v1/agent/check/update/c?token=t", {"Status": "warning"}, headers=[("Authorization", "Bearer t")])
+    for path in ["services", "checks", "service/web", "health/service/id/web?format=text"]:
+        both.get(f"/v1/agent/{path}{'&' if '?' in path else '?'}token=t", headers=header, select=by_id)
+    both.put("/v1/agent/service/maintenance/web?enable=true&token=t", headers=header)
+    both.put("/v1/agent/maintenance?enable=true&token=t", headers=header)
+    both.put("/v1/agent/maintenance?enable=false&token=t", headers=header)
+    both.put("/v1/agent/check/deregister/c?token=t", headers=header)
+    both.put("/v1/agent/service/deregister/web?token=t", headers=header)
+    both.put("/v1/agent/service/deregister/web?token=t", headers=header)
+    both.get("/v1/agent/checks")
+
+
+@case
 def http_checks_run(both):
     # Each server asks itself, under the one address that both can be given.
     checks = [
@@ -465,6 +630,41 @@ def host(both):
 def logs_at_a_level_there_is_not(both):
     for query in ["loglevel=bogus", "loglevel=bogus&logjson", "loglevel=infos"]:
         both.get(f"/v1/agent/monitor?{query}")
+
+
+def followed(side, query, wanted):
+    """Content type of the log, and something of a line of it that tells of a request."""
+    host, port = side.connection.host, side.connection.port
+    is_over = threading.Event()
+
+    def ask():
+        # Only what is asked after the log is followed is told there, so it is asked again and again.
+        while not is_over.wait(0.05):
+            connection = http.client.HTTPConnection(host, port, timeout=10)
+            connection.request("GET", "/v1/agent/services?followed")
+            connection.getresponse().read()
+            connection.close()
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    stream = http.client.HTTPConnection(host, port, timeout=10)
+    try:
+        stream.request("GET", f"/v1/agent/monitor?{query}")
+        answer = stream.getresponse()
+        lines = iter(answer.readline, b"")
+        return answer.status, answer.getheader("Content-Type"), next(wanted(line) for line in lines if b"followed" in line)
+    finally:
+        is_over.set()
+        asker.join()
+        stream.close()
+
+
+@case
+def the_log_is_followed(both):
+    level = lambda line: re.search(rb"\[[A-Z]+\]", line)[0]  # noqa: E731
+    both.agree("plain lines", lambda side: followed(side, "loglevel=debug", level))
+    fields = lambda line: {name for name in json.loads(line) if name in ("@level", "@message", "@timestamp")}  # noqa: E731
+    both.agree("lines in JSON", lambda side: followed(side, "loglevel=debug&logjson", fields))
 
 
 @case

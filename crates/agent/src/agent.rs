@@ -5,7 +5,7 @@ mod tasks;
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quorate_api as api;
@@ -31,12 +31,17 @@ struct Inner {
     host: Host,
     /// The own node's.
     node_name: String,
+    /// Where checks run. See [`Agent::start`].
+    runs_host: Host,
+    /// Whether a check ever ran.
+    has_run: AtomicBool,
     started: Instant,
     machine: Mutex<Machine>,
     catalog: Arc<dyn Catalog>,
     runner: Runner,
     store: Option<Store>,
-    /// Ends each run that is under way. There are at most [`Settings::runs_max`], and those that are being ended.
+    /// Ends each run that is under way. There are at most [`Settings::runs_max`], one for each alias of another node, and those
+    /// that are being ended.
     cancels: Mutex<HashMap<u64, oneshot::Sender<()>>>,
     /// Wakes whoever sleeps until the next deadline, for an earlier one.
     wake_driver: Notify,
@@ -53,9 +58,14 @@ pub type Removed = Vec<(String, AgentError)>;
 impl Agent {
     /// Starts an agent: reads what is kept, takes what files define (which wins over what requests registered), and
     /// brings the catalog in line from then on.
+    ///
+    /// Checks run on `runs_host`, which differs from `host` in its tasks alone: on a thread of their own they hold up
+    /// nothing else. From the first run on, the agent's deadlines and its comparisons with the catalog are looked after
+    /// there, too; until then nothing is started there.
     pub fn start(
         settings: Settings,
         host: Host,
+        runs_host: Host,
         catalog: Arc<dyn Catalog>,
         services: Vec<ServiceDefinition>,
         checks: Vec<CheckDefinition>,
@@ -72,7 +82,9 @@ impl Agent {
         let agent = Self(Arc::new(Inner {
             started: Instant::now(),
             machine: Mutex::new(machine),
-            runner: Runner::new(settings.clone(), host.clone(), catalog.clone()),
+            runner: Runner::new(settings.clone(), runs_host.clone(), catalog.clone()),
+            runs_host,
+            has_run: AtomicBool::new(false),
             catalog,
             store,
             cancels: Mutex::default(),
@@ -84,8 +96,8 @@ impl Agent {
             host: host.clone(),
         }));
         agent.restore(records, services, checks);
-        host.spawn(agent.clone().drive());
-        host.spawn(agent.clone().keep_catalog());
+        agent.repeat(Self::drive);
+        agent.repeat(Self::keep_catalog);
         host.spawn(agent.clone().watch_catalog());
         if agent.0.store.is_some() {
             let writer = agent.clone();
@@ -152,9 +164,11 @@ impl Agent {
         self.kept(kept).await
     }
 
-    /// A TTL check is told its status.
-    pub fn update_ttl(&self, id: &str, status: CheckStatus, output: String) -> Result<(), AgentError> {
-        self.act(|machine, now| machine.update_ttl(now, id, status, output)).0
+    /// A TTL check is told its status; when it returns, that is written, and survives the process.
+    pub async fn update_ttl(&self, id: &str, status: CheckStatus, output: String) -> Result<(), AgentError> {
+        let (updated, kept) = self.act(|machine, now| machine.update_ttl(now, id, status, output));
+        updated?;
+        self.kept(kept).await
     }
 
     /// Puts a service in maintenance with a reason, or takes it out with none.
@@ -243,6 +257,7 @@ impl Agent {
     fn perform(&self, effect: Effect) -> Option<u64> {
         match effect {
             Effect::Run { run, check } => self.start_run(run, check),
+            Effect::Follow { run, check, interval_ms } => self.start_following(run, check, interval_ms),
             Effect::Cancel { run } => {
                 // Its end is told by the run itself; one that is ending already hears nothing.
                 drop(self.cancels().remove(&run));

@@ -1,5 +1,8 @@
 //! From the wire's definitions to the agent's, with the checks that Consul 1.13.9 makes and in its words.
 
+mod mesh;
+
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use quorate_api as api;
@@ -15,7 +18,7 @@ fn wrong(text: impl Into<String>) -> DefinitionError {
 impl TryFrom<api::ServiceDefinition> for ServiceDefinition {
     type Error = DefinitionError;
 
-    fn try_from(body: api::ServiceDefinition) -> Result<Self, DefinitionError> {
+    fn try_from(mut body: api::ServiceDefinition) -> Result<Self, DefinitionError> {
         if body.name.is_empty() {
             return Err(wrong("Missing service name"));
         }
@@ -23,6 +26,8 @@ impl TryFrom<api::ServiceDefinition> for ServiceDefinition {
             return Err(wrong("Invalid service address"));
         }
         check_meta(&body.meta)?;
+        let ports = body.ports.part().map_err(|error| wrong(error.to_string()))?;
+        api::ServicePort::check(&ports).map_err(|error| wrong(error.to_string()))?;
         let id = id_of(&body).to_owned();
         let given = checks_of(&body);
         for check in &given {
@@ -33,7 +38,7 @@ impl TryFrom<api::ServiceDefinition> for ServiceDefinition {
                 return Err(wrong("Status for checks must 'passing', 'warning', 'critical'"));
             }
         }
-        validate_mesh(&body)?;
+        mesh::complete(&mut body)?;
         let checks = given.into_iter().map(|check| {
             let mut check = converted(check);
             show_as_of_service(&mut check);
@@ -109,10 +114,9 @@ fn service(id: String, body: api::ServiceDefinition) -> Result<Service, Definiti
     }
     let address =
         |(purpose, at): (String, api::ServiceAddress)| (purpose, ServiceAddress { address: at.address, port: at.port });
-    let mut tagged_addresses: std::collections::BTreeMap<_, _> =
-        body.tagged_addresses.into_iter().map(address).collect();
-    if let Ok(ip) = body.address.parse::<IpAddr>() {
-        let family = if ip.is_ipv4() { "ipv4" } else { "ipv6" };
+    let mut tagged_addresses: BTreeMap<_, _> = body.tagged_addresses.into_iter().map(address).collect();
+    check_families(&tagged_addresses)?;
+    if let Some(family) = family(&body.address) {
         for purpose in ["lan", "wan"] {
             let own = ServiceAddress { address: body.address.clone(), port: body.port };
             tagged_addresses.entry(format!("{purpose}_{family}")).or_insert(own);
@@ -133,11 +137,27 @@ fn service(id: String, body: api::ServiceDefinition) -> Result<Service, Definiti
         kind: body.kind,
         proxy: body.proxy.into_text(),
         connect: body.connect.into_text(),
-        // The agent's own definitions have neither.
-        ports: String::new(),
-        locality: String::new(),
+        ports: body.ports.into_text(),
+        locality: body.locality.into_text(),
+        ai: body.ai.into_text(),
         stamp: Stamp::default(),
     })
+}
+
+/// The family of an address; an IPv4 address that is written as one of IPv6 is of IPv4, as in Go.
+fn family(address: &str) -> Option<&'static str> {
+    let address: IpAddr = address.parse().ok()?;
+    Some(if address.to_canonical().is_ipv4() { "ipv4" } else { "ipv6" })
+}
+
+/// Addresses whose purpose names a family are of it. Consul does not look at `wan_ipv6`.
+fn check_families(addresses: &BTreeMap<String, ServiceAddress>) -> Result<(), DefinitionError> {
+    for (purpose, wanted) in [("lan_ipv4", "ipv4"), ("wan_ipv4", "ipv4"), ("lan_ipv6", "ipv6")] {
+        if addresses.get(purpose).is_some_and(|at| family(&at.address) != Some(wanted)) {
+            return Err(wrong(format!("Service tagged address {purpose:?} must be a valid {wanted} address")));
+        }
+    }
+    Ok(())
 }
 
 /// The largest weight that a DNS answer can carry.
@@ -175,39 +195,6 @@ fn check_meta(meta: &api::catalog::TextMap) -> Result<(), DefinitionError> {
     Ok(())
 }
 
-/// Refuses what makes no sense in a mesh, and a sidecar, which there is no mesh for.
-fn validate_mesh(body: &api::ServiceDefinition) -> Result<(), DefinitionError> {
-    let has_place = body.port != 0 || !body.socket_path.is_empty();
-    let mut errors = Vec::new();
-    let connect = body.connect.part().unwrap_or_default();
-    if body.kind == "connect-proxy" {
-        if !has_place {
-            errors.push("Port or SocketPath must be set for a connect-proxy");
-        }
-        let proxy = body.proxy.part().unwrap_or_default();
-        match proxy.destination_service_name.trim() {
-            "" => errors.push("Proxy.DestinationServiceName must be non-empty for Connect proxy services"),
-            "*" => errors.push("Proxy.DestinationServiceName must not be a wildcard for Connect proxy services"),
-            _ => {}
-        }
-    }
-    if connect.native && !has_place {
-        errors.push("Port or SocketPath must be set for a Connect native service.");
-    }
-    if connect.sidecar_service.is_some() {
-        return Err(wrong(
-            "Connect.SidecarService: the mesh is not served yet, so no sidecar is registered; register the proxy as a \
-             service of its own",
-        ));
-    }
-    if errors.is_empty() {
-        return Ok(());
-    }
-    let count = if errors.len() == 1 { "1 error".to_owned() } else { format!("{} errors", errors.len()) };
-    let list: String = errors.iter().map(|error| format!("\n\t* {error}")).collect();
-    Err(wrong(format!("Validation failed: {count} occurred:{list}\n\n")))
-}
-
 /// Whether a check can be run at all.
 fn validate(check: &api::AgentCheckDefinition) -> Result<(), String> {
     let is_alias = !check.alias_node.is_empty() || !check.alias_service.is_empty();
@@ -219,6 +206,9 @@ fn validate(check: &api::AgentCheckDefinition) -> Result<(), String> {
     if runs && check.interval.0 <= 0 {
         return Err("Interval must be > 0 for Script, HTTP, H2PING, TCP or UDP checks".into());
     }
+    if runs && is_alias {
+        return Err("Interval cannot be set for Alias checks".into());
+    }
     if is_alias && check.ttl.0 != 0 {
         return Err("TTL must be not be set for Alias checks".into());
     }
@@ -228,7 +218,8 @@ fn validate(check: &api::AgentCheckDefinition) -> Result<(), String> {
     if check.output_max_size < 0 {
         return Err("MaxOutputMaxSize must be positive".into());
     }
-    if check.failures_before_critical > 0 && check.failures_before_warning > check.failures_before_critical {
+    // A warning that would come after the critical state never comes; unset, both are 0.
+    if check.failures_before_warning > check.failures_before_critical {
         return Err("FailuresBeforeWarning can't be higher than FailuresBeforeCritical".into());
     }
     Ok(())
@@ -306,4 +297,55 @@ fn check(body: api::AgentCheckDefinition) -> Check {
         return Check::OsService(body.os_service);
     }
     Check::Alias(Alias { node: body.alias_node, service_id: body.alias_service })
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_api::go_json;
+
+    use super::*;
+
+    /// What is said of a service.
+    pub(super) fn service_error(json: &str) -> String {
+        let body: api::ServiceDefinition = go_json::from_slice(json.as_bytes()).unwrap();
+        ServiceDefinition::try_from(body).map_or_else(|error| error.to_string(), |_| "taken".to_owned())
+    }
+
+    fn check_error(json: &str) -> String {
+        let body: api::AgentCheckDefinition = go_json::from_slice(json.as_bytes()).unwrap();
+        CheckDefinition::try_from(body).map_or_else(|error| error.to_string(), |_| "taken".to_owned())
+    }
+
+    #[test]
+    fn checks_that_contradict_themselves_are_refused() {
+        let alias = "Invalid check: Interval cannot be set for Alias checks";
+        let order = "Invalid check: FailuresBeforeWarning can't be higher than FailuresBeforeCritical";
+        for (more, words) in [
+            (r#""HTTP":"x","Interval":"1s","AliasService":"y""#, alias),
+            (r#""Interval":"1s","AliasService":"y""#, "taken"),
+            (r#""TTL":"1s","FailuresBeforeWarning":3"#, order),
+            (r#""TTL":"1s","FailuresBeforeCritical":-2"#, order),
+            (r#""TTL":"1s","FailuresBeforeWarning":-1"#, "taken"),
+            (r#""TTL":"1s","FailuresBeforeWarning":3,"FailuresBeforeCritical":3"#, "taken"),
+        ] {
+            assert_eq!(check_error(&format!(r#"{{"Name":"c",{more}}}"#)), words, "{more}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_of_the_family_that_they_are_told_for() {
+        for (purpose, address, words) in [
+            ("lan_ipv4", "::1", "Service tagged address \"lan_ipv4\" must be a valid ipv4 address"),
+            ("lan_ipv6", "::ffff:1.2.3.4", "Service tagged address \"lan_ipv6\" must be a valid ipv6 address"),
+            ("lan_ipv4", "::ffff:1.2.3.4", "taken"),
+            ("lan", "x", "taken"),
+        ] {
+            let json = format!(r#"{{"Name":"a","TaggedAddresses":{{"{purpose}":{{"Address":"{address}"}}}}}}"#);
+            assert_eq!(service_error(&json), words);
+        }
+        let body = br#"{"Name":"a","Address":"::ffff:1.2.3.4"}"#;
+        let body: api::ServiceDefinition = go_json::from_slice(body).unwrap();
+        let made = ServiceDefinition::try_from(body).unwrap();
+        assert!(made.service.tagged_addresses.keys().eq(["lan_ipv4", "wan_ipv4"]));
+    }
 }

@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::catalog::ServicePort;
 use crate::wire::{is_false, is_zero};
 
 /// How a proxy is set up.
@@ -33,11 +34,15 @@ pub struct ConnectProxy {
     /// The port there.
     #[serde(alias = "local_service_port", skip_serializing_if = "is_zero")]
     pub local_service_port: i64,
+    /// The named ports there, as newer clients register them.
+    #[serde(alias = "local_service_ports", skip_serializing_if = "Vec::is_empty")]
+    pub local_service_ports: Vec<ServicePort>,
     /// The Unix socket there.
     #[serde(alias = "local_service_socket_path", skip_serializing_if = "String::is_empty")]
     pub local_service_socket_path: String,
     /// `""`, `direct` or `transparent`.
-    pub mode: String,
+    #[serde(skip_serializing_if = "CatalogText::is_hidden")]
+    pub mode: CatalogText,
     /// Free settings.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub config: BTreeMap<String, Value>,
@@ -55,6 +60,63 @@ pub struct ConnectProxy {
     /// How requests are logged, since Consul 1.15.
     #[serde(alias = "access_logs", skip_serializing_if = "Option::is_none")]
     pub access_logs: Option<Value>,
+}
+
+impl ConnectProxy {
+    /// The same as the agent tells it, which leaves out other fields than the catalog.
+    pub fn of_agent(mut self) -> Self {
+        self.mode.hide_if_empty();
+        for upstream in &mut self.upstreams {
+            upstream.datacenter.hide_if_empty();
+            upstream.centrally_configured = false;
+        }
+        for path in &mut self.expose.paths {
+            path.parsed_from_check.get_or_insert_default();
+        }
+        self
+    }
+}
+
+/// A text that the catalog shows also when it is empty, and the agent does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatalogText(Option<String>);
+
+impl Default for CatalogText {
+    fn default() -> Self {
+        Self(Some(String::new()))
+    }
+}
+
+impl CatalogText {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    fn hide_if_empty(&mut self) {
+        self.0 = self.0.take().filter(|text| !text.is_empty());
+    }
+
+    fn is_hidden(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl Serialize for CatalogText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for CatalogText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Some(text)))
+    }
+}
+
+/// A flag whose absence is all that is kept of `false`.
+fn nothing_for_false<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    bool::deserialize(deserializer).map(|flag| flag.then_some(true))
 }
 
 /// How traffic is caught.
@@ -113,8 +175,12 @@ pub struct ExposePath {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub protocol: String,
     /// Whether it comes from a check.
-    #[serde(alias = "parsed_from_check", skip_serializing_if = "is_false")]
-    pub parsed_from_check: bool,
+    #[serde(
+        alias = "parsed_from_check",
+        deserialize_with = "nothing_for_false",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub parsed_from_check: Option<bool>,
 }
 
 /// A service that a proxy connects to.
@@ -136,8 +202,12 @@ pub struct Upstream {
     /// Its name.
     #[serde(alias = "destination_name")]
     pub destination_name: String,
+    /// The name of its port, as newer clients register it.
+    #[serde(alias = "destination_port", skip_serializing_if = "String::is_empty")]
+    pub destination_port: String,
     /// Its datacenter.
-    pub datacenter: String,
+    #[serde(skip_serializing_if = "CatalogText::is_hidden")]
+    pub datacenter: CatalogText,
     /// Where the proxy listens for it.
     #[serde(alias = "local_bind_address", skip_serializing_if = "String::is_empty")]
     pub local_bind_address: String,

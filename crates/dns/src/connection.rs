@@ -111,7 +111,7 @@ async fn step(exchange: &mut Exchange, stream: &mut TcpStream) -> io::Result<Ste
     if !exchange.unsent().is_empty() {
         return stream.write(exchange.unsent()).await.map(Step::Sent);
     }
-    match exchange.to_read() {
+    match exchange.room() {
         Some(buffer) => stream.read_buf(buffer).await.map(Step::Read),
         None => pending().await,
     }

@@ -55,7 +55,7 @@ impl Exchange {
     }
 
     /// Where what is read goes, if more may be read now.
-    pub(crate) fn to_read(&mut self) -> Option<&mut Vec<u8>> {
+    pub(crate) fn room(&mut self) -> Option<&mut Vec<u8>> {
         let may_read = self.unsent.is_empty() && self.waiting < PIPELINED_MAX && !self.is_ended;
         may_read.then_some(&mut self.read)
     }
@@ -152,7 +152,7 @@ mod tests {
     }
 
     fn receive(exchange: &mut Exchange, bytes: &[u8]) {
-        exchange.to_read().expect("it reads").extend_from_slice(bytes);
+        exchange.room().expect("it reads").extend_from_slice(bytes);
     }
 
     #[test]
@@ -195,13 +195,13 @@ mod tests {
             answered += 1;
         }
         assert_eq!(answered, 3);
-        assert!(exchange.to_read().is_none());
+        assert!(exchange.room().is_none());
         let all = exchange.unsent().len();
         assert_eq!(all, 3 * 30_002);
         assert!(!exchange.sent(all - 1, now));
-        assert!(exchange.to_read().is_none());
+        assert!(exchange.room().is_none());
         assert!(exchange.sent(1, now));
-        assert!(exchange.take(now).unwrap().is_some() && exchange.to_read().is_some());
+        assert!(exchange.take(now).unwrap().is_some() && exchange.room().is_some());
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
             assert!(exchange.take(now).unwrap().is_some());
             exchange.wait();
         }
-        assert!(exchange.take(now).unwrap().is_none() && exchange.to_read().is_none());
+        assert!(exchange.take(now).unwrap().is_none() && exchange.room().is_none());
         assert_eq!(exchange.deadline(), None);
         exchange.answer_late(b"a", now);
         assert!(exchange.take(now).unwrap().is_some());

@@ -16,6 +16,7 @@ mod answer;
 mod cache;
 mod catalog;
 mod connection;
+mod datagrams;
 mod exchange;
 mod foreign;
 mod measure;

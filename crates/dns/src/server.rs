@@ -142,6 +142,6 @@ async fn answer(service: Service, mut question: Waiting) {
     let answer = service.answer_later(&question.packet, Transport::Udp, &mut question.wait).await;
     if !answer.is_empty() {
         // A client that can't be reached asks again or not.
-        let _ = question.socket.send_to(&answer, question.peer);
+        let _ = question.socket.send(&answer, &question.peer);
     }
 }

@@ -65,6 +65,11 @@ impl Answer {
         Self { index, encoded, compressed: OnceLock::new() }
     }
 
+    /// How long its body is.
+    pub(crate) fn bytes(&self) -> usize {
+        self.encoded.body.len()
+    }
+
     /// Tells two answers to one question apart, whatever their index.
     pub(crate) fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
@@ -110,7 +115,7 @@ impl Answer {
     }
 
     /// About how much memory it takes, with a compressed copy.
-    fn bytes(&self) -> usize {
+    fn weight(&self) -> usize {
         const HEAD_BYTES: usize = 256;
         self.encoded.body.len() + self.encoded.body.len() / 4 + HEAD_BYTES
     }
@@ -153,7 +158,7 @@ impl AnswerCache {
         let young = generations.young.get(asked).filter(|answer| answer.index == index).cloned();
         let found = young.or_else(|| {
             let (asked, answer) = generations.old.remove_entry(asked)?;
-            generations.old_bytes -= answer.bytes();
+            generations.old_bytes -= answer.weight();
             let found = (answer.index == index).then(|| answer.clone())?;
             self.insert(&mut generations, asked, answer);
             Some(found)
@@ -169,16 +174,16 @@ impl AnswerCache {
     /// Keeps an answer.
     pub(crate) fn keep(&self, asked: &Asked, answer: &Arc<Answer>) {
         // One that alone fills a generation would push out all others.
-        if answer.bytes() < self.bytes_max / 4 {
+        if answer.weight() < self.bytes_max / 4 {
             let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
             self.insert(&mut generations, asked.clone(), answer.clone());
         }
     }
 
     fn insert(&self, generations: &mut Generations, asked: Asked, answer: Arc<Answer>) {
-        generations.young_bytes += answer.bytes();
+        generations.young_bytes += answer.weight();
         if let Some(before) = generations.young.insert(asked, answer) {
-            generations.young_bytes -= before.bytes();
+            generations.young_bytes -= before.weight();
         }
         if generations.young_bytes > self.bytes_max / 2 {
             generations.old = std::mem::take(&mut generations.young);
@@ -220,7 +225,7 @@ mod tests {
             cache.keep(&asked(&number.to_string()), &answer(1, 1_000));
             assert!(cache.get(&asked("hot"), 1).is_some(), "{number}");
             let generations = cache.generations.lock().unwrap();
-            let held = |map: &HashMap<Asked, Arc<Answer>>| map.values().map(|answer| answer.bytes()).sum::<usize>();
+            let held = |map: &HashMap<Asked, Arc<Answer>>| map.values().map(|answer| answer.weight()).sum::<usize>();
             assert_eq!(held(&generations.young), generations.young_bytes);
             assert_eq!(held(&generations.old), generations.old_bytes);
             assert!(generations.young_bytes + generations.old_bytes <= BYTES_MAX + 2_000);

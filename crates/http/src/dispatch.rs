@@ -15,6 +15,7 @@ use hyper::{Method, Request, StatusCode, Version};
 use tokio::time::Instant;
 
 use crate::gzip;
+use crate::large;
 use crate::path;
 use crate::query::Parameters;
 use crate::questions;
@@ -67,7 +68,10 @@ async fn answer_undressed(server: Arc<Shared>, peer: Peer, request: Request<Inco
     let call = Call { server: server.clone(), head, body, rest_at };
     let outcome = match action {
         Action::Ask(parse) => questions::answer(call, parse, dressing.gzip).await,
-        Action::Do(handler) => handler(call).await.unwrap_or_else(|refused| Outcome::Ready(refused.into_reply())),
+        Action::Do(handler) => {
+            let done = handler(call).await.and_then(|outcome| counted(&server, outcome));
+            done.unwrap_or_else(|refused| Outcome::Ready(refused.into_reply()))
+        }
     };
     let finish = move |server: &Shared, reply: Reply| {
         let elapsed = started.elapsed();
@@ -84,6 +88,18 @@ async fn answer_undressed(server: Arc<Shared>, peer: Peer, request: Request<Inco
             finish(&server, reply)
         })),
     }
+}
+
+/// A large answer is counted until it is read, or refused if there is no room for it.
+fn counted(server: &Shared, outcome: Outcome) -> Result<Outcome, Refused> {
+    let Outcome::Ready(mut reply) = outcome else { return Ok(outcome) };
+    if let Body::Whole(body) = reply.body_mut()
+        && body.len() >= large::COUNTED_BYTES_MIN
+    {
+        server.large.check_room()?;
+        *body = server.large.count(std::mem::take(body));
+    }
+    Ok(Outcome::Ready(reply))
 }
 
 /// The bytes of a request's head as HTTP/1.1 writes it. Hyper's own bound is a buffer's, and lets a head that arrives whole

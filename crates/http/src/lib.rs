@@ -19,6 +19,7 @@ mod dispatch;
 mod encode;
 pub mod filter;
 mod gzip;
+mod large;
 mod local;
 mod measure;
 mod path;

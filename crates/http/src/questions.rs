@@ -15,6 +15,7 @@ use quorate_node::{Consistency, Freshness, ReadError, TooManyWatches};
 use quorate_state::{State, Topic};
 
 use crate::answers::{Answer, Encoded};
+use crate::large;
 use crate::reply::{self, Refused, Reply};
 use crate::request::{self, Call, Options};
 use crate::routes::Outcome;
@@ -111,9 +112,11 @@ impl Question {
 
 impl Asked {
     /// The answer on a state.
-    fn answer(&self, state: &State, settings: &Settings) -> Answer {
+    fn answer(&self, state: &State, server: &Shared) -> Answer {
         let index = self.index(state);
-        Answer::new(index, self.question.evaluate(state, settings, self.pretty))
+        let mut encoded = self.question.evaluate(state, &server.settings, self.pretty);
+        encoded.body = server.large.count(encoded.body);
+        Answer::new(index, encoded)
     }
 
     fn index(&self, state: &State) -> u64 {
@@ -128,29 +131,53 @@ struct Found {
     kept: bool,
 }
 
-/// The answer on the state as it is now. Large ones are made on another thread.
-async fn evaluate(server: &Arc<Shared>, asked: &Asked) -> Found {
-    let is_kept = server.settings.answer_cache_bytes_max > 0 && asked.question.manner().is_kept;
-    {
-        let state = server.node.state();
-        if !asked.question.is_large(&state) {
-            let kept = if is_kept { server.answers.get(asked, asked.index(&state)) } else { None };
-            if let Some(answer) = kept {
-                return Found { answer, kept: true };
-            }
-            let answer = Arc::new(asked.answer(&state, &server.settings));
-            if is_kept {
-                server.answers.keep(asked, &answer);
-            }
-            return Found { answer, kept: false };
+/// The answer on the state as it is now, unless it is large and there is no room for it.
+async fn evaluate(server: &Arc<Shared>, asked: &Asked) -> Result<Found, Refused> {
+    if let Some(found) = evaluate_here(server, asked) {
+        if found.answer.bytes() >= large::COUNTED_BYTES_MIN && !found.kept {
+            server.large.check_room()?;
         }
+        return Ok(found);
     }
+    let turn = server.large.turn().await;
+    server.large.check_room()?;
+    let found = evaluate_elsewhere(server, asked).await;
+    drop(turn);
+    Ok(found)
+}
+
+/// The same, whether there is room or not: one who follows a question must know its answer.
+async fn evaluate_anyway(server: &Arc<Shared>, asked: &Asked) -> Found {
+    if let Some(found) = evaluate_here(server, asked) {
+        return found;
+    }
+    let _turn = server.large.turn().await;
+    evaluate_elsewhere(server, asked).await
+}
+
+/// The answer, if it is kept or not large.
+fn evaluate_here(server: &Shared, asked: &Asked) -> Option<Found> {
+    let state = server.node.state();
+    if asked.question.is_large(&state) {
+        return None;
+    }
+    let is_kept = server.settings.answer_cache_bytes_max > 0 && asked.question.manner().is_kept;
+    let kept = if is_kept { server.answers.get(asked, asked.index(&state)) } else { None };
+    if let Some(answer) = kept {
+        return Some(Found { answer, kept: true });
+    }
+    let answer = Arc::new(asked.answer(&state, server));
+    if is_kept {
+        server.answers.keep(asked, &answer);
+    }
+    Some(Found { answer, kept: false })
+}
+
+/// A large answer, made on another thread.
+async fn evaluate_elsewhere(server: &Arc<Shared>, asked: &Asked) -> Found {
     let (server_there, asked_there) = (server.clone(), asked.clone());
-    let answer = server.elsewhere(move || asked_there.answer(&server_there.node.snapshot(), &server_there.settings));
-    let answer = match answer.await {
-        Some(answer) => answer,
-        None => asked.answer(&server.node.snapshot(), &server.settings),
-    };
+    let made = server.elsewhere(move || asked_there.answer(&server_there.node.snapshot(), &server_there)).await;
+    let answer = made.unwrap_or_else(|| asked.answer(&server.node.snapshot(), server));
     Found { answer: Arc::new(answer), kept: false }
 }
 
@@ -202,11 +229,12 @@ impl Asker {
 
     /// The answer as it is now.
     async fn answer_now(&self) -> Reply {
-        match self.freshness().await {
-            Ok(freshness) => {
-                let found = evaluate(&self.server, &self.asked).await;
-                self.reply(freshness, found).await
-            }
+        let freshness = match self.freshness().await {
+            Ok(freshness) => freshness,
+            Err(refused) => return self.refusal(refused),
+        };
+        match evaluate(&self.server, &self.asked).await {
+            Ok(found) => self.reply(freshness, found).await,
             Err(refused) => self.refusal(refused),
         }
     }

@@ -74,36 +74,6 @@ impl hyper::body::Body for Body {
     }
 }
 
-/// A body, and what is to live until all of it is given to hyper.
-pub(crate) struct Guarded<G> {
-    body: Body,
-    _guard: G,
-}
-
-impl<G> Guarded<G> {
-    /// The same answer, with a guard of its body.
-    pub(crate) fn reply(reply: Reply, guard: G) -> Response<Self> {
-        reply.map(|body| Self { body, _guard: guard })
-    }
-}
-
-impl<G: Unpin> hyper::body::Body for Guarded<G> {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
 /// An answer without a body.
 pub(crate) fn empty(status: StatusCode) -> Reply {
     whole(status, Bytes::new())

@@ -119,12 +119,21 @@ pub(crate) fn find(path: &str) -> Found {
     if let Some(route) = exactly(path) {
         return Found::Route(route, path.len());
     }
+    if is_with_slash(path) {
+        return Found::SlashMissing;
+    }
     for (slash, _) in path.rmatch_indices('/') {
         if let Some(route) = exactly(&path[..=slash]) {
             return Found::Route(route, slash + 1);
         }
     }
-    if exactly(&format!("{path}/")).is_some() { Found::SlashMissing } else { Found::Nothing }
+    Found::Nothing
+}
+
+/// Whether a path with a slash behind it is a pattern. Then that is meant, and not what a shorter pattern would take.
+fn is_with_slash(path: &str) -> bool {
+    let wanted = || path.bytes().chain([b'/']);
+    ROUTES.binary_search_by(|route| route.pattern.bytes().cmp(wanted())).is_ok()
 }
 
 fn exactly(pattern: &str) -> Option<&'static Route> {
@@ -176,6 +185,14 @@ mod tests {
             Found::Route(route, rest_at) => Some((route.pattern, rest_at)),
             _ => None,
         }
+    }
+
+    #[test]
+    fn a_path_without_its_slash_is_not_of_a_shorter_pattern() {
+        for path in ["/v1/kv", "/v1/agent/service/deregister", "/v1/agent/service/maintenance"] {
+            assert!(matches!(find(path), Found::SlashMissing), "{path}");
+        }
+        assert_eq!(pattern_of("/v1/agent/service/deregisters"), Some(("/v1/agent/service/", 18)));
     }
 
     #[test]

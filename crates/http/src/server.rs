@@ -16,6 +16,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::answers::AnswerCache;
 use crate::connection;
+use crate::large::LargeAnswers;
 use crate::local::Local;
 use crate::measure::{Gauges, RouteMetrics, Timers};
 use crate::questions::Questions;
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) timers: Timers,
     pub(crate) questions: Questions,
     pub(crate) answers: AnswerCache,
+    pub(crate) large: LargeAnswers,
     /// Whether the server is stopping.
     pub(crate) draining: watch::Sender<bool>,
     gauges: Gauges,
@@ -92,6 +94,7 @@ impl Server {
             timers: Timers::new(&metrics),
             questions: Questions::new(settings.parked_queries_max, &metrics),
             answers: AnswerCache::new(settings.answer_cache_bytes_max, &metrics),
+            large: LargeAnswers::new(settings.large_answer_bytes_max, &metrics),
             draining: watch::Sender::new(false),
             gauges: Gauges::new(&metrics, &settings.datacenter),
             connections: AtomicUsize::new(0),
@@ -195,7 +198,9 @@ impl Shared {
         let (sender, receiver) = oneshot::channel();
         self.node.host().tasks.spawn_blocking(Box::new(move || {
             // If nobody waits for it any more, the client has gone.
-            let _ = sender.send(work());
+            if !sender.is_closed() {
+                let _ = sender.send(work());
+            }
         }));
         receiver.await.ok()
     }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_rustls::server::TlsStream;
 
@@ -79,10 +79,29 @@ impl Arrival {
             }
             Self::Tls(stream, tls) => {
                 stream.set_nodelay(true)?;
+                let mut first = [0];
+                if stream.peek(&mut first).await? == 1 && first[0].is_ascii_uppercase() {
+                    return Err(refuse_plain(stream).await);
+                }
                 Ok(Stream::Tls(Box::new(tls.accept(stream).await?)))
             }
             Self::Unix(stream) => Ok(Stream::Unix(stream)),
         }
+    }
+}
+
+/// Tells a client that speaks HTTP without TLS, whose first byte is a letter, what is wrong. The text is Go's.
+async fn refuse_plain(mut stream: TcpStream) -> io::Error {
+    const REFUSAL: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+    let told = async {
+        stream.write_all(REFUSAL).await?;
+        stream.shutdown().await?;
+        // What is not read would reset the connection, and the client might not see the answer.
+        stream.read(&mut [0; 4096]).await
+    };
+    match told.await {
+        Ok(_) => io::Error::other("a client spoke HTTP without TLS"),
+        Err(error) => error,
     }
 }
 

@@ -21,6 +21,7 @@ use rustls::{ClientConfig, RootCertStore};
 use support::{PATIENCE, Running, settings, start};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -114,6 +115,15 @@ async fn the_answer_to_head_has_a_length_and_no_body() {
 }
 
 #[tokio::test]
+async fn a_client_without_tls_is_told_so() {
+    let secured = secured(settings()).await;
+    let mut client = support::Client::connect(secured.address).await;
+    client.send_raw(b"GET /v1/status/leader HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let told = tokio::time::timeout(PATIENCE, client.to_end()).await.expect("an end");
+    assert!(told.starts_with("HTTP/1.0 400 Bad Request\r\n") && told.ends_with("to an HTTPS server.\n"), "{told}");
+}
+
+#[tokio::test]
 async fn a_client_that_says_nothing_is_cut_off_like_any_other() {
     let quick =
         Settings { idle_timeout: Duration::from_millis(100), head_timeout: Duration::from_millis(20), ..settings() };
@@ -156,4 +166,55 @@ async fn one_client_can_not_have_all_places_for_queries() {
         }
     };
     tokio::time::timeout(PATIENCE, served).await.expect("there is room again");
+}
+
+/// Streams of a client that takes nothing of its answers.
+async fn unread(secured: &Secured, target: &str, streams: usize) -> (Vec<Response<Incoming>>, JoinHandle<()>) {
+    let io = TokioIo::new(secured.stream().await);
+    let handshake = http2::Builder::new(TokioExecutor::new()).initial_stream_window_size(1).handshake(io);
+    let (mut client, connection) = handshake.await.unwrap();
+    // It ends with an error when it is cut.
+    let connection = tokio::spawn(async { drop(connection.await) });
+    let mut answers = Vec::new();
+    for _ in 0..streams {
+        answers.push(client.send_request(request(Method::GET, target)).await.unwrap());
+    }
+    (answers, connection)
+}
+
+async fn put(secured: &Secured, key: &str, bytes: usize) {
+    let mut client = support::Client::connect(secured.running.address).await;
+    assert_eq!(client.ask(&format!("PUT /v1/kv/{key}"), &vec![b'x'; bytes]).await.status, "200 OK");
+}
+
+#[tokio::test]
+async fn answers_that_nobody_reads_are_bounded_together() {
+    let secured = secured(Settings { large_answer_bytes_max: 500_000, ..settings() }).await;
+    put(&secured, "large", 300_000).await;
+    let (answers, _connection) = unread(&secured, "/v1/kv/?recurse", 4).await;
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status().as_u16()).collect();
+    // 400,000 bytes in base64: the second is begun below the bound.
+    assert_eq!(statuses, [200, 200, 429, 429]);
+    // Small ones are answered all the same, and when they are gone there is room.
+    let mut client = secured.client().await;
+    assert_eq!(client.send_request(request(Method::GET, "/v1/status/leader")).await.unwrap().status(), 200);
+    drop(answers);
+    let served = async {
+        while client.send_request(request(Method::GET, "/v1/kv/?recurse")).await.unwrap().status() != 200 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, served).await.expect("there is room again");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_cut_off() {
+    let quick =
+        Settings { stall_timeout: Duration::from_millis(100), head_timeout: Duration::from_millis(20), ..settings() };
+    let secured = secured(quick).await;
+    put(&secured, "large", 300_000).await;
+    // A window of one byte is never made larger, since nothing is read.
+    let (mut answers, connection) = unread(&secured, "/v1/kv/large?raw", 1).await;
+    tokio::time::timeout(PATIENCE, connection).await.expect("the connection is cut").unwrap();
+    assert!(answers.remove(0).into_body().collect().await.is_err());
 }

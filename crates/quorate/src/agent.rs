@@ -1,8 +1,9 @@
 //! The agent: a server from its settings, until a signal or its own disk stops it.
 //!
-//! One runtime thread runs consensus, the apply task and HTTP; the log has a thread of its own, DNS has several, and long
-//! encodings go to the runtime's blocking threads. On one or two processors that costs two thirds of what a pool of threads does.
+//! One runtime thread runs consensus, the apply task and HTTP; the log and checks have a thread of their own each, DNS has
+//! several, and long encodings go to the runtime's blocking threads. On one or two processors that costs two thirds of what a pool of threads does.
 
+mod check_thread;
 mod files;
 mod identity;
 mod listening;
@@ -32,6 +33,7 @@ use quorate_node::{
 use tokio::sync::{Notify, mpsc, watch};
 use tracing::{info, warn};
 
+use self::check_thread::CheckThread;
 use self::identity::Identity;
 use self::reload::{Parts, Reloader};
 use self::signals::Signals;
@@ -81,7 +83,8 @@ async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
     let leave = Arc::new(Notify::new());
     let (reload, reloads) = mpsc::channel(RELOADS_WAITING);
     let program = local::Program { log: log.clone(), leave: leave.clone(), reload };
-    let local = local::start(settings, &host, &directory, &node, program).context("agent")?;
+    let check_thread = Arc::new(CheckThread::default());
+    let local = local::start(settings, &host, &directory, &node, check_thread.clone(), program).context("agent")?;
     let agent = local.agent.clone();
     let server_settings = http_settings(settings, id, file_limit);
     let server = Server::with_agent(node.clone(), server_settings, terms(settings), metrics.clone(), Some(local));
@@ -120,6 +123,7 @@ async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
     let end = async {
         reloader.stop_watches().await;
         end_in_order(&server, &agent, &node, reloader.current().drain).await;
+        check_thread.stop();
     };
     tokio::select! {
         () = end => {}

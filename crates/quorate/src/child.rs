@@ -127,6 +127,7 @@ pub(crate) fn failure(status: ExitStatus) -> Option<String> {
     match (status.success(), status.code(), status.signal()) {
         (true, ..) => None,
         (_, Some(code), _) => Some(format!("exit status {code}")),
+        (_, _, Some(2)) => Some("signal: interrupt".to_owned()),
         (_, _, Some(9)) => Some("signal: killed".to_owned()),
         (_, _, Some(15)) => Some("signal: terminated".to_owned()),
         (_, _, signal) => Some(format!("signal: {}", signal.unwrap_or_default())),

@@ -3,7 +3,7 @@
 //! `@level`, `@module`, `@message` and the fields. Those who follow the log get the same lines ([`followers`]).
 
 use std::fmt::{Debug, Write as _};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
@@ -11,9 +11,7 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, reload};
 
@@ -24,65 +22,164 @@ mod followers;
 mod sinks;
 mod syslog;
 
-use self::followers::Followers;
+use self::followers::{Followers, Line};
+use self::sinks::Sinks;
 
 /// A log that is being written.
 #[derive(Clone)]
 pub(crate) struct Log {
-    targets: reload::Handle<Targets, Registry>,
+    wanted: Arc<Wanted>,
     /// Those who follow it.
     pub(crate) followers: Arc<Followers>,
 }
 
 /// Starts logging.
 pub(crate) fn start(settings: &LogSettings) -> Result<Log, String> {
-    let (targets, handle) = reload::Layer::new(targets(settings.level));
-    let lines = tracing_subscriber::fmt::layer().event_format(Lines { is_json: settings.is_json });
-    let lines = lines.with_writer(sinks::Sinks::open(settings)?).with_filter(targets);
-    let (followers, followed) = Followers::none();
+    let (filter, handle) = reload::Layer::new(targets(settings.level));
+    let readers = Readers { own: Reader { level: settings.level, is_json: settings.is_json }, followers: Vec::new() };
+    let wanted = Arc::new(Wanted { readers: RwLock::new(readers), filter: handle });
+    let followers = Arc::new(Followers::new(wanted.clone()));
+    let output = Output { sinks: Sinks::open(settings)?, wanted: wanted.clone(), followers: followers.clone() };
     // It fails only if logging was started before, and then there is a log.
-    let _ = tracing_subscriber::registry().with(vec![lines.boxed(), followed.boxed()]).try_init();
-    Ok(Log { targets: handle, followers })
+    let _ = tracing_subscriber::registry().with(filter).with(output).try_init();
+    Ok(Log { wanted, followers })
 }
 
 impl Log {
     /// Logs from another level up, from now on.
     pub(crate) fn set_level(&self, level: Level) {
-        // It fails only if the log is gone.
-        let _ = self.targets.reload(targets(level));
+        self.wanted.change(|readers| readers.own.level = level);
     }
 }
 
-/// What is heard. Other crates than our own are from the level WARN up, unless everything is asked for.
-fn targets(level: Level) -> Targets {
-    let of_others = if level == Level::TRACE { Level::TRACE } else { level.min(Level::WARN) };
-    Targets::new()
-        .with_default(LevelFilter::from_level(of_others))
-        .with_target("quorate", LevelFilter::from_level(level))
-}
-
-/// How an event is written.
-struct Lines {
+/// One who reads lines, and in which form.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Reader {
+    level: Level,
     is_json: bool,
 }
 
-impl<S, N> FormatEvent<S, N> for Lines
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> std::fmt::Result {
-        let mut time = String::new();
-        SystemTime.format_time(&mut Writer::new(&mut time))?;
+/// The log's own places, and those who follow it.
+struct Readers {
+    own: Reader,
+    followers: Vec<Reader>,
+}
+
+/// What is wanted of all events. One filter lets pass what anybody wants, and each gets its own part behind it: filters for
+/// each reader would keep an event from one of them after `tracing::enabled!` has asked for another.
+struct Wanted {
+    readers: RwLock<Readers>,
+    filter: reload::Handle<Targets, Registry>,
+}
+
+impl Wanted {
+    fn change(&self, change: impl FnOnce(&mut Readers)) {
+        let mut readers = self.readers.write().unwrap_or_else(PoisonError::into_inner);
+        change(&mut readers);
+        let levels = readers.followers.iter().map(|follower| follower.level);
+        // It fails only when logging has ended.
+        let _ = self.filter.reload(targets(levels.fold(readers.own.level, Level::max)));
+    }
+}
+
+/// What is heard from a level up. Other crates than our own are from the level WARN up, unless everything is asked for.
+fn targets(level: Level) -> Targets {
+    Targets::new()
+        .with_default(LevelFilter::from_level(level_of_others(level)))
+        .with_target(OWN, LevelFilter::from_level(level))
+}
+
+/// How the targets of our own crates begin.
+const OWN: &str = "quorate";
+
+fn level_of_others(level: Level) -> Level {
+    if level == Level::TRACE { Level::TRACE } else { level.min(Level::WARN) }
+}
+
+impl Reader {
+    /// Whether it wants an event, by the rule of [`targets`].
+    fn wants(self, level: Level, target: &str) -> bool {
+        level <= if target.starts_with(OWN) { self.level } else { level_of_others(self.level) }
+    }
+}
+
+/// Writes each event for those who want it, in the forms in which they want it.
+struct Output {
+    sinks: Sinks,
+    wanted: Arc<Wanted>,
+    followers: Arc<Followers>,
+}
+
+impl<S: Subscriber> Layer<S> for Output {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let (level, target) = (*event.metadata().level(), event.metadata().target());
+        let (own, as_text, as_json) = {
+            let readers = self.wanted.readers.read().unwrap_or_else(PoisonError::into_inner);
+            let wants = |reader: &Reader| reader.wants(level, target);
+            let follows = |is_json| readers.followers.iter().any(|reader| reader.is_json == is_json && wants(reader));
+            (Some(readers.own).filter(wants), follows(false), follows(true))
+        };
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let metadata = event.metadata();
-        let line = if self.is_json {
-            json(&time, *metadata.level(), metadata.target(), fields)
-        } else {
-            text(&time, *metadata.level(), metadata.target(), &fields)
-        };
-        writeln!(writer, "{line}")
+        let entry = Entry { time: now(), level, target, fields };
+        if let Some(own) = own {
+            self.sinks.write(level, entry.line(own.is_json).as_bytes());
+        }
+        if as_text || as_json {
+            let line = |is_wanted: bool, is_json| if is_wanted { entry.line(is_json) } else { String::new() };
+            let (text, json) = (line(as_text, false).into(), line(as_json, true).into());
+            self.followers.tell(Line { level, target, text, json });
+        }
+    }
+}
+
+/// The time as lines begin with it.
+fn now() -> String {
+    let mut time = String::new();
+    // Writing to a String can't fail.
+    let _ = SystemTime.format_time(&mut Writer::new(&mut time));
+    time
+}
+
+/// An event as it is written.
+struct Entry<'a> {
+    time: String,
+    level: Level,
+    target: &'a str,
+    fields: Fields,
+}
+
+impl Entry<'_> {
+    /// Its line, with the end of it.
+    fn line(&self, is_json: bool) -> String {
+        let mut line = if is_json { self.json() } else { self.text() };
+        line.push('\n');
+        line
+    }
+
+    fn text(&self) -> String {
+        let level = format!("[{}]", self.level);
+        let mut line = format!("{} {level:7} {}: {}", self.time, module(self.target), self.fields.message);
+        for (position, (name, value)) in self.fields.others.iter().enumerate() {
+            let before = if position == 0 { ": " } else { " " };
+            let value = match value {
+                Value::String(text) if !text.is_empty() && !text.contains([' ', '"', '\n', '=']) => text.clone(),
+                value => value.to_string(),
+            };
+            // Writing to a String can't fail.
+            let _ = write!(line, "{before}{name}={value}");
+        }
+        line
+    }
+
+    fn json(&self) -> String {
+        let mut line = Map::new();
+        line.extend(self.fields.others.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        line.insert("@timestamp".to_owned(), self.time.as_str().into());
+        line.insert("@level".to_owned(), self.level.as_str().to_ascii_lowercase().into());
+        line.insert("@module".to_owned(), module(self.target).into());
+        line.insert("@message".to_owned(), self.fields.message.as_str().into());
+        Value::Object(line).to_string()
     }
 }
 
@@ -138,49 +235,38 @@ fn module(target: &str) -> String {
     }
 }
 
-fn text(time: &str, level: Level, target: &str, fields: &Fields) -> String {
-    let level = format!("[{level}]");
-    let mut line = format!("{time} {level:7} {}: {}", module(target), fields.message);
-    for (position, (name, value)) in fields.others.iter().enumerate() {
-        let before = if position == 0 { ": " } else { " " };
-        let value = match value {
-            Value::String(text) if !text.is_empty() && !text.contains([' ', '"', '\n', '=']) => text.clone(),
-            value => value.to_string(),
-        };
-        // Writing to a String can't fail.
-        let _ = write!(line, "{before}{name}={value}");
-    }
-    line
-}
-
-fn json(time: &str, level: Level, target: &str, fields: Fields) -> String {
-    let mut line = Map::new();
-    line.extend(fields.others.into_iter().map(|(name, value)| (name.to_owned(), value)));
-    line.insert("@timestamp".to_owned(), time.into());
-    line.insert("@level".to_owned(), level.as_str().to_ascii_lowercase().into());
-    line.insert("@module".to_owned(), module(target).into());
-    line.insert("@message".to_owned(), fields.message.into());
-    Value::Object(line).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn fields() -> Fields {
-        Fields { message: "listening".to_owned(), others: vec![("address", "[::]:1".into()), ("why", "a b".into())] }
+    fn entry(time: &str, level: Level, target: &'static str) -> Entry<'static> {
+        let others = vec![("address", "[::]:1".into()), ("why", "a b".into())];
+        Entry { time: time.to_owned(), level, target, fields: Fields { message: "listening".to_owned(), others } }
     }
 
     #[test]
     fn lines_have_the_form_of_consuls() {
-        let line = text("2026-11-23T07:13:33.298Z", Level::INFO, "quorate_http::server", &fields());
-        assert_eq!(line, "2026-11-23T07:13:33.298Z [INFO]  http.server: listening: address=[::]:1 why=\"a b\"");
-        let line = text("T", Level::ERROR, "quorate::agent", &Fields::default());
-        assert_eq!(line, "T [ERROR] agent: ");
-        let line = json("T", Level::WARN, "openraft::core", fields());
+        let line = entry("2026-11-23T07:13:33.298Z", Level::INFO, "quorate_http::server").line(false);
+        assert_eq!(line, "2026-11-23T07:13:33.298Z [INFO]  http.server: listening: address=[::]:1 why=\"a b\"\n");
+        let line = Entry { fields: Fields::default(), ..entry("T", Level::ERROR, "quorate::agent") }.line(false);
+        assert_eq!(line, "T [ERROR] agent: \n");
+        let line = entry("T", Level::WARN, "openraft::core").line(true);
         assert_eq!(
             line,
             r#"{"@level":"warn","@message":"listening","@module":"openraft.core","@timestamp":"T","address":"[::]:1","why":"a b"}"#
+                .to_owned()
+                + "\n"
         );
+    }
+
+    #[test]
+    fn a_reader_wants_what_its_filter_lets_pass() {
+        let levels = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
+        for asked in levels {
+            for (level, target) in levels.iter().flat_map(|level| [(level, "quorate_dns::udp"), (level, "openraft")]) {
+                let wants = Reader { level: asked, is_json: false }.wants(*level, target);
+                assert_eq!(wants, targets(asked).would_enable(target, level), "{asked} {level} {target}");
+            }
+        }
     }
 }

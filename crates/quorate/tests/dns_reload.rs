@@ -5,9 +5,9 @@ mod running;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use running::{Agent, PATIENCE, Scratch};
+use running::{Agent, PATIENCE, Scratch, until};
 
 const A: u16 = 1;
 const SOA: u16 = 6;
@@ -43,23 +43,25 @@ impl Served {
         let connection = TcpStream::connect(address).unwrap();
         connection.set_read_timeout(Some(PATIENCE)).unwrap();
         let served = Self { agent, file, datagrams, connection, _scratch: scratch };
-        served.wait_for("consul.service.consul");
+        served.wait_for_registration();
         served
     }
 
-    /// Waits until the agent has registered what has this name.
-    fn wait_for(&self, name: &str) {
-        let give_up = Instant::now() + PATIENCE;
-        while self.ask(name).code != 0 {
-            assert!(Instant::now() < give_up, "{name} did not come in {PATIENCE:?}");
+    /// Waits until the agent has registered itself.
+    fn wait_for_registration(&self) {
+        const TRIES_MAX: usize = 4_000;
+        let is_there = || self.agent.ask("GET", "/v1/catalog/service/consul", "").contains("n1");
+        let came = (0..TRIES_MAX).any(|_| {
             std::thread::sleep(Duration::from_millis(5));
-        }
+            is_there()
+        });
+        assert!(came, "the agent did not register itself");
     }
 
     /// Has the agent read another configuration, and gives the status line.
     fn reload(&self, configuration: &str) -> String {
         std::fs::write(&self.file, configuration).unwrap();
-        self.agent.ask("PUT", "/v1/agent/reload", "").lines().next().unwrap().to_owned()
+        until(&mut self.agent.send("PUT", "/v1/agent/reload", ""), "HTTP/1.1").trim_end().to_owned()
     }
 
     fn ask(&self, name: &str) -> Answer {

@@ -2,7 +2,7 @@
 
 mod running;
 
-use std::io::Read;
+use std::io::{BufRead as _, Read};
 use std::time::Duration;
 
 use running::{Agent, PATIENCE, Scratch, until};
@@ -26,6 +26,20 @@ fn the_log_is_followed_at_the_level_asked_for() {
 }
 
 #[test]
+fn each_reader_of_the_log_gets_its_own_level_whatever_the_others_have() {
+    let agent = Agent::start(&["-dev", "-log-level=debug"]);
+    let mut info = agent.send("GET", "/v1/agent/monitor?loglevel=info", "");
+    until(&mut info, "200 OK");
+    agent.ask("PUT", "/v1/agent/check/register", r#"{"Name":"t","TTL":"1h"}"#);
+    agent.ask("PUT", "/v1/agent/check/pass/t", "");
+    let mut seen = String::new();
+    while !seen.contains("check=t") {
+        assert_ne!(info.read_line(&mut seen).unwrap(), 0);
+    }
+    assert!(!seen.contains("[DEBUG]"), "{seen}");
+}
+
+#[test]
 fn a_stream_in_which_nothing_happens_stays_open() {
     let agent = Agent::start(&["-dev"]);
     let mut log = agent.keep("GET", "/v1/agent/monitor?loglevel=info");
@@ -44,7 +58,7 @@ fn a_stream_in_which_nothing_happens_stays_open() {
 #[test]
 fn metrics_are_streamed() {
     let agent = Agent::start(&["-dev"]);
-    let mut stream = agent.send("GET", "/v1/agent/metrics/stream", "");
+    let mut stream = agent.keep("GET", "/v1/agent/metrics/stream");
     until(&mut stream, "\"Timestamp\"");
     // A second one comes when the interval ends.
     until(&mut stream, "\"Timestamp\"");
@@ -75,9 +89,8 @@ fn what_was_registered_is_there_after_a_kill() {
     let mut agent = Agent::start(&flags);
     let web = r#"{"Name":"web","Port":80,"Check":{"TTL":"1h"}}"#;
     assert!(agent.ask("PUT", "/v1/agent/service/register", web).starts_with("HTTP/1.1 200 OK"));
+    // What is answered is on disk: the kill comes at once.
     agent.ask("PUT", "/v1/agent/check/warn/service:web?note=hm", "");
-    // Writes are made in their order, so the state is on disk when this is answered.
-    agent.ask("PUT", "/v1/agent/service/register", r#"{"Name":"second"}"#);
     agent.process.kill().unwrap();
     agent.process.wait().unwrap();
 

@@ -12,7 +12,9 @@ use tokio::time::Instant;
 use super::super::load::{join_all, micros_each, millis};
 use super::super::subject::Subject;
 use super::paced::{self, Ask};
-use super::population::{INSTANCES_OF_NAME, Population, is_critical, is_passing, name, service_id};
+use super::population::{
+    CHECKS_OF_NAME, CHECKS_OF_SERVICE, Population, has_critical, is_critical, is_passing, name, service_id,
+};
 use super::steady::log_index;
 use super::target::Target;
 use super::{INTERVAL, Witness as _};
@@ -79,7 +81,7 @@ async fn last_failure(count: u32, target: &Target) -> Result<Instant> {
 
 /// Flips the first check of each of some names.
 async fn flip_singly(subject: &Subject, population: &Population, target: &Target) -> Result<Vec<Duration>> {
-    let watched: Vec<u32> = (0..population.names().min(WATCHED_MAX)).map(|group| group * INSTANCES_OF_NAME).collect();
+    let watched: Vec<u32> = (0..population.names().min(WATCHED_MAX)).map(|group| group * CHECKS_OF_NAME).collect();
     let mut tasks = JoinSet::new();
     for &check in &watched {
         let mut watcher = Watcher::open(subject, check).await?;
@@ -117,14 +119,14 @@ impl Watcher {
 
     /// Whether the check is critical in the next answer.
     async fn ask(&mut self) -> Result<bool> {
-        let name = name(self.check / INSTANCES_OF_NAME);
+        let name = name(self.check / CHECKS_OF_NAME);
         self.draft.start(Method::Get).path(format_args!("/v1/health/service/{name}?wait=120s&index={}", self.index));
         let answer = self.connection.exchange(&self.draft).await?;
         answer.expect_ok()?;
         self.index = answer.index.context("an answer without X-Consul-Index")?;
         let entries: Vec<Value> = serde_json::from_slice(answer.body)?;
-        let id = service_id(self.check);
-        Ok(entries.iter().any(|entry| entry["Service"]["ID"] == *id && is_critical(entry)))
+        let id = service_id(self.check / CHECKS_OF_SERVICE);
+        Ok(entries.iter().any(|entry| entry["Service"]["ID"] == *id && has_critical(entry)))
     }
 
     async fn await_critical(mut self) -> Result<(u32, Instant)> {

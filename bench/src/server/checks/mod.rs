@@ -32,7 +32,10 @@ use target::{Speaks, Target};
 const INTERVAL: Duration = Duration::from_secs(10);
 /// How much longer than an interval it takes until a new check has certainly run.
 const FIRST_RUNS_SLACK: Duration = Duration::from_secs(2);
-/// Scripts for each ten thousand checks: a process is a thousand times a connection's memory, and nobody runs as many.
+/// TCP and TTL checks are a fifth as many: what one costs does not depend on how many there are, but what Consul takes to
+/// register them grows with the square.
+const OTHERS_DIVISOR: u32 = 5;
+/// Scripts are a tenth as many: a process costs a thousand times what a connection does, and nobody runs as many.
 const SCRIPTS_DIVISOR: u32 = 10;
 
 /// How many checks, and for how long they are watched.
@@ -40,6 +43,12 @@ const SCRIPTS_DIVISOR: u32 = 10;
 pub(crate) struct Plan {
     pub(crate) count: u32,
     pub(crate) steady: Duration,
+}
+
+impl Plan {
+    fn others(self) -> u32 {
+        (self.count / OTHERS_DIVISOR).max(1)
+    }
 }
 
 /// Measures local checks.
@@ -55,7 +64,7 @@ pub(crate) async fn measure(bench: &mut Bench, plan: Plan, root: &Path) -> Resul
     measure_http(bench, plan).await.context("HTTP checks")?;
     measure_tcp(bench, plan).await.context("TCP checks")?;
     measure_scripts(bench, plan, root).await.context("script checks")?;
-    ttl::measure(bench, plan.count).await.context("TTL checks")
+    ttl::measure(bench, plan.others()).await.context("TTL checks")
 }
 
 /// The checks of one server, and what their target saw of them.
@@ -88,7 +97,7 @@ async fn measure_http(bench: &mut Bench, plan: Plan) -> Result<()> {
     bench.report.section("PUT at a steady pace, without checks", paced::figures(&mut without))?;
     bench.report.section(format!("PUT at a steady pace, beside {shown}"), paced::figures(&mut beside))?;
     measure_flips(bench, &shown, &sides, &targets).await?;
-    restart::measure(bench, &shown, plan.count).await
+    restart::measure(bench, &shown, sides[0].population.services()).await
 }
 
 async fn measure_flips(bench: &mut Bench, shown: &str, sides: &[Side], targets: &[Target]) -> Result<()> {
@@ -104,14 +113,15 @@ async fn measure_flips(bench: &mut Bench, shown: &str, sides: &[Side], targets: 
 }
 
 async fn measure_tcp(bench: &mut Bench, plan: Plan) -> Result<()> {
-    let targets = bench.each(|_| Target::start(plan.count, Speaks::Tcp))?;
+    let count = plan.others();
+    let targets = bench.each(|_| Target::start(count, Speaks::Tcp))?;
     let sides = sides_of(
         &targets,
-        plan.count,
+        count,
         |target, check| json!({ "TCP": target.address(check).to_string(), "Interval": "10s", "Timeout": "5s" }),
     )?;
     register_anew(bench, &sides).await?;
-    watch_steady(bench, plan.steady, &format!("{} TCP checks", number(plan.count.into())), &sides).await
+    watch_steady(bench, plan.steady, &format!("{} TCP checks", number(count.into())), &sides).await
 }
 
 async fn measure_scripts(bench: &mut Bench, plan: Plan, root: &Path) -> Result<()> {

@@ -40,9 +40,11 @@ impl Pipe {
         Ok(pipe)
     }
 
-    /// The command of a check: a shell, since most scripts are one, that writes one line.
+    /// The command of a check: a shell, since most scripts are one, that writes one line. Not where the pipe has gone: that
+    /// would make a file in its place.
     pub(super) fn command(&self, check: u32) -> [String; 3] {
-        ["/bin/sh".to_owned(), "-c".to_owned(), format!("echo {check} > '{}'", self.path.display())]
+        let path = self.path.display();
+        ["/bin/sh".to_owned(), "-c".to_owned(), format!("test -p '{path}' && echo {check} > '{path}'")]
     }
 }
 

@@ -1,4 +1,7 @@
-//! Services with one check each, as a user would register them: through the agent's API, a hundred instances of a name.
+//! Services with ten checks each, registered as a user would: through the agent's API, ten instances of a name.
+//!
+//! Not ten thousand services with one check each, since for each registration Consul looks through all that it has: it
+//! took twelve minutes for half of them.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -19,35 +22,49 @@ const REGISTER_WAIT_MAX: Duration = Duration::from_secs(1800);
 const CATALOG_WAIT_MAX: Duration = Duration::from_secs(300);
 /// The pause between two looks at the same name: short against what is measured, long against what a look costs.
 const LOOK_PAUSE: Duration = Duration::from_millis(20);
+/// Checks of a service.
+pub(super) const CHECKS_OF_SERVICE: u32 = 10;
 /// Instances of a name. A name is what is asked for when the catalog is looked at.
-pub(super) const INSTANCES_OF_NAME: u32 = 100;
+const INSTANCES_OF_NAME: u32 = 10;
+/// Checks of all instances of a name.
+pub(super) const CHECKS_OF_NAME: u32 = CHECKS_OF_SERVICE * INSTANCES_OF_NAME;
 
-/// So many services, each with one check.
+/// So many checks, and the services that they belong to.
 pub(super) struct Population {
     pub(super) count: u32,
+    /// The registration of each service.
     bodies: Arc<[Vec<u8>]>,
 }
 
 impl Population {
     /// `check` makes the definition of the check with a number.
     pub(super) fn new(count: u32, check: impl Fn(u32) -> Value) -> Result<Self> {
-        let body = |number: u32| {
+        let check = |number: u32| {
             let mut check = check(number);
             check["CheckID"] = check_id(number).into();
+            check
+        };
+        let body = |service: u32| {
+            let first = service * CHECKS_OF_SERVICE;
             serde_json::to_vec(&json!({
-                "ID": service_id(number),
-                "Name": name(number / INSTANCES_OF_NAME),
-                "Port": 8000 + number % 1000,
+                "ID": service_id(service),
+                "Name": name(service / INSTANCES_OF_NAME),
+                "Port": 8000 + service % 1000,
                 "Tags": ["v1"],
-                "Check": check,
+                "Checks": (first..count.min(first + CHECKS_OF_SERVICE)).map(check).collect::<Vec<_>>(),
             }))
         };
-        Ok(Self { count, bodies: (0..count).map(body).collect::<Result<_, _>>()? })
+        Ok(Self { count, bodies: (0..count.div_ceil(CHECKS_OF_SERVICE)).map(body).collect::<Result<_, _>>()? })
+    }
+
+    /// How many services there are.
+    pub(super) fn services(&self) -> u32 {
+        self.bodies.len() as u32
     }
 
     /// How many names there are.
     pub(super) fn names(&self) -> u32 {
-        self.count.div_ceil(INSTANCES_OF_NAME)
+        self.count.div_ceil(CHECKS_OF_NAME)
     }
 
     /// Registers all; when it returns, the agent knows them.
@@ -66,7 +83,7 @@ impl Population {
         let mut connection = Connection::open(subject.address).await?;
         let mut draft = Draft::default();
         for group in 0..self.names() {
-            let expected = INSTANCES_OF_NAME.min(self.count - group * INSTANCES_OF_NAME) as usize;
+            let expected = INSTANCES_OF_NAME.min(self.services() - group * INSTANCES_OF_NAME) as usize;
             draft.start(Method::Get).path(format_args!("/v1/health/service/{}", name(group)));
             while {
                 let answer = connection.exchange(&draft).await?;
@@ -106,21 +123,25 @@ pub(super) fn is_there(_: &Value) -> bool {
     true
 }
 
-/// Whether the check of an entry passes.
+/// Whether all checks of an entry's service pass.
 pub(super) fn is_passing(entry: &Value) -> bool {
-    has_status(entry, "passing")
+    statuses(entry).all(|status| status == "passing")
 }
 
-/// Whether the check of an entry is critical.
+/// Whether all checks of an entry's service are critical.
 pub(super) fn is_critical(entry: &Value) -> bool {
-    has_status(entry, "critical")
+    statuses(entry).all(|status| status == "critical")
 }
 
-fn has_status(entry: &Value, status: &str) -> bool {
-    let of_service = |check: &&Value| check["ServiceID"] == entry["Service"]["ID"];
-    entry["Checks"]
-        .as_array()
-        .is_some_and(|checks| checks.iter().find(of_service).is_some_and(|c| c["Status"] == status))
+/// Whether a check of an entry's service is critical.
+pub(super) fn has_critical(entry: &Value) -> bool {
+    statuses(entry).any(|status| status == "critical")
+}
+
+/// The statuses of the checks of an entry's service; those of its node are not looked at.
+fn statuses(entry: &Value) -> impl Iterator<Item = &Value> {
+    let checks = entry["Checks"].as_array().into_iter().flatten();
+    checks.filter(|check| check["ServiceID"] == entry["Service"]["ID"]).map(|check| &check["Status"])
 }
 
 /// One client's share of the registrations.
@@ -151,18 +172,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn definitions_name_their_service_and_check() {
+    fn definitions_name_their_service_and_checks() {
         let population = Population::new(101, |number| json!({ "TTL": format!("{number}s") })).unwrap();
-        let last: Value = serde_json::from_slice(&population.bodies[100]).unwrap();
-        assert_eq!(population.names(), 2);
+        let last: Value = serde_json::from_slice(&population.bodies[10]).unwrap();
+        assert_eq!((population.services(), population.names()), (11, 2));
         assert_eq!(last["Name"], "quorate-bench-checked-1");
-        assert_eq!(last["Check"], json!({ "TTL": "100s", "CheckID": "quorate-bench-check-000100" }));
+        assert_eq!(last["Checks"], json!([{ "TTL": "100s", "CheckID": "quorate-bench-check-000100" }]));
     }
 
     #[test]
-    fn only_the_check_of_the_service_counts() {
+    fn only_the_checks_of_the_service_count() {
         let entry = json!({ "Service": { "ID": "a" }, "Checks": [
             { "ServiceID": "", "Status": "passing" }, { "ServiceID": "a", "Status": "critical" }] });
-        assert!(is_critical(&entry) && !is_passing(&entry) && is_there(&entry));
+        assert!(is_critical(&entry) && has_critical(&entry) && !is_passing(&entry) && is_there(&entry));
     }
 }

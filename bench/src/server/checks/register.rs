@@ -45,13 +45,23 @@ pub(super) fn report(bench: &mut Bench, shown: &str, count: u32, registered: Vec
     let each = |value: &dyn Fn(&Registered) -> f64| -> Vec<f64> { registered.iter().map(value).collect() };
     let all = vec![
         Figure::new("last answer to all in the catalog", "ms", &each(&|side| millis(side.catalog))).headline(),
-        Figure::new("CPU of each, the catalog's included", "µs", &each(&|side| micros_each(side.cpu, count as usize)))
-            .headline(),
-        Figure::new("log entries of each", "", &each(&|side| side.log_entries as f64 / f64::from(count))),
-        Figure::new("memory of each, with its service", "kB", &each(&|side| side.memory / f64::from(count) / KILOBYTE))
-            .headline(),
+        Figure::new(
+            "CPU of each check, the catalog's included",
+            "µs",
+            &each(&|side| micros_each(side.cpu, count as usize)),
+        )
+        .headline(),
+        Figure::new("log entries of each check", "", &each(&|side| side.log_entries as f64 / f64::from(count))),
+        Figure::new(
+            "memory of each check, with its part of the service",
+            "kB",
+            &each(&|side| side.memory / f64::from(count) / KILOBYTE),
+        )
+        .headline(),
     ];
     let mut requests: Vec<_> = registered.into_iter().map(|side| side.requests).collect();
-    bench.report.section(format!("registering {shown} with their services"), load::figures(&mut requests))?;
+    bench
+        .report
+        .section(format!("registering services with ten checks each, {shown}"), load::figures(&mut requests))?;
     bench.report.section(format!("{shown} registered"), all)
 }

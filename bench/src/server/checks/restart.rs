@@ -11,10 +11,10 @@ use crate::report::Figure;
 /// What an agent answers for a service that it does not know.
 const UNKNOWN: u16 = 404;
 
-/// Restarts each server with `count` services.
-pub(super) async fn measure(bench: &mut Bench, shown: &str, count: u32) -> Result<()> {
+/// Restarts each server with so many services.
+pub(super) async fn measure(bench: &mut Bench, shown: &str, services: u32) -> Result<()> {
     let mut draft = Draft::default();
-    draft.start(Method::Get).path(format_args!("/v1/agent/health/service/id/{}", service_id(count - 1)));
+    draft.start(Method::Get).path(format_args!("/v1/agent/health/service/id/{}", service_id(services - 1)));
     // The health of a service that has just been taken up may be anything.
     let is_known = |answer: &Answer<'_>| Ok(answer.status != UNKNOWN);
     let mut times: Vec<Duration> = Vec::new();

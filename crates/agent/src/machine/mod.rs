@@ -41,7 +41,17 @@ pub enum Effect {
         /// What is to be done.
         check: Arc<CheckDefinition>,
     },
-    /// End a run whose result nobody wants any more. Its end is told all the same.
+    /// Look at whom an alias of another node stands for, again for each change there, until this is cancelled. What is found
+    /// is told with [`Machine::followed`].
+    Follow {
+        /// The run.
+        run: u64,
+        /// The alias.
+        check: Arc<CheckDefinition>,
+        /// How long to wait for a change before looking again, in milliseconds.
+        interval_ms: u64,
+    },
+    /// End a run whose result nobody wants any more. Its end is told all the same, but not that of following.
     Cancel {
         /// The run.
         run: u64,
@@ -90,12 +100,12 @@ pub struct RunResult {
 /// A service as it is now.
 #[derive(Clone, Debug)]
 pub struct ServiceEntry {
-    /// What was registered.
-    pub definition: Arc<ServiceDefinition>,
     /// The service; its tags are the catalog's where others may change them.
     pub service: Service,
     /// Where it came from.
     pub source: Source,
+    /// What a file defined, to be compared when files are read again. Of what came by requests nothing is kept twice.
+    of_file: Option<Box<ServiceDefinition>>,
 }
 
 /// A check as it is now.

@@ -1,7 +1,6 @@
 //! Registering and removing. What is registered again unchanged is not disturbed.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::*;
 use crate::definition::Check;
@@ -63,18 +62,17 @@ impl Machine {
                 self.remove_check(now, &check);
             }
         }
-        let service = definition.service.clone();
-        let definition = Arc::new(definition);
+        let of_file = (source == Source::File).then(|| Box::new(definition.clone()));
+        let ServiceDefinition { service, checks } = definition;
         let is_same = self.services.get(&id).is_some_and(|entry| entry.service == service);
-        let entry = ServiceEntry { definition: definition.clone(), service, source };
-        self.services.insert(id.clone(), entry);
+        self.services.insert(id.clone(), ServiceEntry { service, source, of_file });
         self.sync.gone_services.remove(&id);
         if !is_same {
             self.service_is_dirty(&id);
             self.emit(Effect::ServicesChanged);
         }
-        for check in &definition.checks {
-            self.put_check(now, check.clone(), source, true);
+        for check in checks {
+            self.put_check(now, check, source, true);
         }
         self.refresh_aliases(now, &id);
         Ok(())
@@ -217,7 +215,7 @@ impl Machine {
         let mut refused = Vec::new();
         for service in services {
             let (id, name) = (Id::from(&*service.service.id), service.service.name.clone());
-            let same = |entry: &ServiceEntry| entry.source == Source::File && *entry.definition == service;
+            let same = |entry: &ServiceEntry| entry.of_file.as_deref() == Some(&service);
             if self.services.get(&id).is_some_and(same) {
                 continue;
             }

@@ -31,9 +31,10 @@ pub(super) struct Timers {
 impl Timers {
     /// Sets a timer, in place of when it was set to before.
     pub(super) fn set(&mut self, timer: Timer, at: u64) {
-        self.clear(&timer);
-        self.in_order.insert((at, timer.clone()));
-        self.by_timer.insert(timer, at);
+        if let Some(before) = self.by_timer.insert(timer.clone(), at) {
+            self.in_order.remove(&(before, timer.clone()));
+        }
+        self.in_order.insert((at, timer));
     }
 
     /// Ends a timer, if it is set.

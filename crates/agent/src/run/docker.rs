@@ -15,6 +15,8 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::net::UnixStream;
 
+use super::body::Take;
+use super::exchange::Received;
 use super::output::Tail;
 use super::{critical, dial, exchange, go_text};
 use crate::definition::Docker;
@@ -74,7 +76,12 @@ async fn ask(socket: &Path, method: Method, path: &str, body: Option<serde_json:
     *request.uri_mut() = path.parse().map_err(|_| format!("{path:?} is no path"))?;
     request.headers_mut().insert(HOST, HeaderValue::from_static("docker"));
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let (answer, tail) = exchange::http1(stream, request, ANSWER_BYTES_MAX).await.map_err(|error| error.to_string())?;
+    // A command may say any amount until its time is over; the end is kept.
+    let mut received = Received::new(usize::MAX, ANSWER_BYTES_MAX);
+    let exchanged = exchange::http1(stream, request, &mut received, |_| Take::AsItIs).await;
+    exchanged.map_err(|error| exchange::words(&error))?;
+    let answer = received.head.take().ok_or("EOF")?;
+    let tail = received.into_tail();
     if answer.status().is_success() || answer.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Ok(tail.into_bytes());
     }

@@ -47,7 +47,7 @@ async fn ask(tls: &TlsConfigs, host: &Host, check: &Grpc) -> Result<(), String> 
     match &check.tls {
         None => call(stream, "http", host, check).await,
         Some(how) => {
-            let (name, _) = dial::host_and_port(address)?;
+            let name = dial::host(address)?;
             let stream = tls
                 .connect(stream, name, how, Inside::Http2)
                 .await
@@ -55,6 +55,11 @@ async fn ask(tls: &TlsConfigs, host: &Host, check: &Grpc) -> Result<(), String> 
             call(stream, "https", host, check).await
         }
     }
+}
+
+/// The connection broke, or the other end does not speak HTTP/2.
+fn broken(_: hyper::Error) -> String {
+    "rpc error: code = Unavailable desc = connection closed".to_owned()
 }
 
 /// Starts hyper's tasks on the host.
@@ -73,14 +78,11 @@ async fn call(
     host: &Host,
     check: &Grpc,
 ) -> Result<(), String> {
-    let failed = |error: hyper::Error| {
-        format!("rpc error: code = Unavailable desc = connection error: desc = \"transport: {error}\"")
-    };
     let (mut sender, connection) =
-        http2::handshake(OnHost(host.clone()), TokioIo::new(stream)).await.map_err(failed)?;
+        http2::handshake(OnHost(host.clone()), TokioIo::new(stream)).await.map_err(broken)?;
     let request = request(scheme, check)?;
     exchange::beside(connection, async {
-        let (head, body) = sender.send_request(request).await.map_err(failed)?.into_parts();
+        let (head, body) = sender.send_request(request).await.map_err(broken)?.into_parts();
         if !head.status.is_success() {
             return Err(format!(
                 "rpc error: code = Unknown desc = unexpected HTTP status code {}",
@@ -89,7 +91,7 @@ async fn call(
         }
         refuse_error(&head.headers)?;
         let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
-        let body = body.map_err(|error| format!("rpc error: code = Internal desc = {error}"))?;
+        let body = body.map_err(|_| "rpc error: code = Internal desc = the answer can't be read")?;
         if let Some(trailers) = body.trailers() {
             refuse_error(trailers)?;
         }

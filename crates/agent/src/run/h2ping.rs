@@ -45,7 +45,7 @@ enum Dialled {
 async fn dialled(tls: &TlsConfigs, ping: &H2Ping) -> Result<Dialled, String> {
     let stream = dial::tcp(&ping.address).await?;
     let Some(how) = &ping.tls else { return Ok(Dialled::Plain(stream)) };
-    let (host, _) = dial::host_and_port(&ping.address)?;
+    let host = dial::host(&ping.address)?;
     Ok(Dialled::Tls(Box::new(tls.connect(stream, host, how, Inside::Http2).await?)))
 }
 

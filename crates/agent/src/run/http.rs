@@ -1,38 +1,44 @@
 //! HTTP: asks a URL. 2xx passes, 429 warns, anything else is critical. Each run takes a connection of its own, since one
 //! that is kept would not notice that new ones are refused.
+//!
+//! The head of the answer decides. Of the body as much is told as comes in the time given; that it is slow, endless or
+//! broken does not matter, as in Consul.
+
+mod hop;
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::ext::ReasonPhrase;
-use hyper::header::{ACCEPT, AUTHORIZATION, HOST, HeaderName, HeaderValue, LOCATION, USER_AGENT};
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::header::{CONTENT_ENCODING, LOCATION};
+use hyper::{Method, Response, StatusCode};
 use quorate_state::CheckStatus;
+use tokio::time::{Instant, timeout_at};
 
+use self::hop::Hop;
+use super::body::Take;
+use super::exchange::{self, Received};
 use super::output::Tail;
 use super::tls::{Inside, NO_TLS, TlsConfigs};
-use super::{critical, dial, exchange};
+use super::url::{self, Url};
+use super::{critical, dial};
 use crate::definition::Http;
 use crate::machine::RunResult;
 
-/// How many redirects are followed, as in Go.
-const REDIRECTS_MAX: usize = 10;
+/// How many requests are made, redirects included, as in Go.
+const REQUESTS_MAX: usize = 10;
+/// How much of a body is read, unpacked. An answer about health has far less; one without end is not followed for the
+/// whole of the time-out.
+const BODY_BYTES_MAX: usize = 16 << 20;
+const TIMED_OUT: &str = "context deadline exceeded (Client.Timeout exceeded while awaiting headers)";
 
 pub(super) async fn run(tls: &TlsConfigs, check: &Http, timeout: Duration, bytes_max: usize) -> RunResult {
-    let failed = |problem: &str| {
-        let verb = verb(&check.method);
-        critical(format!("{verb} {:?}: {problem}", check.url))
-    };
-    match tokio::time::timeout(timeout, follow(tls, check, bytes_max)).await {
-        Err(_) => failed("context deadline exceeded (Client.Timeout exceeded while awaiting headers)"),
-        Ok(Err(problem)) => failed(&problem),
-        Ok(Ok((answer, tail))) => {
+    match follow(tls, check, timeout, bytes_max).await {
+        Err(problem) => critical(problem),
+        Ok((answer, tail)) => {
             let status = answer.status();
-            let what = format!("{} {}: {} {}", check.method, check.url, status.as_str(), reason(&answer));
+            let url = url::shown(&check.url);
+            let what = format!("{} {url}: {} {}", check.method, status.as_str(), reason(&answer));
             RunResult {
                 status: match status {
                     StatusCode::TOO_MANY_REQUESTS => CheckStatus::Warning,
@@ -52,12 +58,8 @@ pub struct Sender(TlsConfigs);
 impl Sender {
     /// Sends a request and gives the status of the answer and the end of its body; an error in Go's words if there is none.
     pub async fn send(&self, request: &Http, timeout: Duration, bytes_max: usize) -> Result<(u16, Tail), String> {
-        let failed = |problem: &str| format!("{} {:?}: {problem}", verb(&request.method), request.url);
-        match tokio::time::timeout(timeout, follow(&self.0, request, bytes_max)).await {
-            Err(_) => Err(failed("context deadline exceeded (Client.Timeout exceeded while awaiting headers)")),
-            Ok(Err(problem)) => Err(failed(&problem)),
-            Ok(Ok((answer, tail))) => Ok((answer.status().as_u16(), tail)),
-        }
+        let (answer, tail) = follow(&self.0, request, timeout, bytes_max).await?;
+        Ok((answer.status().as_u16(), tail))
     }
 }
 
@@ -76,116 +78,76 @@ fn verb(method: &str) -> String {
     first.to_owned() + &rest.to_ascii_lowercase()
 }
 
-async fn follow(tls: &TlsConfigs, check: &Http, bytes_max: usize) -> Result<(Response<()>, Tail), String> {
-    let mut url: Uri = check.url.parse().map_err(|_| format!("parse {:?}: it is no URL", check.url))?;
-    let mut method = check.method.clone();
-    let mut body = check.body.clone();
-    for _ in 0..=REDIRECTS_MAX {
-        let (answer, tail) = ask(tls, check, &url, &method, &body, bytes_max).await?;
-        let keeps_method = match answer.status().as_u16() {
-            301..=303 => false,
-            307 | 308 => true,
-            _ => return Ok((answer, tail)),
-        };
-        let next = answer.headers().get(LOCATION).and_then(|to| to.to_str().ok());
-        let Some(next) = next.filter(|_| check.follow_redirects) else { return Ok((answer, tail)) };
-        url = joined(&url, next).ok_or_else(|| format!("failed to parse Location header {next:?}"))?;
-        if !keeps_method {
-            method = if method == "HEAD" { method } else { "GET".to_owned() };
-            body.clear();
-        }
-    }
-    Err(format!("stopped after {REDIRECTS_MAX} redirects"))
-}
-
-/// Where a redirect leads to.
-fn joined(from: &Uri, to: &str) -> Option<Uri> {
-    if to.contains("://") {
-        return to.parse().ok();
-    }
-    let (scheme, authority) = (from.scheme_str()?, from.authority()?);
-    let path = match to.strip_prefix('/') {
-        Some(_) => to.to_owned(),
-        None => {
-            let path = from.path();
-            let folder = &path[..=path.rfind('/').unwrap_or(0).min(path.len().saturating_sub(1))];
-            format!("{folder}{to}")
-        }
-    };
-    format!("{scheme}://{authority}{path}").parse().ok()
-}
-
-async fn ask(
+/// Asks, and asks on where it is told to.
+async fn follow(
     tls: &TlsConfigs,
     check: &Http,
-    url: &Uri,
-    method: &str,
-    body: &str,
+    timeout: Duration,
     bytes_max: usize,
 ) -> Result<(Response<()>, Tail), String> {
-    let is_secure = match url.scheme_str() {
-        Some("http") => false,
-        Some("https") => true,
-        other => return Err(format!("unsupported protocol scheme {:?}", other.unwrap_or_default())),
-    };
-    let host = url.host().unwrap_or_default();
-    let port = url.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
-    let request = request(check, url, method, body)?;
-    let stream = dial::tcp(&format!("{host}:{port}")).await?;
-    let failed = |error: hyper::Error| format!("the answer can't be read: {error}");
-    if !is_secure {
-        return exchange::http1(stream, request, bytes_max).await.map_err(failed);
+    let deadline = Instant::now() + timeout;
+    let failed = |url: &str, problem: &str| format!("{} {url:?}: {problem}", verb(&check.method));
+    Method::from_bytes(check.method.as_bytes()).map_err(|_| format!("net/http: invalid method {:?}", check.method))?;
+    let url = Url::parse(&check.url).map_err(|problem| format!("parse {:?}: {problem}", url::shown(&check.url)))?;
+    let mut hop = Hop::first(check, url);
+    let mut requests = 0;
+    loop {
+        requests += 1;
+        let mut received = Received::new(BODY_BYTES_MAX, bytes_max);
+        let asked = timeout_at(deadline, ask(tls, &hop, &mut received)).await;
+        let Some(head) = received.head.take() else {
+            let problem = asked.unwrap_or_else(|_| Err(TIMED_OUT.to_owned())).err().unwrap_or_default();
+            return Err(failed(&hop.url.to_string(), &problem));
+        };
+        let Some(location) = location(check, &head) else { return Ok((head, received.into_tail())) };
+        let shown = url::shown(&location);
+        let next = hop.next(&location, head.status()).map_err(|problem| {
+            let problem = format!("failed to parse Location header {shown:?}: parse {shown:?}: {problem}");
+            failed(&hop.url.to_string(), &problem)
+        })?;
+        if requests == REQUESTS_MAX {
+            return Err(failed(&shown, &format!("stopped after {REQUESTS_MAX} redirects")));
+        }
+        hop = next;
     }
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let stream = tls.connect(stream, host, &check.tls, Inside::Anything).await.map_err(|problem| match &*problem {
-        NO_TLS => "http: server gave HTTP response to HTTPS client".to_owned(),
-        _ => problem,
-    })?;
-    exchange::http1(stream, request, bytes_max).await.map_err(failed)
 }
 
-fn request(check: &Http, url: &Uri, method: &str, body: &str) -> Result<Request<Full<Bytes>>, String> {
-    let authority = url.authority().map(|authority| authority.as_str()).unwrap_or_default();
-    let (user, host) = match authority.rsplit_once('@') {
-        Some((user, host)) => (Some(user), host),
-        None => (None, authority),
-    };
-    let target = url.path_and_query().map_or("/", |path| path.as_str());
-    let mut request = Request::new(Full::new(Bytes::from(body.to_owned())));
-    *request.method_mut() =
-        Method::from_bytes(method.as_bytes()).map_err(|_| format!("net/http: invalid method {method:?}"))?;
-    *request.uri_mut() = target.parse().map_err(|_| format!("{target:?} is no path"))?;
-    let headers = request.headers_mut();
-    for (name, value) in &check.headers {
-        let pair = HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_str(value).ok());
-        let (name, value) = pair.ok_or_else(|| format!("net/http: invalid header field {name:?}"))?;
-        headers.append(name, value);
-    }
-    let mut default = |name: HeaderName, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.entry(name).or_insert(value);
-        }
-    };
-    default(HOST, host);
-    default(USER_AGENT, "Consul Health Check");
-    default(ACCEPT, "text/plain, text/*, */*");
-    if let Some(user) = user {
-        default(AUTHORIZATION, &format!("Basic {}", STANDARD.encode(user)));
-    }
-    Ok(request)
+/// Where an answer sends on to, if that is followed.
+fn location(check: &Http, head: &Response<()>) -> Option<String> {
+    let leads_on = check.follow_redirects && matches!(head.status().as_u16(), 301..=303 | 307 | 308);
+    let location = head.headers().get(LOCATION).filter(|_| leads_on)?;
+    Some(String::from_utf8_lossy(location.as_bytes()).into_owned()).filter(|location| !location.is_empty())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn redirects_are_joined() {
-        let from: Uri = "http://a:1/b/c?d".parse().unwrap();
-        for (to, url) in [("http://x/y", "http://x/y"), ("/z?q", "http://a:1/z?q"), ("e", "http://a:1/b/e")] {
-            assert_eq!(joined(&from, to).unwrap().to_string(), url);
-        }
-        let bare: Uri = "http://a".parse().unwrap();
-        assert_eq!(joined(&bare, "e").unwrap().to_string(), "http://a/e");
+async fn ask(tls: &TlsConfigs, hop: &Hop<'_>, received: &mut Received) -> Result<(), String> {
+    let default_port = match &*hop.url.scheme {
+        "http" => 80,
+        "https" => 443,
+        other => return Err(format!("unsupported protocol scheme {other:?}")),
+    };
+    if hop.url.host.is_empty() {
+        return Err("http: no Host in request URL".to_owned());
     }
+    let request = hop.request()?;
+    let accepts_gzip = hop.accepts_gzip();
+    let take = |head: &Response<()>| {
+        let is_packed = || head.headers().get(CONTENT_ENCODING).is_some_and(|value| value.as_bytes() == b"gzip");
+        match location(hop.check, head) {
+            Some(_) => Take::Nothing,
+            None if accepts_gzip && is_packed() => Take::Unpacked,
+            None => Take::AsItIs,
+        }
+    };
+    let stream = dial::tcp(&hop.url.address(default_port)).await?;
+    let answered = if default_port == 80 {
+        exchange::http1(stream, request, received, take).await
+    } else {
+        let stream = tls.connect(stream, hop.url.host_name(), &hop.check.tls, Inside::Anything).await;
+        let stream = stream.map_err(|problem| match &*problem {
+            NO_TLS => "http: server gave HTTP response to HTTPS client".to_owned(),
+            _ => problem,
+        })?;
+        exchange::http1(stream, request, received, take).await
+    };
+    answered.map_err(|error| exchange::words(&error))
 }

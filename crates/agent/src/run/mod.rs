@@ -4,6 +4,7 @@
 //! check, in the words that Go's libraries have for it where Consul's users know those. A run that is dropped leaves
 //! nothing behind: sockets close, and the process group of a script is killed.
 
+mod body;
 mod dial;
 mod docker;
 mod exchange;
@@ -16,6 +17,7 @@ mod script;
 mod tcp;
 mod tls;
 mod udp;
+mod url;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -39,9 +39,15 @@ pub(super) async fn run(script: &Script, timeout: Duration, bytes_max: usize) ->
     }
 }
 
+/// What is told of a command without a program, as in Go.
+const NO_COMMAND: &str = "exec: no command";
+
 /// Starts a command with both of its outputs going to one pipe.
 fn start(arguments: &[String]) -> Result<(Group, Receiver), String> {
-    let (program, rest) = arguments.split_first().ok_or("there is no command")?;
+    let (program, rest) = arguments.split_first().ok_or(NO_COMMAND)?;
+    if program.is_empty() {
+        return Err(NO_COMMAND.to_owned());
+    }
     let failed = |error: io::Error| match (error.kind(), program.contains('/')) {
         (io::ErrorKind::NotFound, false) => format!("exec: {program:?}: executable file not found in $PATH"),
         _ => format!("fork/exec {program}: {}", dial::words(&error)),
@@ -51,7 +57,7 @@ fn start(arguments: &[String]) -> Result<(Group, Receiver), String> {
         let copy = writer.try_clone()?;
         Ok::<_, io::Error>((Receiver::from_owned_fd(OwnedFd::from(reader))?, writer, copy))
     };
-    let (reader, stdout, stderr) = pipes().map_err(|error| format!("a pipe can't be made: {error}"))?;
+    let (reader, stdout, stderr) = pipes().map_err(|error| format!("a pipe can't be made: {}", dial::words(&error)))?;
     let mut command = Command::new(program);
     command.args(rest).stdin(Stdio::null()).stdout(stdout).stderr(stderr).process_group(0).kill_on_drop(true);
     let child = command.spawn().map_err(failed)?;

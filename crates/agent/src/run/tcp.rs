@@ -12,7 +12,7 @@ pub(super) async fn run(tls: &TlsConfigs, target: &Target, timeout: Duration) ->
     let work = async {
         let stream = dial::tcp(address).await?;
         let Some(how) = &target.tls else { return Ok(format!("TCP connect {address}: Success")) };
-        let (host, _) = dial::host_and_port(address)?;
+        let host = dial::host(address)?;
         tls.connect(stream, host, how, Inside::Anything).await?;
         Ok::<_, String>(format!("TCP+TLS connect {address}: Success"))
     };

@@ -1,7 +1,9 @@
 //! Files: one for each service and check that a request registered and for what each TTL check was told.
 //!
 //! A file is written beside its name, synced and renamed, and then the directory is synced; so after a crash it is there
-//! as it was before or as it was to be. Writers leave what is to be written in a table, where a later write of the same
+//! as it was before or as it was to be. What a TTL check was told is not synced, as with Consul: the end of the process
+//! loses nothing of it, and that of the machine takes longer to get over than it mostly holds. Then such a file may be
+//! gone, old or no record; the check is critical until it is told again. Writers leave what is to be written in a table, where a later write of the same
 //! file takes the place of an earlier one; one batch at a time is taken from it and written away from the runtime's
 //! thread. Whoever has to know waits for his batch.
 //!
@@ -23,6 +25,9 @@ pub use record::{Record, Spoiled};
 
 /// The largest file that is read: a registration as HTTP lets it in, with room for how it is written.
 const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// What the names of files begin with that hold what a TTL check was told.
+const STATE: &str = "state";
 
 /// Marks a file that was not finished.
 const UNFINISHED: &str = ".new";
@@ -151,6 +156,7 @@ fn read(host: &Host, path: &Path) -> io::Result<Vec<u8>> {
 }
 
 fn write(host: &Host, directory: &Path, files: &BTreeMap<String, Option<Vec<u8>>>) -> io::Result<()> {
+    let is_synced = |name: &str| !name.starts_with(STATE);
     for (name, content) in files {
         let path = directory.join(name);
         let Some(content) = content else {
@@ -162,10 +168,15 @@ fn write(host: &Host, directory: &Path, files: &BTreeMap<String, Option<Vec<u8>>
         let unfinished = directory.join(format!("{name}{UNFINISHED}"));
         let file = host.disk.open(&unfinished, OpenMode::Replace)?;
         file.write_at(content, 0)?;
-        file.sync()?;
+        if is_synced(name) {
+            file.sync()?;
+        }
         host.disk.rename(&unfinished, &path)?;
     }
-    host.disk.sync_directory(directory)
+    match files.keys().any(|name| is_synced(name)) {
+        true => host.disk.sync_directory(directory),
+        false => Ok(()),
+    }
 }
 
 /// A name that any id fits into: its kind, and a hash of the id, since ids may be long and hold slashes.
@@ -173,7 +184,7 @@ fn file_name(key: &StoreKey) -> String {
     let (kind, id) = match key {
         StoreKey::Service(id) => ("service", id),
         StoreKey::Check(id) => ("check", id),
-        StoreKey::State(id) => ("state", id),
+        StoreKey::State(id) => (STATE, id),
     };
     let digest = ring::digest::digest(&ring::digest::SHA256, id.as_bytes());
     let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();

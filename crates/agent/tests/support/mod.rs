@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,10 +12,16 @@ use quorate_agent::machine::{NodeView, Step, Told};
 use quorate_agent::{Alias, CheckDefinition};
 use quorate_api::{AgentCheckDefinition, ServiceDefinition, go_json};
 use quorate_state::{Check, CheckStatus, Service};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 /// Nothing that a test waits for takes this long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An address that nobody listens on.
+pub(crate) async fn nobody() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}
 
 /// A check as a request gives it.
 pub(crate) fn check(json: &str) -> AgentCheckDefinition {

@@ -24,6 +24,7 @@ mod raw;
 mod routes;
 mod snapshot;
 mod tls;
+mod trusted;
 
 pub use address::{Address, AddressError};
 pub use answer::Answer;
@@ -34,3 +35,4 @@ pub use query::{Consistency, Delete, PutCondition, Query, Write};
 pub use raw::{RawAnswer, RawStream};
 pub use snapshot::SnapshotStream;
 pub use tls::{TlsError, TlsSettings};
+pub use trusted::trusting;

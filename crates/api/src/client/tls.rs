@@ -10,6 +10,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
 use super::any_certificate::AnyCertificate;
+use super::trusted::trusting;
 
 /// What a client needs for TLS. The default trusts the authorities that the machine trusts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +48,7 @@ impl Tls {
         let builder = if settings.is_unverified {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate::new(provider)))
         } else {
-            builder.with_root_certificates(authorities(settings)?)
+            trusting(builder, provider, authorities(settings)?)
         };
         let config = match (&settings.certificate_file, &settings.key_file) {
             (Some(certificate), Some(key_file)) => {

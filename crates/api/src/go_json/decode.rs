@@ -301,7 +301,32 @@ impl Decoder<'_> {
             self.take_value()?;
         }
         self.at += 1;
+        self.drop_older_spellings(&mut members);
         Ok(members)
+    }
+
+    /// Of a field that is given in several spellings the newest counts that says something.
+    fn drop_older_spellings(&self, members: &mut Vec<Member>) {
+        if !members.iter().any(|member| names::age(member.field) > 0) {
+            return;
+        }
+        // The smallest counts. There are at most as many as the type has fields.
+        let rank = |member: &Member| (self.is_zero(member.at), names::age(member.field));
+        let ranks: Vec<_> = members.iter().map(|member| (member.field, rank(member))).collect();
+        members.retain(|member| {
+            let own = rank(member);
+            !ranks.iter().any(|(field, rank)| names::are_one_field(field, member.field) && *rank < own)
+        });
+    }
+
+    /// Whether the value at a position is what Go has where nothing is given.
+    fn is_zero(&self, at: usize) -> bool {
+        let end = scan::end_of_value(self.body, at).unwrap_or(at);
+        let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+        let value: Vec<u8> = self.body[at..end].iter().copied().filter(|byte| !is_space(byte)).take(6).collect();
+        // A text of spaces is one.
+        let is_text = self.body.get(at + 1).is_some_and(is_space) && value == b"\"\"";
+        !is_text && [&b"null"[..], b"false", b"0", b"\"\"", b"[]", b"{}"].contains(&&*value)
     }
 }
 

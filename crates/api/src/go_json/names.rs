@@ -26,13 +26,38 @@ fn type_of_checked_field(container: &str, field: &str) -> Option<&'static str> {
         "Behavior" if is_own => Some("structs.SessionBehavior"),
         "Mode" if is_own => Some("structs.ProxyMode"),
         "Upstreams" if is_own => Some("structs.Upstreams"),
+        "Kind" if container.starts_with("struct { EnableTagOverrideSnake") => Some("structs.ServiceKind"),
+        "OutputMaxSize" if container.starts_with("struct { Interval interface {}; Timeout interface {}; TTL") => {
+            Some("int")
+        }
         "OutputMaxSize" if is_own => Some("uint"),
         _ => None,
     }
 }
 
+/// How old a spelling of a field is: 0 for the one that the field is called by.
+pub(super) fn age(field: &str) -> u8 {
+    match field {
+        "Args" => 1,
+        _ if field.contains('_') => 2,
+        _ => 0,
+    }
+}
+
+/// Whether two spellings are of one field.
+pub(super) fn are_one_field(one: &str, other: &str) -> bool {
+    fn letters(field: &str) -> impl Iterator<Item = u8> + '_ {
+        let field = if field == "Args" { "ScriptArgs" } else { field };
+        field.bytes().filter(|byte| *byte != b'_').map(|byte| byte.to_ascii_lowercase())
+    }
+    letters(one).eq(letters(other))
+}
+
 /// The path of a field below its container: Go names the types that are embedded on the way.
 pub(super) fn path_of_field(container: &str, field: &str) -> String {
+    if field == "Args" && container.starts_with("struct {") {
+        return "args".to_owned();
+    }
     let embedded = match field {
         // These and the older spellings stand beside the embedded type.
         "Address" if container == "struct { Address string; *structs.Alias }" => None,

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::{Error, from_slice};
 use crate::catalog::{Deregistration, Registration, TextMap};
+use crate::definition::AgentCheckDefinition;
 use crate::session::{LockDelay, SessionCreate};
 use crate::txn::TxnOperations;
 
@@ -19,6 +20,23 @@ fn keys_match_without_regard_to_case_and_the_last_counts() {
     assert_eq!((body.node.as_str(), body.address.as_str()), ("c", "b"));
     assert_eq!(body.node_meta, TextMap::from([("K".into(), "v".into()), ("k".into(), "w".into())]));
     assert_eq!(body.service, None);
+}
+
+#[test]
+fn of_two_spellings_the_newer_counts_that_says_something() {
+    let read = |body: &str| from_slice::<AgentCheckDefinition>(body.as_bytes()).unwrap();
+    for body in [
+        r#"{"ScriptArgs":["new"],"Args":["a"],"script_args":["b"]}"#,
+        r#"{"script_args":["b"],"args":["new"]}"#,
+        r#"{"ScriptArgs":[ ],"Args":null,"script_args":["new"]}"#,
+        r#"{"Args":["old"],"ScriptArgs":["new"]}"#,
+    ] {
+        assert_eq!(read(body).script_args, ["new"], "{body}");
+    }
+    assert!(read(r#"{"TLSSkipVerify":false,"tls_skip_verify":true}"#).tls_skip_verify);
+    assert!(read(r#"{"tls_skip_verify":false,"TLSSkipVerify":true}"#).tls_skip_verify);
+    assert_eq!(read(r#"{"service_id":"old","ServiceID":" "}"#).service_id, " ");
+    assert_eq!(read(r#"{"service_id":"old","ServiceID":""}"#).service_id, "old");
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use domain::base::iana::{Rcode, Rtype};
@@ -21,6 +22,33 @@ fn what_does_not_fit_a_datagram_is_told_over_a_connection() {
     assert_eq!(summary(&running.ask_tcp("web.service.consul", Rtype::SRV)), (Rcode::NOERROR, 20, false));
     assert_eq!(summary(&running.ask("nobody.service.consul", Rtype::A)), (Rcode::NXDOMAIN, 0, false));
     assert_eq!(summary(&running.ask("example.org", Rtype::A)), (Rcode::REFUSED, 0, false));
+}
+
+#[test]
+fn an_answer_comes_from_the_address_that_was_asked() {
+    let ask = |port: u16, to: IpAddr| {
+        let any: IpAddr = if to.is_ipv4() { [0, 0, 0, 0].into() } else { std::net::Ipv6Addr::UNSPECIFIED.into() };
+        let socket = std::net::UdpSocket::bind((any, 0)).unwrap();
+        socket.set_read_timeout(Some(support::PATIENCE)).unwrap();
+        socket.send_to(&query(7, "n1.node.consul", Rtype::A), (to, port)).unwrap();
+        let mut buffer = [0; 512];
+        let (length, from) = socket.recv_from(&mut buffer).unwrap();
+        assert_eq!(summary(&buffer[..length]), (Rcode::NOERROR, 1, false));
+        from
+    };
+    let everywhere: &[(&str, &[&str])] =
+        &[("0.0.0.0", &["127.0.0.1", "127.0.0.2", "127.9.9.9"]), ("::", &["::1", "127.0.0.2"])];
+    for (address, asked) in everywhere {
+        if std::net::UdpSocket::bind((*address, 0)).is_err() {
+            eprintln!("{address} is no address here: nothing was tested");
+            continue;
+        }
+        let running = support::start_on(address.parse().unwrap(), Settings::default());
+        let port = running.address.port();
+        for asked in asked.iter().map(|asked| asked.parse::<IpAddr>().unwrap()) {
+            assert_eq!(ask(port, asked), std::net::SocketAddr::new(asked, port));
+        }
+    }
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! A node in memory with DNS on a free port, clients, and a recursor.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::{Arc, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use domain::base::Message;
 use domain::base::iana::{Class, Rcode, Rtype};
@@ -17,6 +17,7 @@ use quorate_node::{
 };
 use quorate_state::{Check, CheckStatus, Node, Operation, Registration, Service};
 use rustix::net::{AddressFamily, SocketType};
+use tokio::time::Instant;
 
 /// How long a test waits for what must come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -40,6 +41,11 @@ pub(crate) struct Running {
 
 /// Starts a node on a thread of its own and DNS on top of it.
 pub(crate) fn start(settings: Settings) -> Running {
+    start_on([127, 0, 0, 1].into(), settings)
+}
+
+/// The same on another address.
+pub(crate) fn start_on(address: IpAddr, settings: Settings) -> Running {
     let metrics = Registry::new(0);
     let (handles, handle) = mpsc::channel();
     let (orders, mut received) = tokio::sync::mpsc::unbounded_channel::<(Operation, mpsc::Sender<()>)>();
@@ -59,7 +65,7 @@ pub(crate) fn start(settings: Settings) -> Running {
     });
     let (node, host) = handle.recv_timeout(PATIENCE).unwrap();
     // A port that is free for TCP may be somebody's for UDP.
-    let any = "127.0.0.1:0".parse().unwrap();
+    let any = SocketAddr::new(address, 0);
     let mut tries = std::iter::repeat_with(|| Listeners::bind(any, settings.udp_sockets)).take(100);
     let listeners = tries.find_map(Result::ok).unwrap();
     let address = listeners.address();

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use hyper::header::CONNECTION;
 use hyper::server::conn::http1;
 use hyper::service::{HttpService, service_fn};
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::wire::{Answer, Traffic, Waiting, Wire};
 use crate::dispatch;
-use crate::reply::{Body, Guarded};
+use crate::reply::Body;
 use crate::routes::Outcome;
 use crate::server::{Shared, stopping};
 use crate::settings::Settings;
@@ -52,6 +52,9 @@ const HEAD_BYTES_FLOOR: usize = 8 << 10;
 /// making costs half a request; one that asks less often costs no buffers in between.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// How late the end of a time-out may be noticed on a connection that can't leave hyper, as a part of the shortest.
+const LOOKS_IN_HEAD_TIMEOUT: u32 = 4;
+
 /// Serves requests until the connection ends, a request is parked or none comes for some time.
 pub(super) async fn run(server: &Arc<Shared>, wire: Wire, peer: Peer) -> Option<Left> {
     let is_plain = wire.is_plain();
@@ -72,6 +75,8 @@ pub(super) async fn run(server: &Arc<Shared>, wire: Wire, peer: Peer) -> Option<
     let mut draining = server.draining.subscribe();
     let mut is_stopping = false;
     let mut patience = Patience::new(traffic.waiting());
+    // One that can't leave is only looked at for its time-outs, of which that is the shortest.
+    let look = if is_plain { LOOK } else { (server.settings.head_timeout / LOOKS_IN_HEAD_TIMEOUT).max(LOOK) };
     let answer = loop {
         tokio::select! {
             biased;
@@ -80,7 +85,7 @@ pub(super) async fn run(server: &Arc<Shared>, wire: Wire, peer: Peer) -> Option<
                 is_stopping = true;
                 Pin::new(&mut *connection).graceful_shutdown();
             }
-            () = tokio::time::sleep(LOOK) => {
+            () = tokio::time::sleep(look) => {
                 let waiting = traffic.waiting();
                 if patience.is_over(waiting, &server.settings) {
                     return None;
@@ -142,11 +147,31 @@ async fn serve(
         traffic.wait_long();
     }
     let making = Making(traffic);
-    Ok(Guarded::reply(reply, (!is_made).then_some(making)))
+    Ok(reply.map(|body| Sent { body, _making: (!is_made).then_some(making) }))
 }
 
 /// A body on its way out; one that is not made yet keeps the connection with its request.
-type Sent = Guarded<Option<Making>>;
+struct Sent {
+    body: Body,
+    _making: Option<Making>,
+}
+
+impl hyper::body::Body for Sent {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
 
 /// An answer that is being made: its request is over when this is.
 struct Making(Arc<Traffic>);

@@ -2,12 +2,14 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use hyper::header::{CONNECTION, CONTENT_LENGTH};
 use hyper::rt::Executor;
 use hyper::server::conn::http2;
@@ -19,13 +21,17 @@ use quorate_base::clients::ClientGuard;
 use tokio::time::Instant;
 
 use crate::dispatch;
-use crate::reply::{Body, Guarded, Refused, Reply};
+use crate::reply::{Body, Refused, Reply};
 use crate::routes::Outcome;
 use crate::server::{Shared, stopping};
 use crate::stream::{Peer, Stream};
 
 /// How many requests may be under way at once on a connection; as many as Go's server allows.
 const STREAMS_MAX: u32 = 250;
+
+/// How much of an answer is given to hyper at once. It keeps what it was given whether the client has room for it or not,
+/// and takes the next piece when there is room.
+const PIECE_BYTES: usize = 16 << 10;
 
 /// HTTP/2 counts 32 bytes more for each header. As many are allowed for ten headers, as by Go's server.
 fn header_list_bytes_max(head_bytes_max: usize) -> u32 {
@@ -42,22 +48,24 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
     }
 }
 
-/// Serves requests until the connection ends, or until it has been idle for too long.
+/// Serves requests until the connection ends, until it has been idle for too long, or until its client has read nothing
+/// for too long.
 pub(super) async fn run(server: &Arc<Shared>, stream: Stream, peer: Peer) {
-    let under_way = Arc::new(AtomicUsize::new(0));
+    let progress = Arc::new(Progress::default());
     let service = {
-        let (server, under_way) = (server.clone(), under_way.clone());
-        service_fn(move |request| serve(server.clone(), under_way.clone(), peer, request))
+        let (server, progress) = (server.clone(), progress.clone());
+        service_fn(move |request| serve(server.clone(), progress.clone(), peer, request))
     };
+    let settings = &server.settings;
     let mut builder = http2::Builder::new(Tasks(server.node.host().clone()));
     builder.timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX);
     builder.max_header_list_size(header_list_bytes_max(server.in_force().terms.head_bytes_max));
     // A client that has gone away without a word is noticed by its silence.
-    builder.keep_alive_interval(server.settings.stall_timeout).keep_alive_timeout(server.settings.stall_timeout);
+    builder.keep_alive_interval(settings.stall_timeout).keep_alive_timeout(settings.stall_timeout);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut draining = server.draining.subscribe();
     let mut is_stopping = false;
-    let mut idle_since = Instant::now();
+    let mut patience = Patience::new();
     loop {
         tokio::select! {
             biased;
@@ -71,12 +79,15 @@ pub(super) async fn run(server: &Arc<Shared>, stream: Stream, peer: Peer) {
                 is_stopping = true;
                 connection.as_mut().graceful_shutdown();
             }
-            () = tokio::time::sleep(server.settings.head_timeout) => {
-                if under_way.load(Ordering::Relaxed) > 0 {
-                    idle_since = Instant::now();
-                } else if idle_since.elapsed() >= server.settings.idle_timeout {
+            () = tokio::time::sleep(settings.head_timeout) => {
+                patience.look(&progress);
+                if patience.read_nothing_for() >= settings.stall_timeout {
+                    tracing::debug!(?peer, "a client does not read its answers");
+                    return;
+                }
+                if patience.asked_nothing_for() >= settings.idle_timeout {
                     if is_stopping {
-                        // Hyper waits for a client that never began, and for one that does not read its answer.
+                        // Hyper waits for a client that never began.
                         return;
                     }
                     is_stopping = true;
@@ -87,27 +98,61 @@ pub(super) async fn run(server: &Arc<Shared>, stream: Stream, peer: Peer) {
     }
 }
 
-/// Counts a request for as long as it is under way, to the end of its answer.
-struct UnderWay(Arc<AtomicUsize>);
+/// What the requests of a connection do.
+#[derive(Default)]
+struct Progress {
+    /// Requests that are under way, to the end of their answers.
+    under_way: AtomicUsize,
+    /// Answers that hyper has not taken to their end yet, though all of them is there.
+    unsent: AtomicUsize,
+    /// How often hyper took a piece of one.
+    pieces: AtomicU64,
+}
 
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+/// How long a client has kept the connection waiting.
+struct Patience {
+    asked: Instant,
+    read: Instant,
+    pieces: u64,
+}
+
+impl Patience {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { asked: now, read: now, pieces: 0 }
+    }
+
+    fn look(&mut self, progress: &Progress) {
+        let pieces = progress.pieces.load(Ordering::Relaxed);
+        if pieces != self.pieces || progress.unsent.load(Ordering::Relaxed) == 0 {
+            self.pieces = pieces;
+            self.read = Instant::now();
+        }
+        if progress.under_way.load(Ordering::Relaxed) > 0 {
+            self.asked = Instant::now();
+        }
+    }
+
+    fn read_nothing_for(&self) -> Duration {
+        self.read.elapsed()
+    }
+
+    fn asked_nothing_for(&self) -> Duration {
+        self.asked.elapsed()
     }
 }
 
 async fn serve(
     server: Arc<Shared>,
-    under_way: Arc<AtomicUsize>,
+    progress: Arc<Progress>,
     peer: Peer,
     request: Request<Incoming>,
-) -> Result<Response<Guarded<(UnderWay, Option<ClientGuard>)>>, Infallible> {
-    under_way.fetch_add(1, Ordering::Relaxed);
-    let counted = UnderWay(under_way);
+) -> Result<Response<Sent>, Infallible> {
+    let counted = UnderWay::new(progress);
     let is_head = request.method() == Method::HEAD;
     let Some(place) = server.enter_stream(peer) else {
         let refused = Refused::overloaded("This client has as many requests under way as it may have.\n");
-        return Ok(Guarded::reply(refused.into_reply(), (counted, None)));
+        return Ok(refused.into_reply().map(|body| Sent::new(body, counted, None)));
     };
     let mut reply = match dispatch::answer(server, peer, request).await {
         Outcome::Ready(reply) => reply,
@@ -118,7 +163,7 @@ async fn serve(
     if is_head {
         leave_out_body(&mut reply);
     }
-    Ok(Guarded::reply(reply, (counted, Some(place))))
+    Ok(reply.map(|body| Sent::new(body, counted, Some(place))))
 }
 
 /// Tells the length of a body and leaves it out, which hyper does for HTTP/1.1 alone.
@@ -127,4 +172,70 @@ fn leave_out_body(reply: &mut Reply) {
         reply.headers_mut().entry(CONTENT_LENGTH).or_insert(length.into());
     }
     *reply.body_mut() = Body::Whole(Bytes::new());
+}
+
+/// Counts a request for as long as it is under way, to the end of its answer.
+struct UnderWay(Arc<Progress>);
+
+impl UnderWay {
+    fn new(progress: Arc<Progress>) -> Self {
+        progress.under_way.fetch_add(1, Ordering::Relaxed);
+        Self(progress)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A body on its way out, with the places that its request has.
+struct Sent {
+    body: Body,
+    /// Whether all of it is there already, so that only the client can hold it up.
+    is_made: bool,
+    counted: UnderWay,
+    _place: Option<ClientGuard>,
+}
+
+impl Sent {
+    fn new(body: Body, counted: UnderWay, place: Option<ClientGuard>) -> Self {
+        let is_made = matches!(body, Body::Whole(_));
+        if is_made {
+            counted.0.unsent.fetch_add(1, Ordering::Relaxed);
+        }
+        Self { body, is_made, counted, _place: place }
+    }
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        if self.is_made {
+            self.counted.0.unsent.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl hyper::body::Body for Sent {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.counted.0.pieces.fetch_add(1, Ordering::Relaxed);
+        match &mut self.body {
+            Body::Whole(rest) if rest.len() > PIECE_BYTES => {
+                Poll::Ready(Some(Ok(Frame::data(rest.split_to(PIECE_BYTES)))))
+            }
+            body => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }

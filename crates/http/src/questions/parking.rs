@@ -21,7 +21,7 @@ use quorate_state::{Index, Topic};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{Asked, Asker, Found, evaluate};
+use super::{Asked, Asker, Found, evaluate, evaluate_anyway};
 use crate::answers::Answer;
 use crate::measure::REQUESTS;
 use crate::reply::{Refused, Reply};
@@ -174,7 +174,7 @@ async fn start(asker: &Asker) -> Result<Result<Waiter, Arc<Answer>>, Refused> {
     let Asker { server, asked, options, .. } = asker;
     // The watch comes first: what changes behind it is either seen by the evaluation or wakes the watch.
     let (watch, topics) = watch(server, asked)?;
-    let answer = evaluate(server, asked).await.answer;
+    let answer = evaluate(server, asked).await?.answer;
     if answer.index > options.index {
         return Ok(Err(answer));
     }
@@ -246,7 +246,7 @@ impl Driver {
             (self.watch, self.topics) = watched;
         }
         self.server.questions.evaluations.increment();
-        let answer = evaluate(&self.server, &self.entry.asked).await.answer;
+        let answer = evaluate_anyway(&self.server, &self.entry.asked).await.answer;
         self.entry.update(answer, woken);
     }
 }

@@ -24,11 +24,12 @@ pub(super) const STREAM: Action = Action::Do(|call| Box::pin(stream(call)) as Do
 /// `GET /v1/agent/metrics/stream`: the JSON form of each interval as it ends, one after the other, until somebody stops.
 async fn stream(call: Call) -> Result<Outcome, Refused> {
     let (sender, receiver) = tokio::sync::mpsc::channel::<Bytes>(1);
-    let (server, pretty) = (call.server.clone(), call.pretty());
+    let server = call.server.clone();
     call.server.node.host().spawn(async move {
         let mut draining = server.draining.subscribe();
         loop {
-            let text = encode::json(&summary(&server.metrics.read()), pretty);
+            // In Consul's form, which ends each with its line.
+            let text = encode::json(&summary(&server.metrics.read()), true);
             // One that does not read gets the next one late, and none that came meanwhile.
             if sender.send(text.into()).await.is_err() {
                 return;

@@ -71,9 +71,17 @@ pub(super) fn done() -> Outcome {
     Outcome::Ready(reply::whole(StatusCode::OK, Bytes::new()))
 }
 
+/// The kinds of services that are shown with a proxy's part, also where there is nothing in it.
+const IS_PROXY: [&str; 4] = ["connect-proxy", "mesh-gateway", "terminating-gateway", "ingress-gateway"];
+
+/// What is kept of a proxy as the agent tells it.
+fn proxy(kept: &str) -> api::Kept<'_, api::ConnectProxy> {
+    let part = api::Kept::<api::ConnectProxy>::from_text(kept).part().unwrap_or_default();
+    api::Kept::from_owned_text(serde_json::to_string(&part.of_agent()).unwrap_or_default())
+}
+
 /// A service as the agent tells it.
 pub(super) fn view<'a>(service: &'a Service, datacenter: &'a str) -> api::AgentService<'a> {
-    let is_proxy = !service.kind.is_empty() && !service.proxy.is_empty();
     api::AgentService {
         kind: (&*service.kind).into(),
         id: (&*service.id).into(),
@@ -81,16 +89,18 @@ pub(super) fn view<'a>(service: &'a Service, datacenter: &'a str) -> api::AgentS
         tags: (&*service.tags).into(),
         meta: Cow::Borrowed(&service.meta),
         port: service.port,
+        ports: api::Kept::from_text(&service.ports),
         address: (&*service.address).into(),
         socket_path: (&*service.socket_path).into(),
         tagged_addresses: views::address_map(&service.tagged_addresses),
         weights: views::weights(service.weights),
         enable_tag_override: service.enable_tag_override,
         content_hash: "".into(),
-        // The catalog shows an empty mode, the agent does not.
-        proxy: is_proxy.then(|| api::Kept::from_owned_text(service.proxy.replacen(r#""Mode":"","#, "", 1))),
+        proxy: IS_PROXY.contains(&&*service.kind).then(|| proxy(&service.proxy)),
         connect: (!service.connect.is_empty()).then(|| api::Kept::from_text(&service.connect)),
+        ai: api::Kept::from_text(&service.ai),
         datacenter: datacenter.into(),
+        locality: api::Kept::from_text(&service.locality),
     }
 }
 

@@ -182,6 +182,12 @@ impl Client {
         assert_eq!(self.take(CONTINUE.len()).await.as_deref(), Some(CONTINUE));
     }
 
+    /// All that comes until the server closes.
+    pub(crate) async fn to_end(&mut self) -> String {
+        self.stream.read_to_end(&mut self.read).await.unwrap();
+        String::from_utf8(std::mem::take(&mut self.read)).unwrap()
+    }
+
     /// Closes the sending half.
     pub(crate) async fn say_no_more(&mut self) {
         self.stream.shutdown().await.unwrap();

@@ -20,17 +20,27 @@ use crate::config::dns::DnsSettings;
 /// Where HTTP comes from, the certificates of HTTPS, and the files of sockets.
 pub(super) type Listening = (Vec<Listener>, Option<Arc<Tls>>, Vec<Temporary>);
 
+/// How many connections wait in the kernel until they are taken; it has a bound of its own (`net.core.somaxconn`).
+const BACKLOG: i32 = 4_096;
+
+async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await?;
+    // It listens already, with a backlog that a burst of a few hundred clients fills; this makes it longer.
+    rustix::net::listen(&listener, BACKLOG)?;
+    Ok(listener)
+}
+
 /// Takes the addresses and sockets of HTTP.
 pub(super) async fn listen(settings: &Settings) -> anyhow::Result<Listening> {
     let http = &settings.http;
     let (mut listeners, mut sockets) = (Vec::new(), Vec::new());
     for address in &settings.addresses.http {
-        let listener = TcpListener::bind(address).await;
-        listeners.push(Listener::Tcp(listener.with_context(|| format!("HTTP address {address}"))?));
+        let listener = bind(*address).await.with_context(|| format!("HTTP address {address}"))?;
+        listeners.push(Listener::Tcp(listener));
     }
     let tls = http.tls.as_ref().map(Tls::new).transpose()?.map(Arc::new);
     for address in &http.https {
-        let listener = TcpListener::bind(address).await.with_context(|| format!("HTTPS address {address}"))?;
+        let listener = bind(*address).await.with_context(|| format!("HTTPS address {address}"))?;
         if let Some(tls) = &tls {
             listeners.push(Listener::Tls(listener, tls.clone()));
         }

@@ -12,6 +12,7 @@ use quorate_node::Handle;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::warn;
 
+use super::check_thread::CheckThread;
 use crate::config::Settings;
 use crate::config::settings::Mode;
 use crate::logging::Log;
@@ -35,6 +36,7 @@ pub(super) fn start(
     host: &Host,
     directory: &Path,
     node: &Handle,
+    thread: Arc<CheckThread>,
     program: Program,
 ) -> anyhow::Result<Local> {
     let directory = match settings.mode {
@@ -44,8 +46,9 @@ pub(super) fn start(
     let agent_settings = AgentSettings { directory, ..agent_settings(settings, node) };
     let catalog = Arc::new(NodeCatalog(node.clone()));
     let (services, checks) = settings.of_this_host()?;
-    let agent = Agent::start(agent_settings, host.clone(), catalog, services, checks).context("the agent's files")?;
-    Ok(Local { agent, hooks: program.hooks() })
+    let runs_host = Host { tasks: thread, ..host.clone() };
+    let agent = Agent::start(agent_settings, host.clone(), runs_host, catalog, services, checks);
+    Ok(Local { agent: agent.context("the agent's files")?, hooks: program.hooks() })
 }
 
 /// The settings of the agent, but where it keeps things.

@@ -5,13 +5,17 @@ use clap::Command;
 use super::output::{Failure, print};
 use crate::flags::{CompletionFlags, names, tree};
 
+/// A zsh without start files has not loaded its own completion, which the one of bash stands on.
+const ZSH_COMPLETION: &str = "(( ${+functions[compdef]} )) || { autoload -U compinit && compinit -i }\n\
+    autoload -U +X bashcompinit && bashcompinit";
+
 /// Prints the script for a shell.
 pub(super) fn completion(flags: &CompletionFlags) -> Result<(), Failure> {
     let mut rows = Vec::new();
     collect(&tree(), "", &mut rows);
     match flags.arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["bash"] => print(bash(&rows)),
-        ["zsh"] => print(format!("autoload -U +X bashcompinit && bashcompinit\n{}", bash(&rows))),
+        ["zsh"] => print(format!("{ZSH_COMPLETION}\n{}", bash(&rows))),
         ["fish"] => print(fish(&rows)),
         [other] => Err(Failure::new(format!("there is no completion for {other:?}; there is for bash, zsh and fish"))),
         _ => Err(Failure::new("completion takes one shell: bash, zsh or fish")),
@@ -46,7 +50,7 @@ fn bash(rows: &[Row]) -> String {
         rows.iter().map(|row| format!("        {:?}) next={:?} ;;", row.words, row.next.join(" "))).collect();
     format!(
         "_quorate() {{\n    local typed=\"${{COMP_WORDS[COMP_CWORD]}}\" words=\"\" next=\"\" word\n    \
-         for word in \"${{COMP_WORDS[@]:1:COMP_CWORD-1}}\"; do\n        \
+         for word in \"${{COMP_WORDS[@]:1:$((COMP_CWORD-1))}}\"; do\n        \
          case \"$word\" in -*) ;; *) words=\"${{words:+$words }}$word\" ;; esac\n    done\n    \
          case \"$words\" in\n{}\n    esac\n    \
          COMPREPLY=($(compgen -W \"$next\" -- \"$typed\"))\n}}\n\
@@ -63,8 +67,11 @@ fn fish(rows: &[Row]) -> String {
         "end".to_owned(),
     ];
     for row in rows {
+        // Where another command must follow, a file can't.
+        let files = if row.next.iter().any(|word| word.starts_with('-')) { "" } else { " -f" };
         for program in ["quorate", "consul"] {
-            lines.push(format!("complete -c {program} -n '__quorate_at {:?}' -a '{}'", row.words, row.next.join(" ")));
+            let next = row.next.join(" ");
+            lines.push(format!("complete -c {program}{files} -n '__quorate_at {:?}' -a '{next}'", row.words));
         }
     }
     lines.join("\n")

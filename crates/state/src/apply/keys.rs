@@ -39,6 +39,8 @@ impl State {
             }
             KeyVerb::Unlock(value, session) => match self.holder(&session) {
                 Ok(holder) => self.unlock(key, value, holder, effects),
+                // Whose session has ended holds nothing, and has lost the lock no less than to somebody else.
+                Err(Refusal::InvalidSession(_)) => Written::No,
                 Err(refusal) => return Response::Refused(refusal),
             },
             KeyVerb::Delete => {

@@ -119,7 +119,11 @@ impl Resolver<'_> {
     }
 
     fn head_bytes_max(&self) -> Result<usize, ConfigError> {
-        let given = self.number("http_config.max_header_bytes", 0, i64::MIN..=HEAD_BYTES_LIMIT)?;
+        const PATH: &str = "http_config.max_header_bytes";
+        let given = self.number(PATH, 0, i64::MIN..=i64::MAX)?;
+        if given > HEAD_BYTES_LIMIT {
+            return Err(self.wrong(PATH, format_args!("{given} is more than {HEAD_BYTES_LIMIT}")));
+        }
         // As in Go, there is no such setting below 1.
         let given = usize::try_from(given).ok().filter(|bytes| *bytes > 0);
         Ok(given.map_or(HEAD_BYTES_DEFAULT, |bytes| bytes + HEAD_SLACK_BYTES))
