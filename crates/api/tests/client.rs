@@ -67,6 +67,8 @@ async fn answer(
     let Some((status, body)) = next else { return std::future::pending().await };
     let response = Response::builder().status(status).header("X-Consul-Index", "42");
     let response = response.header("X-Consul-KnownLeader", "true").header("X-Consul-LastContact", "7");
+    // The body of a redirect is where it leads.
+    let response = if (300..400).contains(&status) { response.header("Location", body) } else { response };
     Ok(response.body(Full::new(Bytes::from_static(body.as_bytes()))).unwrap())
 }
 
@@ -110,6 +112,57 @@ async fn writes_carry_their_conditions_and_bytes() {
             "DELETE /v1/kv/p/?recurse=&dc=dc2 token=t body=",
         ]
     );
+}
+
+#[tokio::test]
+async fn redirects_to_the_same_server_are_followed_with_what_was_sent() {
+    let server = Server::start(&[
+        (307, "/v1/kv/k?acquire=s"),
+        (200, "true"),
+        (307, "/v1/snapshot"),
+        (303, "/v1/kv/k"),
+        (200, "[]"),
+        (307, "http://127.0.0.1:1/v1/kv/k"),
+        (200, "[]"),
+    ])
+    .await;
+    let settings = ClientSettings { token: "t".to_owned(), ..Default::default() };
+    let client = Client::with_settings(server.address.parse().unwrap(), settings);
+    let locked = Write { flags: 0, condition: PutCondition::Acquire("s".to_owned()) };
+    assert!(client.kv_put("/k", b"v", &locked).await.unwrap());
+    // What was read from a file is gone.
+    let restored = client.snapshot_restore(&b"snap"[..], 4).await.unwrap_err();
+    assert_eq!(restored.status(), Some(307));
+    assert_eq!(client.kv_get("//k", &Query::default()).await.unwrap().value, None);
+    // The token is for this server alone.
+    assert_eq!(client.kv_get("k", &Query::default()).await.unwrap_err().status(), Some(307));
+    assert_eq!(
+        server.asked(),
+        [
+            "PUT /v1/kv//k?acquire=s token=t body=v",
+            "PUT /v1/kv/k?acquire=s token=t body=v",
+            "PUT /v1/snapshot token=t body=snap",
+            "GET /v1/kv///k token=t body=",
+            "GET /v1/kv/k token=t body=",
+            "GET /v1/kv/k token=t body=",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_goes_wrong_on_the_way_is_named() {
+    let settings = ClientSettings { token: "a\nb".to_owned(), ..Default::default() };
+    let client = Client::with_settings("127.0.0.1:1".parse().unwrap(), settings);
+    let error = client.agent_self().await.unwrap_err().to_string();
+    let said = "the request can't be sent: the token has a character that no header can carry";
+    assert_eq!(error, format!("http://127.0.0.1:1/v1/agent/self: {said}"));
+    let error = Client::new("unix:///nowhere/q.sock".parse().unwrap()).agent_self().await.unwrap_err().to_string();
+    assert_eq!(error, "http://localhost/v1/agent/self: /nowhere/q.sock: No such file or directory (os error 2)");
+    let server = Server::start(&[]).await;
+    let client = Client::new(format!("https://{}", server.address).parse().unwrap());
+    let error = client.agent_self().await.unwrap_err().to_string();
+    let said = "the server does not speak TLS there: its address may begin with http://";
+    assert_eq!(error, format!("https://{}/v1/agent/self: {said}", server.address));
 }
 
 #[tokio::test]

@@ -1,14 +1,15 @@
 //! Commands that are run for their user: by a shell or as they are, in a group of processes of their own, so that they end
 //! with all that they started.
 
-use std::ffi::OsString;
-use std::io::PipeWriter;
+use std::ffi::{OsStr, OsString};
+use std::io::{ErrorKind, PipeWriter};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
+use tokio::signal::unix::{self, SignalKind};
 
 /// How long a command has to end by itself once it was asked to.
 const GRACE: Duration = Duration::from_secs(5);
@@ -45,13 +46,23 @@ impl Script {
         if let Output::Pipe(pipe) = output {
             command.stdout(pipe.try_clone()?).stderr(pipe);
         }
-        Ok(Running(command.spawn()?))
+        command.spawn().map(Running).map_err(|error| named(command.as_std().get_program(), &error))
     }
 
     /// Its words, for messages.
     pub(crate) fn name(&self) -> String {
         self.words.join(OsString::from(" ").as_os_str()).to_string_lossy().into_owned()
     }
+}
+
+/// Why a program does not start, with its name: as Go writes it where it is not found.
+fn named(program: &OsStr, error: &std::io::Error) -> std::io::Error {
+    let name = program.to_string_lossy();
+    let message = match error.kind() {
+        ErrorKind::NotFound if !name.contains('/') => format!("exec: {name:?}: executable file not found in $PATH"),
+        _ => format!("{name}: {error}"),
+    };
+    std::io::Error::new(error.kind(), message)
 }
 
 /// Where both outputs of a command go.
@@ -80,7 +91,7 @@ impl Running {
         }
     }
 
-    /// Asks it and all it started to end, and after a while makes them.
+    /// Asks it and all it started to end, and after a while makes them. Gives how it ended, if it had not before.
     pub(crate) async fn kill(&mut self) -> Option<ExitStatus> {
         let group = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed()))?;
         // Each fails only if they are gone already.
@@ -123,15 +134,27 @@ pub(crate) fn failure(status: ExitStatus) -> Option<String> {
     }
 }
 
-/// Resolves when this program is told to end.
-pub(crate) async fn told_to_end() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// Whether this program is told to end, by SIGINT or SIGTERM.
+///
+/// It is one for the life of a command, made before anything that must be undone: a signal that comes while nobody waits for
+/// one is told to the next who does.
+pub(crate) struct Shutdown {
+    interrupt: unix::Signal,
+    terminate: unix::Signal,
+}
+
+impl Shutdown {
+    /// From here on, signals do not end this program.
+    pub(crate) fn listen() -> std::io::Result<Self> {
+        let interrupt = unix::signal(SignalKind::interrupt())?;
+        Ok(Self { interrupt, terminate: unix::signal(SignalKind::terminate())? })
+    }
+
+    /// Resolves when it is told to.
+    pub(crate) async fn told(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }

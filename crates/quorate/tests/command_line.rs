@@ -192,6 +192,10 @@ fn keys_move_from_one_server_to_another() {
     assert_eq!(to.tell(&["kv", "import", "-"], exported.as_bytes()), "Imported: config/limit\nImported: config/motd\n");
     assert_eq!(to.tell(&["kv", "export", "config/"], b""), exported);
     assert_eq!(to.tell(&["kv", "get", "config/motd"], b""), "<h\u{e9}llo>\n\n");
+    // What an answer of the API is made of, and names that the path of a URL would change.
+    let raw = br#"[{"LockIndex":0,"Key":"raw//key","Flags":7,"Value":"YQ=="},{"Key":"raw/key","Value":"Yg=="}]"#;
+    assert_eq!(to.tell(&["kv", "import", "-"], raw), "Imported: raw//key\nImported: raw/key\n");
+    assert_eq!(to.tell(&["kv", "get", "-recurse", "raw/"], b""), "raw//key:a\nraw/key:b\n");
 
     let archive = scratch.0.join("state.snap").display().to_string();
     assert!(from.tell(&["snapshot", "save", &archive], b"").starts_with("Saved and verified snapshot to index "));
@@ -362,7 +366,9 @@ fn a_lock_ends_its_command_when_it_is_lost() {
     let scratch = Scratch::new("lock");
     let agent = Agent::start();
     let marks = scratch.0.join("marks").display().to_string();
-    let script = format!("trap 'echo told >>{marks}; exit 0' TERM; echo held >>{marks}; while :; do sleep 0.05; done");
+    let script = format!(
+        "exec 2>&-; trap 'echo told >>{marks}; exit 0' TERM; echo held >>{marks}; while :; do sleep 0.05; done"
+    );
     let holder = Command::new(QUORATE)
         .args(["lock", "job", &script])
         .env("CONSUL_HTTP_ADDR", &agent.address)
@@ -382,14 +388,209 @@ fn a_lock_ends_its_command_when_it_is_lost() {
     mark("held");
     let impatient = run(QUORATE, &["lock", "-http-addr", &agent.address, "-try=100ms", "job", "true"]);
     assert_eq!(impatient.status.code(), Some(1));
+    // A semaphore can't be had there, and leaves nothing behind.
+    let other = run(QUORATE, &["lock", "-http-addr", &agent.address, "-n=2", "job", "true"]);
+    assert_eq!(other.status.code(), Some(1), "{}", text(&other.stderr));
+    assert_eq!(agent.tell(&["kv", "get", "-keys", "job/"], b""), "job/.lock\n");
     // Whoever takes the key away takes the lock.
     agent.tell(&["kv", "delete", "job/.lock"], b"");
     mark("told");
     let ended = holder.wait_with_output().unwrap();
-    // As Consul's program has it: its work is done.
-    assert_eq!(ended.status.code(), Some(0), "{}", text(&ended.stderr));
+    // As with Consul: what the command said of its end is what counts.
+    assert_eq!((ended.status.code(), text(&ended.stderr).as_str()), (Some(0), ""));
+    assert_eq!(agent.tell(&["kv", "get", "-keys", "job"], b""), "");
     assert_eq!(agent.tell(&["lock", "-n=2", "slots", "echo $CONSUL_LOCK_HELD"], b""), "true\n");
     assert_eq!(agent.tell(&["kv", "get", "-keys", "slots"], b""), "");
+}
+
+impl Agent {
+    /// Starts a command against it.
+    fn spawn(&self, arguments: &[&str], output: Stdio, errors: Stdio) -> Child {
+        let mut command = Command::new(QUORATE);
+        command.args(arguments).env("CONSUL_HTTP_ADDR", &self.address).env("SHELL", "/bin/sh");
+        command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn().unwrap()
+    }
+
+    /// Runs a command against it to its end.
+    fn ask(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        let output = self.spawn(arguments, Stdio::piped(), Stdio::piped()).wait_with_output().unwrap();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    }
+}
+
+fn terminate(process: &Child) {
+    assert!(Command::new("kill").arg(process.id().to_string()).status().unwrap().success());
+}
+
+/// Reads lines up to one with these words; gives all of them.
+fn lines_up_to(output: &mut impl BufRead, words: &str) -> String {
+    let mut said = String::new();
+    while !said.contains(words) {
+        assert_ne!(output.read_line(&mut said).unwrap(), 0, "{words:?} was not said, but: {said}");
+    }
+    said
+}
+
+#[test]
+fn a_lock_is_given_back_at_any_signal() {
+    let agent = Agent::start();
+    let spawn = |arguments: &[&str]| {
+        let arguments = [&["lock", "-verbose"], arguments].concat();
+        let mut process = agent.spawn(&arguments, Stdio::piped(), Stdio::piped());
+        let output = BufReader::new(process.stdout.take().unwrap());
+        (process, output)
+    };
+    let (holder, mut held) = spawn(&["job", "exec 2>&-; trap 'exit 7' TERM; echo held; while :; do sleep 0.05; done"]);
+    lines_up_to(&mut held, "held");
+    let (waiting, mut waits) = spawn(&["job", "true"]);
+    lines_up_to(&mut waits, "Attempting lock acquisition");
+    terminate(&waiting);
+    let waiting = waiting.wait_with_output().unwrap();
+    assert_eq!(waiting.status.code(), Some(1));
+    assert_eq!(text(&waiting.stderr), "Shutdown triggered or timeout during lock acquisition\n");
+
+    terminate(&holder);
+    let said = lines_up_to(&mut held, "Cleanup succeeded");
+    let holder = holder.wait_with_output().unwrap();
+    assert!(said.starts_with("Shutdown triggered, killing child\nTerminating child pid "), "{said}");
+    assert!(said.ends_with("Child terminated\nCleanup succeeded\n"), "{said}");
+    assert_eq!(holder.status.code(), Some(0));
+    assert_eq!(text(&holder.stderr), "Error running handler: exit status 7\n");
+
+    // No session is left, and each had a name that tells whose it is.
+    let listed = "curl -sf http://$CONSUL_HTTP_ADDR/v1/session/list | grep '\"Name\"'";
+    let (code, names, said) = agent.ask(&["lock", "/named/", listed]);
+    if Command::new("curl").arg("-V").output().is_ok() {
+        assert_eq!((code, names.matches("\"Name\"").count()), (Some(0), 1), "{names}{said}");
+        assert!(names.contains("Consul lock for 'curl ") && names.contains("' at 'named'"), "{names}");
+    }
+}
+
+#[test]
+fn a_locks_flags_are_read_as_consul_reads_them() {
+    let agent = Agent::start();
+    let held = (Some(0), "true\n".to_owned(), String::new());
+    let show = "echo $CONSUL_LOCK_HELD";
+    for line in [&["-try=0", "p"][..], &["-timeout=0s", "p"], &["-n=0x1", "p"], &["/p/sl/"], &[""], &["a//b"]] {
+        assert_eq!(agent.ask(&[&["lock"], line, &[show]].concat()), held, "{line:?}");
+    }
+    assert_eq!(agent.tell(&["kv", "get", "-keys", ""], b""), "");
+    for (line, said) in [
+        (&["-try=-1s", "p", "true"][..], "Timeout must be positive\n"),
+        (&["-monitor-retry=-1", "p", "true"], "Number for 'monitor-retry' must be >= 0\n"),
+        (&["-n=2", "/", "true"], "Lock setup failed: a semaphore needs a prefix for its keys\n"),
+    ] {
+        assert_eq!(agent.ask(&[&["lock"], line].concat()), (Some(1), String::new(), said.to_owned()), "{line:?}");
+    }
+    let said = "Error starting handler: exec: \"no_such_program\": executable file not found in $PATH\n";
+    let nothing = ["-shell=false", "p", "no_such_program"];
+    assert_eq!(agent.ask(&[&["lock"], &nothing[..]].concat()), (Some(0), String::new(), said.to_owned()));
+    let coded = agent.ask(&[&["lock", "-child-exit-code"], &nothing[..]].concat());
+    assert_eq!(coded, (Some(2), String::new(), said.to_owned()));
+}
+
+#[test]
+fn a_slash_before_a_key_is_none_of_it() {
+    let agent = Agent::start();
+    agent.tell(&["kv", "put", "wk", "x"], b"");
+    let watched = agent.tell(&["watch", "-type=key", "-key=wk"], b"");
+    assert_eq!(agent.tell(&["watch", "-type=key", "-key=/wk"], b""), watched);
+    assert_eq!(
+        agent.tell(&["watch", "-type=keyprefix", "-prefix=/w"], b""),
+        agent.tell(&["watch", "-type=keyprefix", "-prefix=w"], b"")
+    );
+    assert_eq!(agent.tell(&["kv", "get", "//wk"], b""), "x\n");
+    assert_eq!(agent.ask(&["kv", "get", "//x"]).2, "Error! No key exists at: /x\n");
+    for (line, failed) in [
+        (&["maint", "-enable", "-service=/x"][..], "Error enabling service maintenance"),
+        (&["services", "deregister", "-id=/x"], "Error deregistering service \"\""),
+    ] {
+        let (code, _, said) = agent.ask(line);
+        let unknown = "Unexpected response code: 404 (Unknown service ID \"x\".";
+        assert!(code == Some(1) && said.starts_with(&format!("{failed}: {unknown}")), "{said}");
+    }
+}
+
+#[test]
+fn a_command_whose_reader_is_gone_ends_in_order() {
+    let agent = Agent::start();
+    let full = || Stdio::from(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+    let closed = || Stdio::from(std::io::pipe().unwrap().1);
+    agent.tell(&["kv", "put", "k", "v"], b"");
+    for line in [&["version"][..], &["--help"], &["kv", "get", "k"], &["kv", "get", "-recurse", "k"]] {
+        let ended = agent.spawn(line, closed(), Stdio::piped()).wait_with_output().unwrap();
+        assert_eq!((ended.status.code(), text(&ended.stderr).as_str()), (Some(141), ""), "{line:?}");
+        let ended = agent.spawn(line, full(), Stdio::piped()).wait_with_output().unwrap();
+        let said = "Error writing the output: No space left on device (os error 28)\n";
+        assert_eq!((ended.status.code(), text(&ended.stderr).as_str()), (Some(1), said), "{line:?}");
+    }
+    for (line, code) in
+        [(&["kv"][..], 1), (&["nope"], 127), (&["kv", "get", "none"], 1), (&["lock", "zz", "exit 3"], 0)]
+    {
+        for errors in [full(), closed()] {
+            let ended = agent.spawn(line, Stdio::null(), errors).wait().unwrap();
+            assert_eq!(ended.code(), Some(code), "{line:?}");
+        }
+    }
+    assert_eq!(agent.tell(&["kv", "get", "-keys", "zz"], b""), "");
+}
+
+#[test]
+fn a_monitor_ends_with_the_agent_or_when_it_is_told_to() {
+    let mut agent = Agent::start();
+    let monitor = |agent: &Agent| {
+        let mut process = agent.spawn(&["monitor"], Stdio::piped(), Stdio::piped());
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let (sender, first) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            lines_up_to(&mut output, "the configuration was read again");
+            let _ = sender.send(());
+            let _ = std::io::copy(&mut output, &mut std::io::sink());
+        });
+        // It follows from some moment on: it is told something until it tells that.
+        let told = (0..100).any(|_| {
+            agent.tell(&["reload"], b"");
+            first.recv_timeout(Duration::from_millis(200)).is_ok()
+        });
+        assert!(told, "the monitor told nothing");
+        process
+    };
+    let mut told = monitor(&agent);
+    terminate(&told);
+    assert_eq!(told.wait().unwrap().code(), Some(0));
+    let left = monitor(&agent);
+    agent.process.kill().unwrap();
+    agent.process.wait().unwrap();
+    let left = left.wait_with_output().unwrap();
+    let said = "\nRemote side ended the monitor! This usually means that the\nremote side has exited or crashed.\n";
+    assert_eq!((left.status.code(), text(&left.stderr).as_str()), (Some(1), said));
+}
+
+#[test]
+fn what_a_command_line_leaves_out_is_not_waited_for() {
+    let scratch = Scratch::new("flags");
+    let agent = Agent::start();
+    for script in [&[][..], &["true"]] {
+        let (code, _, said) = agent.ask(&[&["watch", "-type=nodes", "-datacenter=dc9"], script].concat());
+        let expected = "Error querying Consul agent: Unexpected response code: 500 (No path to datacenter)\n";
+        assert_eq!((code, said.as_str()), (Some(1), expected));
+    }
+    let (_, port) = agent.address.split_once(':').unwrap();
+    assert_eq!(
+        agent.tell(&["kv", "put", &format!("-http-addr=:{port}"), "k", "v"], b""),
+        "Success! Data written to: k\n"
+    );
+    assert_eq!(agent.ask(&["members", "-wan"]), (Some(2), String::new(), String::new()));
+
+    let service = scratch.file("s.hcl", "service { name = \"from-file\" }");
+    let (code, _, said) = agent.ask(&["services", "register", "-name=x", &service]);
+    assert_eq!((code, said.as_str()), (Some(1), "Service registration requires arguments or -name, not both.\n"));
+    assert_eq!(agent.tell(&["catalog", "services"], b""), "consul\n");
+    let text_file = scratch.file("s.txt", "service { name = \"from-file\" }");
+    let passed_over = format!("{text_file}: passed over, since its name ends in neither .hcl nor .json\n");
+    assert_eq!(agent.ask(&["services", "register", &text_file]), (Some(0), String::new(), passed_over));
+    let none = scratch.file("none.hcl", "");
+    assert_eq!(agent.ask(&["services", "register", &none]), (Some(0), String::new(), String::new()));
 }
 
 #[test]

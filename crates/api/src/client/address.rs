@@ -40,6 +40,17 @@ impl Address {
         let scheme = if self.is_tls { "https" } else { "http" };
         format!("{scheme}://{}{}{path_and_query}", self.host_and_port, self.path_prefix)
     }
+
+    /// The URL that a redirect leads to; none if it leads away from this server, whom alone the token is for.
+    pub(super) fn redirected(&self, location: &str) -> Option<String> {
+        let own = Self { path_prefix: String::new(), ..self.clone() };
+        if location.starts_with('/') && !location.starts_with("//") {
+            // A server behind a proxy does not know the prefix, unless the proxy has put it there.
+            let has_prefix = location.starts_with(&format!("{}/", self.path_prefix));
+            return Some(if has_prefix { own.url(location) } else { self.url(location) });
+        }
+        location.starts_with(&own.url("/")).then(|| location.to_owned())
+    }
 }
 
 impl Default for Address {
@@ -73,9 +84,11 @@ impl FromStr for Address {
         if authority.is_empty() {
             return refused("the host is missing");
         }
+        // A port alone is one of this machine, as in Go.
+        let authority = if authority.starts_with(':') { format!("127.0.0.1{authority}") } else { authority.to_owned() };
         let path = path.trim_end_matches('/');
         let path_prefix = if path.is_empty() { String::new() } else { format!("/{path}") };
-        let address = Self { host_and_port: authority.to_owned(), path_prefix, is_tls, socket: None };
+        let address = Self { host_and_port: authority, path_prefix, is_tls, socket: None };
         match hyper::Uri::try_from(address.url("/")) {
             Ok(_) => Ok(address),
             Err(_) => refused("it is no host and port"),
@@ -103,9 +116,23 @@ mod tests {
             ("http://[::1]:8500/", "http://[::1]:8500/v1/x"),
             ("http://proxy/consul/", "http://proxy/consul/v1/x"),
             ("https://proxy:8501", "https://proxy:8501/v1/x"),
+            (":8500", "http://127.0.0.1:8500/v1/x"),
+            ("https://:8501", "https://127.0.0.1:8501/v1/x"),
             ("unix:///run/consul.sock", "http://localhost/v1/x"),
         ] {
             assert_eq!(text.parse::<Address>().unwrap().url("/v1/x"), url, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_leads_to_the_same_server_or_nowhere() {
+        let address: Address = "http://proxy:80/consul".parse().unwrap();
+        for location in ["/v1/kv/a?b", "/consul/v1/kv/a?b"] {
+            assert_eq!(address.redirected(location).as_deref(), Some("http://proxy:80/consul/v1/kv/a?b"));
+        }
+        assert_eq!(address.redirected("http://proxy:80/x").as_deref(), Some("http://proxy:80/x"));
+        for elsewhere in ["http://proxy:81/x", "https://proxy:80/x", "http://proxy:80.evil/x", "//evil/x", "x", ""] {
+            assert_eq!(address.redirected(elsewhere), None, "{elsewhere}");
         }
     }
 

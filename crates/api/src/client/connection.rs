@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -35,8 +35,36 @@ const WAIT_DEFAULT: Duration = Duration::from_secs(5 * 60);
 /// The largest answer that is read into memory: 1 GiB. Snapshots are not; they are streamed.
 const ANSWER_BYTES_MAX: usize = 1 << 30;
 
-/// The body of a request.
-pub(super) type Body = BoxBody<Bytes, std::io::Error>;
+/// How many redirects are followed for one request, as in Go.
+const REDIRECTS_MAX: usize = 10;
+
+/// The body of a request on its way.
+type Body = BoxBody<Bytes, std::io::Error>;
+
+/// What a request carries.
+pub(super) enum Content {
+    /// Bytes, which can be sent once more to where a redirect leads.
+    Whole(Bytes),
+    /// What can be read only once.
+    Stream(Body),
+}
+
+impl Content {
+    /// The same once more, if it can be.
+    fn again(&self) -> Option<Self> {
+        match self {
+            Self::Whole(bytes) => Some(Self::Whole(bytes.clone())),
+            Self::Stream(_) => None,
+        }
+    }
+
+    fn into_body(self) -> Body {
+        match self {
+            Self::Whole(bytes) => Full::new(bytes).map_err(|never| match never {}).boxed(),
+            Self::Stream(body) => body,
+        }
+    }
+}
 
 /// What a client says of itself with each request.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -113,13 +141,16 @@ impl Client {
         &self.address
     }
 
-    /// Sends a request and gives the answer's head, whatever its status. `wait` is how long the server may take beside the
-    /// client's own timeout.
+    /// Sends a request and gives the answer's head, whatever its status, and what was asked. `wait` is how long the server
+    /// may take beside the client's own timeout.
+    ///
+    /// A redirect to the same server is followed, as Go's client does: a server sends one for a path that is not clean, such
+    /// as that of a key with a slash before it.
     pub(super) async fn send(
         &self,
-        method: Method,
+        mut method: Method,
         target: Target,
-        body: Option<(&'static str, Body)>,
+        mut body: Option<(&'static str, Content)>,
         wait: Duration,
     ) -> Result<(String, Response<Incoming>), Error> {
         let settings = &self.settings;
@@ -127,47 +158,82 @@ impl Client {
             .parameter_if(!settings.datacenter.is_empty(), "dc", &settings.datacenter)
             .parameter_if(!settings.namespace.is_empty(), "ns", &settings.namespace)
             .parameter_if(!settings.partition.is_empty(), "partition", &settings.partition);
-        let url = self.address.url(target.as_str());
-        let request = self.request(method, &url, body)?;
-        let response = self.connections.request(request);
-        let response = match settings.timeout {
+        let mut url = self.address.url(target.as_str());
+        for _ in 0..=REDIRECTS_MAX {
+            // The body once more, if it can be sent once more; that none was sent can be repeated, too.
+            let again = match &body {
+                None => Some(None),
+                Some((content_type, content)) => content.again().map(|content| Some((*content_type, content))),
+            };
+            let response = self.send_once(&method, &url, body, wait).await?;
+            let location = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+            let Some(next) = location.and_then(|location| self.address.redirected(location)) else {
+                return Ok((url, response));
+            };
+            body = match (response.status().as_u16(), again) {
+                (307 | 308, Some(again)) => again,
+                (301..=303, _) => {
+                    method = Method::GET;
+                    None
+                }
+                _ => return Ok((url, response)),
+            };
+            url = next;
+        }
+        Err(Error::Answer { url, problem: format!("stopped after {REDIRECTS_MAX} redirects") })
+    }
+
+    async fn send_once(
+        &self,
+        method: &Method,
+        url: &str,
+        body: Option<(&'static str, Content)>,
+        wait: Duration,
+    ) -> Result<Response<Incoming>, Error> {
+        let response = self.connections.request(self.request(method, url, body)?);
+        let response = match self.settings.timeout {
             None => response.await,
             Some(timeout) => {
                 let limit = timeout + wait;
-                let timed_out = |_| Error::Timeout { url: url.clone(), limit };
+                let timed_out = |_| Error::Timeout { url: url.to_owned(), limit };
                 tokio::time::timeout(limit, response).await.map_err(timed_out)?
             }
         };
-        match response {
-            Ok(response) => Ok((url, response)),
-            Err(error) if error.is_connect() => Err(Error::Connect { url, source: error.into() }),
-            Err(error) => Err(Error::Transport { url, source: error.into() }),
-        }
+        response.map_err(|error| match error.is_connect() {
+            true => Error::Connect { url: url.to_owned(), source: error.into() },
+            false => Error::Transport { url: url.to_owned(), source: error.into() },
+        })
     }
 
-    fn request(&self, method: Method, url: &str, body: Option<(&'static str, Body)>) -> Result<Request<Body>, Error> {
-        let refused = |problem: String| Error::Answer { url: url.to_owned(), problem };
+    fn request(
+        &self,
+        method: &Method,
+        url: &str,
+        body: Option<(&'static str, Content)>,
+    ) -> Result<Request<Body>, Error> {
+        let refused = |problem: String| Error::Request { url: url.to_owned(), problem };
         let mut request = Request::builder().method(method).uri(url);
-        let header = |text: &str| {
-            let mut value = HeaderValue::from_str(text).map_err(|_| refused("a header can't carry it".to_owned()))?;
+        let header = |what: &str, text: &str| {
+            let unfit = |_| refused(format!("{what} has a character that no header can carry"));
+            let mut value = HeaderValue::from_str(text).map_err(unfit)?;
             value.set_sensitive(true);
             Ok::<_, Error>(value)
         };
         if !self.settings.token.is_empty() {
-            request = request.header("X-Consul-Token", header(&self.settings.token)?);
+            request = request.header("X-Consul-Token", header("the token", &self.settings.token)?);
         }
         if let Some((user, password)) = &self.settings.basic_auth {
             let credentials = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
-            request = request.header(AUTHORIZATION, header(&format!("Basic {credentials}"))?);
+            request = request.header(AUTHORIZATION, header("the user's name", &format!("Basic {credentials}"))?);
         }
         let body = match body {
-            None => empty(),
-            Some((content_type, body)) => {
+            None => Content::Whole(Bytes::new()),
+            Some((content_type, content)) => {
                 request = request.header(CONTENT_TYPE, content_type);
-                body
+                content
             }
         };
-        request.body(body).map_err(|error| refused(error.to_string()))
+        request.body(body.into_body()).map_err(|error| refused(error.to_string()))
     }
 
     /// Reads a JSON value; `None` for 404.
@@ -211,7 +277,7 @@ impl Client {
         &self,
         method: Method,
         target: Target,
-        body: Option<(&'static str, Body)>,
+        body: Option<(&'static str, Content)>,
     ) -> Result<Bytes, Error> {
         let (url, response) = self.send(method, target, body, Duration::ZERO).await?;
         let status = response.status();
@@ -242,21 +308,11 @@ pub(super) fn wait_of(query: &Query) -> Duration {
     wait + wait / 16
 }
 
-/// No body.
-fn empty() -> Body {
-    bytes(Bytes::new())
-}
-
-/// A body that is in memory.
-pub(super) fn bytes(bytes: Bytes) -> Body {
-    Full::new(bytes).map_err(|never| match never {}).boxed()
-}
-
 /// A body of JSON.
-pub(super) fn json(url: &str, value: &impl serde::Serialize) -> Result<(&'static str, Body), Error> {
+pub(super) fn json(url: &str, value: &impl serde::Serialize) -> Result<(&'static str, Content), Error> {
     let text =
         serde_json::to_vec(value).map_err(|error| Error::Answer { url: url.to_owned(), problem: error.to_string() })?;
-    Ok(("application/json", bytes(text.into())))
+    Ok(("application/json", Content::Whole(text.into())))
 }
 
 /// Reads the body of an answer.

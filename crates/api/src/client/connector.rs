@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,6 +11,7 @@ use hyper::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
+use rustls::InvalidMessage;
 use rustls::pki_types::ServerName;
 use tokio::net::UnixStream;
 use tower_service::Service;
@@ -45,7 +46,10 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         if let Some(path) = self.socket.clone() {
-            return Box::pin(async move { Ok(Wire(Box::new(TokioIo::new(UnixStream::connect(path).await?)))) });
+            return Box::pin(async move {
+                let stream = UnixStream::connect(&path).await.map_err(|error| named(&path, &error))?;
+                Ok(Wire(Box::new(TokioIo::new(stream))))
+            });
         }
         let tls = self.tls.clone();
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
@@ -55,9 +59,24 @@ impl Service<Uri> for Connector {
             let Some(tls) = tls else { return Ok(Wire(Box::new(stream))) };
             let name = tls.server_name.clone().unwrap_or(host);
             let name = ServerName::try_from(name)?;
-            let stream = tls.connector().connect(name, stream.into_inner()).await?;
+            let stream = tls.connector().connect(name, stream.into_inner()).await.map_err(in_the_clear)?;
             Ok(Wire(Box::new(TokioIo::new(stream))))
         })
+    }
+}
+
+/// An error with the path of the socket that it is about: the URL does not tell it.
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+/// What a server that speaks no TLS is to TLS is an invalid message; to whoever asks it is another scheme.
+fn in_the_clear(error: io::Error) -> io::Error {
+    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => {
+            io::Error::new(error.kind(), "the server does not speak TLS there: its address may begin with http://")
+        }
+        _ => error,
     }
 }
 

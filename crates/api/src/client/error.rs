@@ -16,6 +16,14 @@ pub enum Error {
         /// What it said, without spaces around it.
         body: String,
     },
+    /// It is none that can be sent.
+    #[error("{url}: the request can't be sent: {problem}")]
+    Request {
+        /// What was to be asked.
+        url: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// There is no connection; the server never saw the request.
     #[error("{url}: {}", innermost(.source.as_ref()))]
     Connect {

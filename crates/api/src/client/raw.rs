@@ -7,7 +7,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::{Method, Response};
 
-use super::connection::{bytes, read_all, refused, wait_of};
+use super::connection::{Content, read_all, refused, wait_of};
 use super::query::Target;
 use super::{Client, Error, Query};
 
@@ -69,7 +69,7 @@ impl Client {
     /// Writes to any route.
     pub async fn raw_put(&self, path: &str, parameters: &[(&str, &str)], body: Vec<u8>) -> Result<RawAnswer, Error> {
         let target = target(path, parameters, &Query::default());
-        let body = (!body.is_empty()).then(|| ("application/json", bytes(Bytes::from(body))));
+        let body = (!body.is_empty()).then(|| ("application/json", Content::Whole(body.into())));
         let (url, response) = self.send(Method::PUT, target, body, Duration::ZERO).await?;
         raw(&url, response).await
     }

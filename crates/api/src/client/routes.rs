@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use serde::de::IgnoredAny;
 
-use super::connection::{bytes, decode, json, read_all, refused};
+use super::connection::{Content, decode, json, read_all, refused};
 use super::query::Target;
 use super::{Answer, Client, Delete, Error, PutCondition, Query, Write};
 use crate::{
@@ -48,7 +48,7 @@ impl Client {
             PutCondition::Acquire(session) => target.parameter("acquire", session),
             PutCondition::Release(session) => target.parameter("release", session),
         };
-        let body = bytes(Bytes::copy_from_slice(value.as_ref()));
+        let body = Content::Whole(Bytes::copy_from_slice(value.as_ref()));
         Ok(is_true(&self.write(Method::PUT, target, Some((OCTETS, body))).await?))
     }
 
@@ -207,7 +207,8 @@ impl Client {
             .parameter_if(!event.service_filter.is_empty(), "service", &event.service_filter)
             .parameter_if(!event.tag_filter.is_empty(), "tag", &event.tag_filter);
         let url = self.address().url(target.as_str());
-        let payload = event.payload.as_ref().map(|payload| (OCTETS, bytes(Bytes::copy_from_slice(&payload.0))));
+        let payload =
+            event.payload.as_ref().map(|payload| (OCTETS, Content::Whole(Bytes::copy_from_slice(&payload.0))));
         decode(&url, &self.write(Method::PUT, target, payload).await?)
     }
 

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::{Method, StatusCode};
 
-use super::connection::{read_all, refused};
+use super::connection::{Content, read_all, refused};
 use super::query::Target;
 use super::{Answer, Client, Error, Query};
 
@@ -52,7 +52,7 @@ impl Client {
     where
         R: io::Read + Send + Sync + Unpin + 'static,
     {
-        let body = ReadBody { reader: snapshot, left: length }.boxed();
+        let body = Content::Stream(ReadBody { reader: snapshot, left: length }.boxed());
         self.write(Method::PUT, Target::new("/v1/snapshot"), Some(("application/octet-stream", body))).await?;
         Ok(())
     }

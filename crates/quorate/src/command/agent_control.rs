@@ -1,29 +1,24 @@
 //! The commands that tell an agent to do something: `reload`, `leave`, `join`, `force-leave`, `maint` and `monitor`.
 
-use std::io::Write as _;
+use std::collections::BTreeMap;
 
-use quorate_api::client::Client;
 use serde::Deserialize;
 
-use super::connect::{client, query};
-use super::output::{Failure, no_arguments, print};
+use super::connect::{ask, client, query, tell};
+use super::output::{Failure, no_arguments, note, print, write};
+use crate::child::Shutdown;
 use crate::flags::{BareFlags, ForceLeaveFlags, JoinFlags, MaintFlags, MonitorFlags};
-
-async fn tell(client: &Client, path: &str, parameters: &[(&str, &str)], failed: &str) -> Result<(), Failure> {
-    let answer = client.raw_put(path, parameters, Vec::new()).await.and_then(|answer| answer.success());
-    answer.map(drop).map_err(Failure::of(failed))
-}
 
 /// Makes the agent read its configuration again.
 pub(super) async fn reload(flags: BareFlags) -> Result<(), Failure> {
-    tell(&client(&flags.http, None)?, "/v1/agent/reload", &[], "Error reloading").await?;
+    tell(&client(&flags.http, None)?, "/v1/agent/reload", &[], Vec::new(), "Error reloading").await?;
     print("Configuration reload triggered")
 }
 
 /// Makes the agent leave and end.
 pub(super) async fn leave(flags: BareFlags) -> Result<(), Failure> {
     no_arguments(&flags.arguments)?;
-    tell(&client(&flags.http, None)?, "/v1/agent/leave", &[], "Error leaving").await?;
+    tell(&client(&flags.http, None)?, "/v1/agent/leave", &[], Vec::new(), "Error leaving").await?;
     print("Graceful leave complete")
 }
 
@@ -37,9 +32,9 @@ pub(super) async fn join(flags: JoinFlags) -> Result<(), Failure> {
     let mut joined = 0;
     for address in &flags.arguments {
         let path = format!("/v1/agent/join/{address}");
-        match tell(&client, &path, parameters, &format!("Error joining address '{address}'")).await {
+        match tell(&client, &path, parameters, Vec::new(), &format!("Error joining address '{address}'")).await {
             Ok(()) => joined += 1,
-            Err(failure) => eprintln!("{failure}"),
+            Err(failure) => note(failure),
         }
     }
     if joined == 0 {
@@ -57,7 +52,8 @@ pub(super) async fn force_leave(flags: ForceLeaveFlags) -> Result<(), Failure> {
     let mut parameters = Vec::new();
     parameters.extend(flags.prune.unwrap_or(false).then_some(("prune", "1")));
     parameters.extend(flags.wan.unwrap_or(false).then_some(("wan", "1")));
-    tell(&client, &format!("/v1/agent/force-leave/{name}"), &parameters, "Error force leaving").await
+    let path = format!("/v1/agent/force-leave/{name}");
+    tell(&client, &path, &parameters, Vec::new(), "Error force leaving").await
 }
 
 /// A check of the agent, as far as maintenance needs it.
@@ -97,7 +93,7 @@ pub(super) async fn maint(flags: MaintFlags) -> Result<(), Failure> {
     }
     let verb = if enable { "enabling" } else { "disabling" };
     let what = if subject.is_some() { "service" } else { "node" };
-    tell(&client, &path, &parameters, &format!("Error {verb} {what} maintenance")).await?;
+    tell(&client, &path, &parameters, Vec::new(), &format!("Error {verb} {what} maintenance")).await?;
     let state = if enable { "enabled" } else { "disabled" };
     print(match subject {
         Some(service) => format!("Service maintenance is now {state} for {service:?}"),
@@ -106,12 +102,9 @@ pub(super) async fn maint(flags: MaintFlags) -> Result<(), Failure> {
 }
 
 async fn print_maintenance(flags: &MaintFlags) -> Result<(), Failure> {
-    let failed = "Error getting checks";
     let client = client(&flags.http, None)?;
-    let answer = client.raw_get("/v1/agent/checks", &[], &query(&flags.http)).await;
-    let body = answer.and_then(|answer| answer.success()).map_err(Failure::of(failed))?;
-    let checks: std::collections::BTreeMap<String, Check> =
-        serde_json::from_slice(&body).map_err(Failure::of(failed))?;
+    let checks: BTreeMap<String, Check> =
+        ask(&client, "/v1/agent/checks", &[], &query(&flags.http), "Error getting checks").await?;
     for check in checks.values() {
         if check.check_id == "_node_maintenance" {
             print(format!("Node:\n  Name:   {}\n  Reason: {}\n", check.node, check.notes))?;
@@ -122,27 +115,28 @@ async fn print_maintenance(flags: &MaintFlags) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Prints the agent's log until it ends or this program is interrupted.
+/// What is said when the log ends and nobody told this program to: Consul's words.
+const REMOTE_ENDED: &str =
+    "\nRemote side ended the monitor! This usually means that the\nremote side has exited or crashed.";
+
+/// Prints the agent's log until it ends or this program is told to.
 pub(super) async fn monitor(flags: MonitorFlags) -> Result<(), Failure> {
+    let mut shutdown = Shutdown::listen().map_err(Failure::of("Error listening to signals"))?;
+    tokio::select! {
+        outcome = print_log(&flags) => outcome,
+        () = shutdown.told() => Ok(()),
+    }
+}
+
+async fn print_log(flags: &MonitorFlags) -> Result<(), Failure> {
     let client = client(&flags.http, None)?;
     let mut parameters = vec![("loglevel", flags.log_level.as_str())];
     parameters.extend(flags.log_json.unwrap_or(false).then_some(("logjson", "true")));
     let failed = "Error starting monitor";
     let mut lines = client.raw_stream("/v1/agent/monitor", &parameters).await.map_err(Failure::of(failed))?;
-    loop {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => return Ok(()),
-            chunk = lines.chunk() => match chunk.map_err(Failure::of("Error reading the log"))? {
-                None => {
-                    eprintln!("\nThe agent has ended the log; it has probably ended itself.");
-                    return Ok(());
-                }
-                Some(chunk) => {
-                    let mut output = std::io::stdout().lock();
-                    let written = output.write_all(&chunk).and_then(|()| output.flush());
-                    written.map_err(Failure::of("Error writing the output"))?;
-                }
-            },
-        }
+    // An agent that is killed ends it in the midst of a piece, one that stops behind one: either way it is gone.
+    while let Ok(Some(chunk)) = lines.chunk().await {
+        write(&[&chunk])?;
     }
+    Err(Failure::new(REMOTE_ENDED))
 }

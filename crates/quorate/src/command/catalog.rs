@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use quorate_api::Node;
 use quorate_api::client::Query;
+use serde_json::{Map, Value};
 
-use super::connect::{client, query};
-use super::output::{Failure, columns, no_arguments, print};
+use super::connect::{ask, client, query};
+use super::output::{Failure, columns, no_arguments, note, print};
 use crate::flags::{BareFlags, CatalogNodesFlags, CatalogServicesFlags};
 
 /// The letters of an id that are shown unless all is.
@@ -28,15 +29,13 @@ pub(super) async fn nodes(flags: CatalogNodesFlags) -> Result<(), Failure> {
     let near = [("near", flags.near.as_str())];
     let parameters = if flags.near.is_empty() { &[][..] } else { &near };
     let nodes: Vec<Node<'static>> = if flags.service.is_empty() {
-        let body = client.raw_get("/v1/catalog/nodes", parameters, &query).await.and_then(|answer| answer.success());
-        serde_json::from_slice(&body.map_err(Failure::of(failed))?).map_err(Failure::of(failed))?
+        ask(&client, "/v1/catalog/nodes", parameters, &query, failed).await?
     } else {
         let path = format!("/v1/catalog/service/{}", flags.service);
-        let body = client.raw_get(&path, parameters, &query).await.and_then(|answer| answer.success());
-        instances_nodes(&body.map_err(Failure::of(failed))?).map_err(Failure::of(failed))?
+        instances_nodes(ask(&client, &path, parameters, &query, failed).await?).map_err(Failure::of(failed))?
     };
     if nodes.is_empty() {
-        eprintln!("No nodes match the given query - try expanding your search.");
+        note("No nodes match the given query - try expanding your search.");
         return Ok(());
     }
     let is_detailed = flags.detailed.unwrap_or(false);
@@ -46,8 +45,7 @@ pub(super) async fn nodes(flags: CatalogNodesFlags) -> Result<(), Failure> {
 }
 
 /// The nodes of a service's instances: an instance has its node's id, address and meta data under these names, too.
-fn instances_nodes(body: &[u8]) -> Result<Vec<Node<'static>>, serde_json::Error> {
-    let mut instances: Vec<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(body)?;
+fn instances_nodes(mut instances: Vec<Map<String, Value>>) -> Result<Vec<Node<'static>>, serde_json::Error> {
     for instance in &mut instances {
         if let Some(meta) = instance.remove("NodeMeta") {
             instance.insert("Meta".to_owned(), meta);
@@ -94,7 +92,7 @@ pub(super) async fn services(flags: CatalogServicesFlags) -> Result<(), Failure>
         services
     };
     if services.is_empty() {
-        eprintln!("No services match the given query - try expanding your search.");
+        note("No services match the given query - try expanding your search.");
         return Ok(());
     }
     if !flags.tags.unwrap_or(false) {

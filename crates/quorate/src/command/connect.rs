@@ -2,7 +2,9 @@
 
 use quorate_api::client::{Address, Client, ClientSettings, Consistency, Query, TlsSettings};
 
-use super::Failure;
+use serde::de::DeserializeOwned;
+
+use super::output::{Failure, note};
 use crate::flags::{HttpFlags, TenantFlags, TlsFlags, go_bool};
 
 /// A client of the server that flags and environment name. Flags go before the environment.
@@ -18,6 +20,30 @@ pub(super) fn client(flags: &HttpFlags, tenant: Option<&TenantFlags>) -> Result<
 pub(super) fn query(flags: &HttpFlags) -> Query {
     let consistency = if flags.stale.unwrap_or(false) { Consistency::Stale } else { Consistency::Default };
     Query { consistency, ..Query::default() }
+}
+
+/// Tells a server something on a route whose answer is empty.
+pub(super) async fn tell(
+    client: &Client,
+    path: &str,
+    parameters: &[(&str, &str)],
+    body: Vec<u8>,
+    failed: &str,
+) -> Result<(), Failure> {
+    let answer = client.raw_put(path, parameters, body).await.and_then(|answer| answer.success());
+    answer.map(drop).map_err(Failure::of(failed))
+}
+
+/// Asks a server on a route that answers with JSON.
+pub(super) async fn ask<T: DeserializeOwned>(
+    client: &Client,
+    path: &str,
+    parameters: &[(&str, &str)],
+    query: &Query,
+    failed: &str,
+) -> Result<T, Failure> {
+    let answer = client.raw_get(path, parameters, query).await.and_then(|answer| answer.success());
+    serde_json::from_slice(&answer.map_err(Failure::of(failed))?).map_err(Failure::of(failed))
 }
 
 /// A file with the token goes before the token itself, wherever each was given; so it is in Consul.
@@ -65,7 +91,7 @@ fn switch(name: &str, environment: &impl Fn(&str) -> Option<String>) -> Option<b
     let value = environment(name)?;
     let read = go_bool(&value).ok();
     if read.is_none() {
-        eprintln!("[WARN] could not parse {name}: {value:?} is neither true nor false");
+        note(format_args!("[WARN] could not parse {name}: {value:?} is neither true nor false"));
     }
     read
 }

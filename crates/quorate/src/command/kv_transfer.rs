@@ -5,7 +5,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use quorate_api::client::Write;
+use quorate_api::client::{Client, Query, Write};
+use quorate_api::kv::Bytes64;
+use quorate_api::{TxnKv, TxnOperation, go_json};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::connect::{client, query};
@@ -14,14 +17,38 @@ use super::output::{Failure, data, print};
 use crate::flags::{KvExportFlags, KvImportFlags};
 
 /// A key in an export.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Exported {
-    key: String,
-    #[serde(default)]
+#[derive(Serialize)]
+struct Exported<'a> {
+    key: &'a str,
     flags: u64,
     /// The value in base64.
-    #[serde(default)]
-    value: Option<String>,
+    value: String,
+}
+
+/// A key to import. It is read as Go reads it, whatever the case of its fields: so that an answer of the API can be imported.
+#[derive(Default, Deserialize)]
+#[serde(default, rename = "struct { Entry } loose")]
+struct Imported {
+    key: String,
+    flags: u64,
+    value: String,
+    namespace: String,
+    partition: String,
+}
+
+impl Imported {
+    /// Refuses a key of another namespace or partition: there is one of each, in which it would replace its namesakes.
+    fn check_tenant(&self) -> Result<(), Failure> {
+        for (what, name) in [("namespace", &self.namespace), ("partition", &self.partition)] {
+            if !name.is_empty() && name != "default" {
+                let key = &self.key;
+                return Err(Failure::new(format!(
+                    "Error! Key {key} is of the {what} {name:?}, and there is no {what} but \"default\"; nothing was imported"
+                )));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Prints all keys under a prefix.
@@ -31,9 +58,9 @@ pub(super) async fn export(flags: KvExportFlags) -> Result<(), Failure> {
     let pairs =
         client.kv_list(&prefix, &query(&flags.http)).await.map_err(Failure::of("Error querying Consul agent"))?;
     let exported = pairs.value.iter().map(|pair| Exported {
-        key: pair.key.clone().into_owned(),
+        key: &pair.key,
         flags: pair.flags,
-        value: Some(STANDARD.encode(pair.value_bytes())),
+        value: STANDARD.encode(pair.value_bytes()),
     });
     let exported: Vec<Exported> = exported.collect();
     print(to_json(&exported).map_err(Failure::of("Error exporting KV data"))?)
@@ -55,15 +82,42 @@ pub(super) async fn import(flags: KvImportFlags) -> Result<(), Failure> {
     let client = client(&flags.http, Some(&flags.tenant))?;
     for (key, value, write) in entries {
         let key = prefixed(&flags.prefix, &key);
-        let written = client.kv_put(&key, &value, &write).await;
-        written.map_err(|error| Failure::new(format!("Error! Failed writing data for key {key}: {error}")))?;
+        let written = if is_path(&key) {
+            client.kv_put(&key, &value, &write).await.map(drop).map_err(|error| error.to_string())
+        } else {
+            put_by_transaction(&client, &key, value, &write).await
+        };
+        written.map_err(|problem| Failure::new(format!("Error! Failed writing data for key {key}: {problem}")))?;
         print(format!("Imported: {key}"))?;
     }
     Ok(())
 }
 
+/// Whether the path of a URL can end with a key: servers clean a path of empty parts and dots, which would be another key.
+fn is_path(key: &str) -> bool {
+    let without_slash = key.strip_suffix('/').unwrap_or(key);
+    !without_slash.split('/').any(|part| matches!(part, "" | "." | ".."))
+}
+
+/// Writes a key of any name.
+async fn put_by_transaction(client: &Client, key: &str, value: Vec<u8>, write: &Write) -> Result<(), String> {
+    let key = TxnKv {
+        verb: "set".to_owned(),
+        key: key.to_owned(),
+        value: Some(Bytes64(value.into())),
+        flags: write.flags,
+        ..TxnKv::default()
+    };
+    let operation = TxnOperation { kv: Some(key), ..TxnOperation::default() };
+    let answer = client.txn(&[operation], &Query::default()).await.map_err(|error| error.to_string())?;
+    match answer.errors.unwrap_or_default().into_iter().next() {
+        None => Ok(()),
+        Some(error) => Err(error.what.into_owned()),
+    }
+}
+
 /// The JSON of an export, as Go writes it.
-fn to_json(exported: &[Exported]) -> Result<String, serde_json::Error> {
+fn to_json(exported: &[Exported<'_>]) -> Result<String, serde_json::Error> {
     let mut json = Vec::new();
     let formatter = serde_json::ser::PrettyFormatter::with_indent(b"\t");
     exported.serialize(&mut serde_json::Serializer::with_formatter(&mut json, formatter))?;
@@ -79,15 +133,20 @@ fn to_json(exported: &[Exported]) -> Result<String, serde_json::Error> {
 
 /// The keys of an export with their values, all of them decoded before any is written.
 fn from_json(json: &[u8]) -> Result<Vec<(String, Vec<u8>, Write)>, Failure> {
-    let entries: Vec<Exported> = serde_json::from_slice(json).map_err(Failure::of("Cannot unmarshal data"))?;
-    let decode = |Exported { key, flags, value }| {
-        let value = quorate_api::kv::decode_base64(value.unwrap_or_default().as_bytes()).map_err(|offset| {
+    let failed = "Cannot unmarshal data";
+    // What stands behind the first value is a part of the file that would be lost.
+    serde_json::from_slice::<IgnoredAny>(json).map_err(Failure::of(failed))?;
+    let entries: Option<Vec<Imported>> = go_json::from_slice(json).map_err(Failure::of(failed))?;
+    let decode = |entry: Imported| {
+        entry.check_tenant()?;
+        let Imported { key, flags, value, .. } = entry;
+        let value = quorate_api::kv::decode_base64(value.as_bytes()).map_err(|offset| {
             let problem = format!("illegal base64 data at input byte {offset}");
             Failure::new(format!("Error base 64 decoding value for key {key}: {problem}"))
         })?;
         Ok((key, value, Write { flags, ..Write::default() }))
     };
-    entries.into_iter().map(decode).collect()
+    entries.into_iter().flatten().map(decode).collect()
 }
 
 /// A key behind a prefix, with one `/` in between.
@@ -104,11 +163,7 @@ mod tests {
 
     #[test]
     fn what_is_exported_is_imported() {
-        let entry = |key: &str, flags, value: &[u8]| Exported {
-            key: key.to_owned(),
-            flags,
-            value: Some(STANDARD.encode(value)),
-        };
+        let entry = |key, flags, value: &[u8]| Exported { key, flags, value: STANDARD.encode(value) };
         let exported = [entry("a//b/", 42, b""), entry("<é&>", u64::MAX, b"\x00\xff")];
         let json = to_json(&exported).unwrap();
         assert!(json.contains("\"key\": \"\\u003cé\\u0026\\u003e\""), "{json}");
@@ -120,16 +175,33 @@ mod tests {
 
     #[test]
     fn what_others_export_is_imported() {
-        let json = br#"[{"key":"a","flags":0,"value":null,"namespace":"x"},{"key":"b","value":"YQ=="}]"#;
-        let keys: Vec<_> = from_json(json).unwrap().into_iter().map(|(key, value, _)| (key, value)).collect();
-        assert_eq!(keys, [("a".to_owned(), vec![]), ("b".to_owned(), b"a".to_vec())]);
+        let json =
+            br#"[{"key":"a","flags":0,"value":null,"namespace":"default","partition":""},{"key":"b","value":"YQ=="},
+            {"LockIndex":0,"Key":"c","Flags":3,"Value":"YQ==","CreateIndex":1,"ModifyIndex":1}]"#;
+        let keys = from_json(json).unwrap().into_iter().map(|(key, value, write)| (key, value, write.flags));
+        let expected = [("a", &b""[..], 0), ("b", b"a", 0), ("c", b"a", 3)];
+        assert!(keys.eq(expected.map(|(key, value, flags)| (key.to_owned(), value.to_vec(), flags))));
+        assert!(from_json(b"null").unwrap().is_empty());
     }
 
     #[test]
     fn damaged_exports_are_refused_before_anything_is_written() {
         let refused = from_json(br#"[{"key":"a","value":"YQ=="},{"key":"b","value":"!"}]"#).unwrap_err();
         assert_eq!(refused.to_string(), "Error base 64 decoding value for key b: illegal base64 data at input byte 0");
-        assert!(from_json(b"{}").unwrap_err().to_string().starts_with("Cannot unmarshal data: "));
+        for damaged in [&b"{}"[..], b"[] []", b"[", br#"[{"key":1}]"#] {
+            assert!(from_json(damaged).unwrap_err().to_string().starts_with("Cannot unmarshal data: "));
+        }
+        for tenant in ["namespace", "partition"] {
+            let json = format!(r#"[{{"key":"a","value":"YQ=="}},{{"key":"a","value":"Yg==","{tenant}":"x"}}]"#);
+            let refused = from_json(json.as_bytes()).unwrap_err().to_string();
+            assert!(refused.contains(&format!("is of the {tenant} \"x\"")), "{refused}");
+        }
+    }
+
+    #[test]
+    fn what_a_path_would_change_is_no_path() {
+        assert!(["a", "a/b", "a/", "a/.b", "..."].into_iter().all(is_path));
+        assert!(!["", "/a", "a//b", "a//", "./a", "a/../b", "a/."].into_iter().any(is_path));
     }
 
     #[test]

@@ -5,22 +5,22 @@
 //! - a semaphore has a key `PREFIX/SESSION` for each that takes part, acquired with its session, and in `PREFIX/.lock` the
 //!   limit and the sessions that hold a place, changed with check-and-set alone.
 //!
-//! The session ends 15 s after this program does without a word; until then it is renewed twice as often.
+//! The session ends 15 s after this program does without a word; until then it is renewed twice as often. Whatever ends this
+//! command in order, a signal at any moment among it, gives back what is held and ends the session.
 
 mod holding;
 mod semaphore;
 
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use quorate_api::SessionCreate;
 use quorate_api::client::Client;
-use quorate_base::duration::GoDuration;
 
 use self::holding::{Holding, HoldingError};
 use super::connect::client;
-use super::output::{Failure, print};
-use crate::child::{Output, Running, Script, failure, told_to_end};
+use super::output::{Failure, note, print};
+use crate::child::{Output, Running, Script, Shutdown, failure};
 use crate::flags::LockFlags;
 
 /// How long the session lives without being renewed.
@@ -30,33 +30,30 @@ const SESSION_TTL: Duration = Duration::from_secs(15);
 const CHILD_FAILED: u8 = 2;
 
 /// Runs a command while a lock is held.
-pub(super) async fn lock(mut flags: LockFlags) -> Result<(), Failure> {
-    if flags.n <= 0 {
-        return Err(Failure::new("Lock holder limit must be positive"));
-    }
-    if flags.arguments.len() < 2 {
-        return Err(Failure::new("Key prefix and child command must be specified"));
-    }
-    let words = flags.arguments.split_off(1);
-    let prefix = flags.arguments.remove(0).to_string_lossy().trim_end_matches('/').to_owned();
-    let timeout = flags.timeout.as_deref().map(patience).transpose()?;
-    let script = Script::new(words, flags.shell.unwrap_or(true));
-    let client = client(&flags.http, None)?;
-    let job = Job { is_verbose: flags.verbose.unwrap_or(false), flags, client, script };
-    let session = job.session(&prefix).await?;
+pub(super) async fn lock(flags: LockFlags) -> Result<(), Failure> {
+    let mut shutdown = Shutdown::listen().map_err(Failure::of("Error listening to signals"))?;
+    let job = Job::new(flags)?;
+    let session = tokio::select! {
+        session = job.session() => session?,
+        () = shutdown.told() => return Err(not_acquired()),
+    };
     let outcome = tokio::select! {
-        outcome = job.run(&prefix, &session, timeout) => outcome,
+        outcome = job.run(&session, &mut shutdown) => outcome,
         never = renew(&job.client, &session) => match never {},
     };
     // Whatever happened, nobody needs it any more; if this fails, it ends by itself.
-    let _ = job.client.session_destroy(&session).await;
+    let _ = while_it_lives(job.client.session_destroy(&session)).await;
     outcome
 }
 
-/// How long somebody is willing to wait for the lock.
-fn patience(text: &str) -> Result<Duration, Failure> {
-    let duration = GoDuration::parse(text).map_err(Failure::of("Error parsing duration for 'try' option"))?;
-    if duration.0 <= 0 { Err(Failure::new("Timeout must be positive")) } else { Ok(duration.to_std()) }
+/// Consul's words for a lock that was not acquired, whether by a signal or for want of time.
+fn not_acquired() -> Failure {
+    Failure::new("Shutdown triggered or timeout during lock acquisition")
+}
+
+/// Does what gives back a lock for as long as that can matter: the session of a server that does not answer ends by itself.
+async fn while_it_lives<T>(work: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(SESSION_TTL, work).await.ok()
 }
 
 /// Keeps a session alive for as long as it is polled. If it can't, the lock is lost, and the watch of it tells.
@@ -69,25 +66,65 @@ async fn renew(client: &Client, session: &str) -> std::convert::Infallible {
     }
 }
 
+/// A prefix as servers see it in the path of a URL: without empty parts and dots.
+fn cleaned(prefix: &str) -> String {
+    let mut parts = Vec::new();
+    for part in prefix.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            _ => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
 /// What is done under which conditions.
 struct Job {
     flags: LockFlags,
     client: Client,
+    prefix: String,
     script: Script,
-    is_verbose: bool,
+    /// How long somebody is willing to wait for the lock, if not for ever.
+    patience: Option<Duration>,
 }
 
 impl Job {
+    fn new(mut flags: LockFlags) -> Result<Self, Failure> {
+        if flags.n <= 0 {
+            return Err(Failure::new("Lock holder limit must be positive"));
+        }
+        if flags.arguments.len() < 2 {
+            return Err(Failure::new("Key prefix and child command must be specified"));
+        }
+        let wait = flags.timeout.or(flags.old_timeout).unwrap_or_default();
+        if wait.0 < 0 {
+            return Err(Failure::new("Timeout must be positive"));
+        }
+        if flags.monitor_retry < 0 {
+            return Err(Failure::new("Number for 'monitor-retry' must be >= 0"));
+        }
+        let words = flags.arguments.split_off(1);
+        let prefix = cleaned(&flags.arguments.remove(0).to_string_lossy());
+        if prefix.is_empty() && flags.n > 1 {
+            return Err(Failure::new("Lock setup failed: a semaphore needs a prefix for its keys"));
+        }
+        let script = Script::new(words, flags.shell.unwrap_or(true));
+        let client = client(&flags.http, None)?;
+        let patience = (wait.0 > 0).then(|| wait.to_std());
+        Ok(Self { flags, client, prefix, script, patience })
+    }
+
     fn say(&self, line: impl AsRef<str>) {
-        if self.is_verbose {
+        if self.flags.verbose.unwrap_or(false) {
             // Whoever does not read it does not need it.
             let _ = print(line.as_ref());
         }
     }
 
-    async fn session(&self, prefix: &str) -> Result<String, Failure> {
+    async fn session(&self) -> Result<String, Failure> {
         let name = match self.flags.name.as_str() {
-            "" => format!("quorate lock at {prefix:?}"),
+            "" => format!("Consul lock for '{}' at '{}'", self.script.name(), self.prefix),
             name => name.to_owned(),
         };
         let session = SessionCreate { name, ttl: format!("{}s", SESSION_TTL.as_secs()), ..SessionCreate::default() };
@@ -97,83 +134,111 @@ impl Job {
             .map_err(Failure::of("Lock acquisition failed: failed to create session"))
     }
 
-    async fn run(&self, prefix: &str, session: &str, timeout: Option<Duration>) -> Result<(), Failure> {
+    async fn run(&self, session: &str, shutdown: &mut Shutdown) -> Result<(), Failure> {
+        let holding = Holding::new(&self.client, &self.prefix, session, self.flags.n);
         self.say(match self.flags.n {
-            1 => format!("Setting up lock at path: {prefix}/.lock"),
-            limit => format!("Setting up semaphore (limit {limit}) at prefix: {prefix}"),
+            1 => format!("Setting up lock at path: {}", holding.key),
+            limit => format!("Setting up semaphore (limit {limit}) at prefix: {}", self.prefix),
         });
-        let holding = Holding::new(&self.client, prefix, session, self.flags.n);
         self.say("Attempting lock acquisition");
-        let patience = async {
-            match timeout {
-                None => told_to_end().await,
-                Some(timeout) => tokio::select! {
-                    () = tokio::time::sleep(timeout) => {}
-                    () = told_to_end() => {}
-                },
-            }
-        };
         let acquired = tokio::select! {
-            acquired = holding.acquire() => acquired.map_err(Failure::of("Lock acquisition failed"))?,
-            () = patience => {
-                holding.withdraw().await;
-                return Err(Failure::new("Told to end, or out of time, before the lock was acquired"));
+            acquired = holding.acquire() => acquired.map_err(Failure::of("Lock acquisition failed")),
+            () = self.out_of_patience(shutdown) => Err(not_acquired()),
+        };
+        let index = match acquired {
+            Ok(index) => index,
+            Err(failure) => {
+                let _ = while_it_lives(holding.withdraw()).await;
+                return Err(failure);
             }
         };
-        self.say("Starting handler");
-        let stdin = if self.flags.pass_stdin.unwrap_or(false) { Stdio::inherit() } else { Stdio::null() };
-        let child = match self.script.start(("CONSUL_LOCK_HELD", "true".to_owned()), stdin, Output::Inherited) {
-            Ok(child) => self.supervise(child, &holding, acquired).await,
-            Err(error) => Ended::by_itself(Some(error.to_string())),
-        };
-        if let Some(problem) = &child.problem {
-            eprintln!("Error running handler: {problem}");
+        let ended = self.run_child(&holding, index, shutdown).await;
+        if let Some(problem) = &ended.problem {
+            note(problem);
         }
-        match holding.release().await {
-            // What is lost can't be given back.
-            Err(HoldingError::NotHeld) if child.lost_its_lock => {}
-            released => released.map_err(Failure::of("Lock release failed"))?,
-        }
-        match holding.clean_up().await.map_err(Failure::of("Lock cleanup failed"))? {
-            true => self.say("Cleanup succeeded"),
-            false => self.say("Cleanup aborted, lock in use"),
-        }
-        match child.problem.is_some() && !child.was_killed && self.flags.child_exit_code.unwrap_or(false) {
+        let given_back = while_it_lives(self.give_back(&holding)).await;
+        given_back.unwrap_or_else(|| Err(Failure::new("Lock release failed: the server does not answer")))?;
+        match ended.by_itself && ended.problem.is_some() && self.flags.child_exit_code.unwrap_or(false) {
             true => Err(Failure::silent(CHILD_FAILED)),
             false => Ok(()),
         }
     }
 
-    /// Waits for the end of the command; brings it about if the lock is lost or this program is to end. What is told is what
-    /// Consul's program tells, which exits with 0 then.
-    async fn supervise(&self, mut child: Running, holding: &Holding<'_>, acquired: u64) -> Ended {
-        let lost_its_lock = tokio::select! {
-            ended = child.wait() => {
+    /// Resolves when the lock is not waited for any longer.
+    async fn out_of_patience(&self, shutdown: &mut Shutdown) {
+        match self.patience {
+            None => shutdown.told().await,
+            Some(patience) => tokio::select! {
+                () = tokio::time::sleep(patience) => {}
+                () = shutdown.told() => {}
+            },
+        }
+    }
+
+    async fn run_child(&self, holding: &Holding<'_>, index: u64, shutdown: &mut Shutdown) -> Ended {
+        self.say("Starting handler");
+        let stdin = if self.flags.pass_stdin.unwrap_or(false) { Stdio::inherit() } else { Stdio::null() };
+        match self.script.start(("CONSUL_LOCK_HELD", "true".to_owned()), stdin, Output::Inherited) {
+            Ok(child) => self.supervise(child, holding, index, shutdown).await,
+            Err(error) => Ended { by_itself: true, problem: Some(format!("Error starting handler: {error}")) },
+        }
+    }
+
+    /// Waits for the end of the command; brings it about if the lock is lost or this program is to end.
+    async fn supervise(&self, mut child: Running, holding: &Holding<'_>, index: u64, shutdown: &mut Shutdown) -> Ended {
+        tokio::select! {
+            status = child.wait() => {
                 self.say("Child terminated, releasing lock");
-                return Ended::by_itself(ended.map_or_else(|error| Some(error.to_string()), failure));
+                return Ended::new(true, status.ok());
             }
-            () = holding.lost(acquired, self.flags.monitor_retry) => true,
-            () = told_to_end() => false,
-        };
-        self.say(if lost_its_lock { "Lock lost, killing child" } else { "Shutdown triggered, killing child" });
+            () = holding.lost(index, self.flags.monitor_retry) => self.say("Lock lost, killing child"),
+            () = shutdown.told() => self.say("Shutdown triggered, killing child"),
+        }
         self.say(format!("Terminating child pid {}", child.0.id().unwrap_or_default()));
-        let problem = child.kill().await.and_then(failure);
+        let status = child.kill().await;
         self.say("Child terminated");
-        Ended { problem, was_killed: true, lost_its_lock }
+        Ended::new(false, status)
+    }
+
+    /// Gives the lock back, and removes its key if nobody else needs it.
+    async fn give_back(&self, holding: &Holding<'_>) -> Result<(), Failure> {
+        let released = holding.release().await;
+        holding.withdraw().await;
+        match released {
+            // Whoever lost it has nothing to give back.
+            Ok(()) | Err(HoldingError::NotHeld) => {}
+            Err(error) => return Err(Failure::of("Lock release failed")(error)),
+        }
+        match holding.clean_up().await.map_err(Failure::of("Lock cleanup failed"))? {
+            true => self.say("Cleanup succeeded"),
+            false => self.say("Cleanup aborted, lock in use"),
+        }
+        Ok(())
     }
 }
 
 /// How a command ended.
 struct Ended {
-    /// What was wrong with it.
+    /// Or by us.
+    by_itself: bool,
     problem: Option<String>,
-    /// By us.
-    was_killed: bool,
-    lost_its_lock: bool,
 }
 
 impl Ended {
-    fn by_itself(problem: Option<String>) -> Self {
-        Self { problem, was_killed: false, lost_its_lock: false }
+    fn new(by_itself: bool, status: Option<ExitStatus>) -> Self {
+        let problem = status.and_then(failure).map(|problem| format!("Error running handler: {problem}"));
+        Self { by_itself, problem }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_one_that_a_path_leaves_alone() {
+        for (typed, clean) in [("p", "p"), ("/p/sl/", "p/sl"), ("", ""), ("//", ""), ("a//b/./c/../d", "a/b/d")] {
+            assert_eq!(cleaned(typed), clean, "{typed}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde::Deserialize;
 
-use super::connect::{client, query};
+use super::connect::{ask, client, query};
 use super::output::{Failure, columns, print};
 use crate::flags::{BareFlags, MembersFlags};
 
@@ -33,11 +33,10 @@ pub(super) async fn members(flags: MembersFlags) -> Result<(), Failure> {
     if flags.wan.unwrap_or(false) {
         parameters.push(("wan", "1"));
     }
-    let failed = "Error retrieving members";
-    let answer = client.raw_get("/v1/agent/members", &parameters, &query(&flags.http)).await;
-    let body = answer.and_then(|answer| answer.success()).map_err(Failure::of(failed))?;
-    // A pool without members is `null`.
-    let members: Option<Vec<Member>> = serde_json::from_slice(&body).map_err(Failure::of(failed))?;
+    let path = "/v1/agent/members";
+    // A pool that there is not is `null`.
+    let members: Option<Vec<Member>> =
+        ask(&client, path, &parameters, &query(&flags.http), "Error retrieving members").await?;
     let mut members = members.unwrap_or_default();
     members.retain(|member| status.is_match(state(member.status)));
     for member in &mut members {

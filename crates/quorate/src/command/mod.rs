@@ -18,7 +18,7 @@ mod validate;
 mod version;
 mod watch;
 
-pub(crate) use self::output::Failure;
+pub(crate) use self::output::{Failure, print};
 use crate::flags::{
     CatalogCommand, Command, KvCommand, OperatorCommand, RaftCommand, ServicesCommand, SnapshotCommand,
 };

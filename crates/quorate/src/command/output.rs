@@ -1,7 +1,16 @@
 //! What commands print, and how they fail.
+//!
+//! Nothing here panics when nobody reads, or the disk is full: a command that holds a lock must live to give it back. SIGPIPE
+//! stays ignored for the same reason; whose reader is gone ends in order, without a word, and with the code of one whom that
+//! signal ended.
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// What a shell answers for a program that wrote to a closed pipe: 128 and the number of SIGPIPE.
+const PIPE_CLOSED: u8 = 128 + 13;
 
 /// Why a command failed: what it prints to standard error, and its exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,38 +21,54 @@ impl Failure {
         Self(text.into(), 1)
     }
 
-    /// One that says nothing and has an exit code of its own.
+    /// One that says nothing.
     pub(super) fn silent(code: u8) -> Self {
         Self(String::new(), code)
     }
 
-    /// The exit code.
-    pub(crate) fn code(&self) -> u8 {
-        self.1
+    /// One with an exit code of its own.
+    pub(crate) fn with_code(text: impl Into<String>, code: u8) -> Self {
+        Self(text.into(), code)
     }
 
-    /// Whether there is something to print.
-    pub(crate) fn is_silent(&self) -> bool {
-        self.0.is_empty()
+    /// Prints it, if it says something, and gives the exit code.
+    pub(crate) fn tell(&self) -> ExitCode {
+        if !self.0.is_empty() {
+            note(&self.0);
+        }
+        ExitCode::from(self.1)
     }
 
     /// For `map_err`: what was done, and why it failed.
-    pub(super) fn of<E: std::fmt::Display>(what: &str) -> impl FnOnce(E) -> Self {
+    pub(crate) fn of<E: Display>(what: &str) -> impl FnOnce(E) -> Self {
         move |error| Self(format!("{what}: {error}"), 1)
     }
 }
 
-impl std::fmt::Display for Failure {
+impl Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
 }
 
 /// Prints bytes and an end of line.
-pub(super) fn print(line: impl AsRef<[u8]>) -> Result<(), Failure> {
-    let mut output = std::io::stdout().lock();
-    let written = output.write_all(line.as_ref()).and_then(|()| output.write_all(b"\n"));
-    written.and_then(|()| output.flush()).map_err(Failure::of("Error writing the output"))
+pub(crate) fn print(line: impl AsRef<[u8]>) -> Result<(), Failure> {
+    write(&[line.as_ref(), b"\n"])
+}
+
+/// Prints bytes as they are.
+pub(super) fn write(parts: &[&[u8]]) -> Result<(), Failure> {
+    let mut output = io::stdout().lock();
+    let written = parts.iter().try_for_each(|part| output.write_all(part));
+    written.and_then(|()| output.flush()).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::silent(PIPE_CLOSED),
+        _ => Failure::of("Error writing the output")(error),
+    })
+}
+
+/// Tells something beside the output, on standard error. Nothing fails because nobody reads it.
+pub(super) fn note(line: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// The one argument of a command, if there is one.

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use quorate_hcl::{Kind, Object, Value as Tree};
 use serde_json::{Map, Value, json};
 
-use super::connect::client;
-use super::output::{Failure, print};
+use super::connect::{client, tell};
+use super::output::{Failure, note, print};
 use crate::config::definitions::{Definition, DefinitionKind};
 use crate::config::definitions_of;
 use crate::flags::{ServicesDeregisterFlags, ServicesRegisterFlags};
@@ -19,15 +19,15 @@ pub(super) async fn register(flags: ServicesRegisterFlags) -> Result<(), Failure
             return Err(Failure::new("Service registration requires at least one argument or flags."));
         }
         (true, false) => vec![typed(&flags)?],
-        _ => of_files(&flags.arguments)?,
+        (false, false) => return Err(Failure::new("Service registration requires arguments or -name, not both.")),
+        (false, true) => of_files(&flags.arguments)?,
     };
     let client = client(&flags.http, Some(&flags.tenant))?;
     for service in services {
         let name = service.get("Name").and_then(Value::as_str).unwrap_or_default().to_owned();
         let failed = format!("Error registering service {name:?}");
         let body = serde_json::to_vec(&service).map_err(Failure::of(&failed))?;
-        let answer = client.raw_put("/v1/agent/service/register", &[], body).await;
-        answer.and_then(|answer| answer.success()).map_err(Failure::of(&failed))?;
+        tell(&client, "/v1/agent/service/register", &[], body, &failed).await?;
         print(format!("Registered service: {name}"))?;
     }
     Ok(())
@@ -53,9 +53,8 @@ pub(super) async fn deregister(flags: ServicesDeregisterFlags) -> Result<(), Fai
     };
     let client = client(&flags.http, Some(&flags.tenant))?;
     for (id, name) in services {
-        let answer = client.raw_put(&format!("/v1/agent/service/deregister/{id}"), &[], Vec::new()).await;
-        let failed = format!("Error deregistering service {name:?}");
-        answer.and_then(|answer| answer.success()).map_err(Failure::of(&failed))?;
+        let path = format!("/v1/agent/service/deregister/{id}");
+        tell(&client, &path, &[], Vec::new(), &format!("Error deregistering service {name:?}")).await?;
         print(format!("Deregistered service: {id}"))?;
     }
     Ok(())
@@ -65,13 +64,12 @@ pub(super) async fn deregister(flags: ServicesDeregisterFlags) -> Result<(), Fai
 fn typed(flags: &ServicesRegisterFlags) -> Result<Map<String, Value>, Failure> {
     let mut tagged = Map::new();
     for (purpose, address) in &flags.tagged_address {
-        let wrong =
-            || Failure::new(format!("Error: failed to parse tagged address {address:?}: it must be ADDRESS:PORT"));
-        let (host, port) = address.rsplit_once(':').unwrap_or((address, "0"));
-        let port: u16 = port.parse().map_err(|_| wrong())?;
+        let wrong = |problem| Failure::new(format!("Invalid Tagged Address: address {address}: {problem}"));
+        let (host, port) = address.rsplit_once(':').ok_or_else(|| wrong("missing port in address"))?;
+        let port: u16 = port.parse().map_err(|_| wrong("the port is none"))?;
         tagged.insert(purpose.clone(), json!({"Address": host.trim_matches(['[', ']']), "Port": port}));
     }
-    let meta: BTreeMap<_, _> = flags.meta.iter().cloned().collect();
+    let meta: BTreeMap<String, String> = flags.meta.iter().cloned().collect();
     let service = json!({
         "Kind": flags.kind, "ID": flags.id, "Name": flags.name, "Address": flags.address, "Port": flags.port,
         "SocketPath": flags.socket, "Tags": flags.tag, "Meta": meta, "TaggedAddresses": tagged,
@@ -95,11 +93,13 @@ fn is_empty(value: &Value) -> bool {
 fn of_files(paths: &[PathBuf]) -> Result<Vec<Map<String, Value>>, Failure> {
     let mut services = Vec::new();
     for path in paths {
-        let definitions = definitions_of(path).map_err(Failure::of("Error"))?;
+        let mut passed_over = Vec::new();
+        let definitions = definitions_of(path, &mut passed_over).map_err(Failure::of("Error"))?;
+        passed_over.iter().for_each(note);
         let of_file = definitions.iter().filter(|definition| definition.kind == DefinitionKind::Service);
         services.extend(of_file.map(as_body));
     }
-    if services.is_empty() { Err(Failure::new("Error: no services found")) } else { Ok(services) }
+    Ok(services)
 }
 
 fn as_body(service: &Definition) -> Map<String, Value> {

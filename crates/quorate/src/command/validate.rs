@@ -1,6 +1,6 @@
 //! `validate`: what an agent would say to its files, without one being started.
 
-use super::output::{Failure, print};
+use super::output::{Failure, note, print};
 use crate::config::network::Machine;
 use crate::config::{self, Entry, Origin, Purpose, keys};
 use crate::flags::{AgentFlags, ValidateFlags};
@@ -22,7 +22,7 @@ pub(super) fn validate(flags: ValidateFlags) -> Result<(), Failure> {
         return Ok(());
     }
     for warning in &read.settings.warnings {
-        eprintln!("{warning}");
+        note(warning);
     }
     print("Configuration is valid!")
 }

@@ -3,9 +3,11 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use quorate_api::client::Client;
+
 use super::connect::{client, query};
-use super::output::{Failure, print};
-use crate::child::{Output, Script, end_beside, failure, told_to_end};
+use super::output::{Failure, note, print};
+use crate::child::{Output, Script, Shutdown, end_beside, failure};
 use crate::flags::WatchFlags;
 use crate::watch::json_text::indented;
 use crate::watch::{News, Plan, Question, Subject};
@@ -20,13 +22,15 @@ pub(super) async fn watch(mut flags: WatchFlags) -> Result<(), Failure> {
     let script = (!words.is_empty()).then(|| Script::new(words, flags.shell.unwrap_or(true)));
     let question = Question::new(&subject(&flags)).map_err(Failure::new)?;
     let client = client(&flags.http, None)?;
-    client.agent_self().await.map_err(Failure::of("Error querying Consul agent"))?;
-    let mut plan = Plan::new(client, question, query);
+    let mut shutdown = Shutdown::listen().map_err(Failure::of("Error listening to signals"))?;
     tokio::select! {
-        outcome = run(&mut plan, script.as_ref()) => outcome,
-        () = told_to_end() => Ok(()),
+        outcome = run(Plan::new(client.clone(), question, query), &client, script.as_ref()) => outcome,
+        () = shutdown.told() => Ok(()),
     }
 }
+
+/// What is said of a server that can't be asked at all.
+const NOT_ASKED: &str = "Error querying Consul agent";
 
 fn subject(flags: &WatchFlags) -> Subject {
     Subject {
@@ -42,12 +46,16 @@ fn subject(flags: &WatchFlags) -> Subject {
     }
 }
 
-async fn run(plan: &mut Plan, script: Option<&Script>) -> Result<(), Failure> {
-    let failed = |problem: &str, wait: Duration| eprintln!("Error asking again in {wait:?}: {problem}");
+async fn run(mut plan: Plan, client: &Client, script: Option<&Script>) -> Result<(), Failure> {
+    // Where there is no server, or not the datacenter, there is nothing to wait for.
+    client.status_leader().await.map_err(Failure::of(NOT_ASKED))?;
+    let Some(script) = script else {
+        let news = plan.next().await.map_err(Failure::of(NOT_ASKED))?;
+        return print(indented(&news.json));
+    };
     loop {
-        let news = plan.news(failed).await;
-        let Some(script) = script else { return print(indented(&news.json)) };
-        handle(script, &news).await?;
+        let again = |problem: &str, wait: Duration| note(format_args!("Error asking again in {wait:?}: {problem}"));
+        handle(script, &plan.news(again).await).await?;
     }
 }
 
@@ -56,7 +64,7 @@ async fn handle(script: &Script, news: &News) -> Result<(), Failure> {
     let failed = "Error executing handler";
     let variable = ("CONSUL_INDEX", news.index.to_string());
     let started = script.start(variable, Stdio::piped(), Output::Inherited);
-    let mut child = started.map_err(Failure::of(failed))?;
+    let mut child = started.map_err(Failure::of("Error starting handler"))?;
     let write = child.write(format!("{}\n", news.json));
     match end_beside(child.wait(), write).await.map_err(Failure::of(failed))? {
         status if status.success() => Ok(()),

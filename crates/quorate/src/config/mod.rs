@@ -20,7 +20,7 @@ pub(crate) mod merge;
 pub(crate) mod network;
 pub(crate) mod settings;
 mod shape;
-mod suggestions;
+pub(crate) mod suggestions;
 pub(crate) mod template;
 pub(crate) mod watches;
 
@@ -146,9 +146,12 @@ pub(crate) struct Configuration {
     pub(crate) merged: merge::Merged,
 }
 
-/// The services, checks and watches that a file or the files of a directory define.
-pub(crate) fn definitions_of(path: &Path) -> Result<Vec<definitions::Definition>, ConfigError> {
-    let layers = file::read_path(path, file::Format::ByName, &mut Vec::new())?;
+/// The services, checks and watches that a file or the files of a directory define; also which were passed over.
+pub(crate) fn definitions_of(
+    path: &Path,
+    passed_over: &mut Vec<String>,
+) -> Result<Vec<definitions::Definition>, ConfigError> {
+    let layers = file::read_path(path, file::Format::ByName, passed_over)?;
     Ok(layers.into_iter().flat_map(|layer| layer.definitions).collect())
 }
 

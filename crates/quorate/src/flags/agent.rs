@@ -98,6 +98,27 @@ const TABLE: &[Row] = &[
     ("ui-dir", "ui_config.dir", ""),
 ];
 
+/// The width of the help's lines.
+const HELP_WIDTH: usize = 100;
+
+/// What stands behind the flags in the help: an example, and the flags that are known and do nothing yet.
+pub(super) fn after_help() -> String {
+    let mut help = "Example: quorate agent -server -bootstrap-expect=1 -data-dir=/var/lib/quorate\n\n\
+        What Consul also takes; each is warned of or refused, as its key in the configuration is:\n"
+        .to_owned();
+    let mut width = 0;
+    for (name, ..) in TABLE.iter().filter(|(.., help)| help.is_empty()) {
+        if width + name.len() + 2 > HELP_WIDTH {
+            help.push('\n');
+            width = 0;
+        }
+        help.push_str(if width == 0 { "  -" } else { " -" });
+        help.push_str(name);
+        width += name.len() + 2;
+    }
+    help
+}
+
 /// The flags that stand for a key.
 #[cfg(test)]
 pub(crate) fn flags_of(path: &str) -> Vec<&'static str> {
@@ -115,7 +136,8 @@ impl Args for AgentFlags {
         let format = Arg::new("config-format").long("config-format").value_name("FORMAT");
         let format = format.help("hcl or json: what the files are, whatever their names say");
         let hcl = Arg::new("hcl").long("hcl").action(ArgAction::Append).value_name("HCL");
-        let hcl = hcl.help("Configuration in HCL, which goes before all other; may be given several times");
+        let hcl =
+            hcl.help("Configuration in HCL, which counts where files say something else; may be given several times");
         let extra = Arg::new("extra").action(ArgAction::Append).hide(true);
         TABLE.iter().fold(command.args([dev, paths, format, hcl, extra]), |command, row| command.arg(argument(row)))
     }

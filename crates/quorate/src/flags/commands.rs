@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{HttpFlags, TenantFlags, go_bool, key_value};
+use quorate_base::duration::GoDuration;
+
+use super::{HttpFlags, TenantFlags, go_bool, go_duration, go_int, go_port, key_value};
 
 /// What to list of the catalog.
 #[derive(Debug, Subcommand)]
@@ -130,7 +132,7 @@ pub(crate) struct ServicesRegisterFlags {
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) name: String,
     /// The service's port.
-    #[arg(long, default_value = "0", hide_default_value = true)]
+    #[arg(long, default_value = "0", hide_default_value = true, value_parser = go_port)]
     pub(crate) port: u16,
     /// The path of the service's Unix socket.
     #[arg(long, default_value = "", hide_default_value = true, value_name = "PATH")]
@@ -191,10 +193,10 @@ pub(crate) struct LockFlags {
     #[arg(long, value_parser = go_bool, value_name = "BOOL")]
     pub(crate) child_exit_code: Option<bool>,
     /// How often the server may fail while the lock is watched, a second apart, before the lock counts as lost.
-    #[arg(long, default_value = "3", value_name = "NUMBER")]
-    pub(crate) monitor_retry: u32,
+    #[arg(long, default_value = "3", value_parser = go_int, value_name = "NUMBER")]
+    pub(crate) monitor_retry: i64,
     /// How many may hold it at once.
-    #[arg(long, default_value = "1", value_name = "NUMBER", allow_negative_numbers = true)]
+    #[arg(long, default_value = "1", value_parser = go_int, value_name = "NUMBER")]
     pub(crate) n: i64,
     /// The name of the session; it tells the prefix and the command by default.
     #[arg(long, default_value = "", hide_default_value = true)]
@@ -205,9 +207,12 @@ pub(crate) struct LockFlags {
     /// Runs the command by a shell (SHELL, else sh); true by default.
     #[arg(long, value_parser = go_bool, value_name = "BOOL")]
     pub(crate) shell: Option<bool>,
-    /// How long to wait for the lock; for ever by default.
-    #[arg(long, alias = "try", value_name = "DURATION")]
-    pub(crate) timeout: Option<String>,
+    /// How long to wait for the lock; 0, the default, for ever.
+    #[arg(long, value_parser = go_duration, value_name = "DURATION")]
+    pub(crate) timeout: Option<GoDuration>,
+    /// The same under its older name.
+    #[arg(long = "try", value_parser = go_duration, value_name = "DURATION", hide = true)]
+    pub(crate) old_timeout: Option<GoDuration>,
     /// Tells each step.
     #[arg(long, value_parser = go_bool, value_name = "BOOL")]
     pub(crate) verbose: Option<bool>,

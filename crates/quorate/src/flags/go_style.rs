@@ -5,18 +5,22 @@ use std::ffi::{OsStr, OsString};
 
 use clap::error::{ContextKind, ContextValue};
 
+use super::go_bool;
+use crate::config::suggestions::nearest_of;
+
 /// Why a command line is not run: something to print, where, and the exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Misuse {
     /// Help was asked for.
     Help(String),
-    /// No command, or one that there is not: the help, and the code of shells for a command that is not found.
-    NoCommand(String),
-    /// A group of commands without one of its own: its help.
-    NoSubcommand(String),
+    /// No command, or one that there is not: the help of what was found, and the exit code.
+    NoCommand { help: String, code: u8 },
     /// One line on what is wrong.
     Mistake(String),
 }
+
+/// What shells answer for a command that is not found, and Consul too.
+const NO_SUCH_COMMAND: u8 = 127;
 
 /// Commands of Consul that are not served yet, by their words.
 const UNSERVED_COMMANDS: &[&str] = &[
@@ -42,7 +46,11 @@ pub(super) fn rewrite(
     root: &clap::Command,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<Vec<OsString>, Misuse> {
-    let mut rewriter = Rewriter { command: root, words: Vec::new(), rewritten: vec![OsString::from("quorate")] };
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if arguments.iter().take_while(|argument| *argument != "--").any(|argument| is_help(argument)) {
+        return Err(help_asked_for(root, &arguments));
+    }
+    let mut rewriter = Rewriter::new(root);
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         if rewriter.command.has_subcommands() {
@@ -64,6 +72,27 @@ pub(super) fn rewrite(
         }
     }
     if rewriter.command.has_subcommands() { Err(rewriter.no_command()) } else { Ok(rewriter.rewritten) }
+}
+
+fn is_help(argument: &OsStr) -> bool {
+    ["-h", "-help", "--help"].iter().any(|help| argument == *help)
+}
+
+/// The help of the command that the words before, behind and between the flags name, as far as they name one. It goes before
+/// anything else: who asks for help has not said all that a command needs.
+fn help_asked_for(root: &clap::Command, arguments: &[OsString]) -> Misuse {
+    let mut rewriter = Rewriter::new(root);
+    for word in arguments.iter().filter(|argument| !argument.to_string_lossy().starts_with('-')) {
+        if !rewriter.command.has_subcommands() {
+            break;
+        }
+        match rewriter.subcommand(word) {
+            Ok(()) => {}
+            Err(Misuse::NoCommand { .. }) if !rewriter.words.is_empty() => break,
+            Err(misuse) => return misuse,
+        }
+    }
+    Misuse::Help(help(rewriter.command))
 }
 
 struct Rewriter<'a> {
@@ -94,13 +123,15 @@ fn flag(argument: &OsStr) -> Result<Option<Flag>, Misuse> {
     Ok(Some(Flag { name: name.to_owned(), value }))
 }
 
-impl Rewriter<'_> {
+impl<'a> Rewriter<'a> {
+    fn new(root: &'a clap::Command) -> Self {
+        Self { command: root, words: Vec::new(), rewritten: vec![OsString::from("quorate")] }
+    }
+
     fn subcommand(&mut self, argument: &OsStr) -> Result<(), Misuse> {
         let word = argument.to_string_lossy();
-        match word.as_ref() {
-            "-h" | "-help" | "--help" => return Err(Misuse::Help(help(self.command))),
-            "-v" | "-version" | "--version" if self.words.is_empty() => return self.subcommand(OsStr::new("version")),
-            _ => {}
+        if matches!(word.as_ref(), "-v" | "-version" | "--version") && self.words.is_empty() {
+            return self.subcommand(OsStr::new("version"));
         }
         let Some(command) = self.command.find_subcommand(word.as_ref()) else {
             let line = [&self.words[..], &[word.to_string()]].concat().join(" ");
@@ -116,8 +147,8 @@ impl Rewriter<'_> {
     }
 
     fn no_command(&self) -> Misuse {
-        let help = help(self.command);
-        if self.words.is_empty() { Misuse::NoCommand(help) } else { Misuse::NoSubcommand(help) }
+        let code = if self.words.is_empty() { NO_SUCH_COMMAND } else { 1 };
+        Misuse::NoCommand { help: help(self.command), code }
     }
 
     fn flag(&mut self, flag: Flag, rest: &mut impl Iterator<Item = OsString>) -> Result<(), Misuse> {
@@ -144,12 +175,8 @@ impl Rewriter<'_> {
     }
 
     fn unknown(&self, name: &str) -> Misuse {
-        let near = self.command.get_arguments().flat_map(names);
-        let near = near.map(|known| (strsim::damerau_levenshtein(name, known), known)).min();
-        let suggestion = match near {
-            Some((distance, known)) if distance * 3 <= known.len() => format!("; did you mean -{known}?"),
-            _ => String::new(),
-        };
+        let near = nearest_of(name, self.command.get_arguments().flat_map(names));
+        let suggestion = near.map(|known| format!("; did you mean -{known}?")).unwrap_or_default();
         Misuse::Mistake(format!("flag provided but not defined: -{name}{suggestion}"))
     }
 }
@@ -157,21 +184,6 @@ impl Rewriter<'_> {
 /// The names by which a flag is known.
 pub(crate) fn names(flag: &clap::Arg) -> impl Iterator<Item = &str> {
     flag.get_long().into_iter().chain(flag.get_all_aliases().into_iter().flatten())
-}
-
-/// A boolean as Go reads it.
-pub(crate) fn go_bool(text: &str) -> Result<bool, &'static str> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err("parse error"),
-    }
-}
-
-/// A flag's `KEY=VALUE`.
-pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or_else(|| format!("Missing \"=\" value in argument: {text}"))?;
-    Ok((key.to_owned(), value.to_owned()))
 }
 
 /// The help of a command, with flags in Go's form.

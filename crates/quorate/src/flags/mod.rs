@@ -7,6 +7,7 @@
 mod agent;
 mod commands;
 mod go_style;
+mod values;
 
 use std::ffi::OsString;
 
@@ -16,7 +17,8 @@ pub(crate) use self::agent::AgentFlags;
 #[cfg(test)]
 pub(crate) use self::agent::flags_of;
 pub(crate) use self::commands::*;
-pub(crate) use self::go_style::{Misuse, go_bool, key_value, names};
+pub(crate) use self::go_style::{Misuse, names};
+pub(crate) use self::values::{go_bool, go_count, go_duration, go_int, go_port, go_uint, key_value};
 
 /// Services find each other, agree on their state and lock what only one may do: a server of the Consul API.
 #[derive(Debug, Parser)]
@@ -31,7 +33,6 @@ struct Root {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Runs an agent until it is interrupted.
-    #[command(after_help = "Example: quorate agent -server -bootstrap-expect=1 -data-dir=/var/lib/quorate")]
     Agent(AgentFlags),
     /// Reads and writes keys.
     #[command(subcommand, after_help = "Example: quorate kv put config/limit 5")]
@@ -251,10 +252,10 @@ pub(crate) struct KvPutFlags {
     #[arg(long, value_parser = go_bool, value_name = "BOOL")]
     pub(crate) cas: Option<bool>,
     /// A number for your own use.
-    #[arg(long, default_value = "0", value_name = "NUMBER")]
+    #[arg(long, default_value = "0", value_parser = go_uint, value_name = "NUMBER")]
     pub(crate) flags: u64,
     /// The index for -cas.
-    #[arg(long, default_value = "0", value_name = "INDEX")]
+    #[arg(long, default_value = "0", value_parser = go_uint, value_name = "INDEX")]
     pub(crate) modify_index: u64,
     /// Gives the session's lock back.
     #[arg(long, value_parser = go_bool, value_name = "BOOL")]
@@ -277,7 +278,7 @@ pub(crate) struct KvDeleteFlags {
     #[arg(long, value_parser = go_bool, value_name = "BOOL")]
     pub(crate) cas: Option<bool>,
     /// The index for -cas.
-    #[arg(long, default_value = "0", value_name = "INDEX")]
+    #[arg(long, default_value = "0", value_parser = go_uint, value_name = "INDEX")]
     pub(crate) modify_index: u64,
     /// Deletes all keys under the prefix.
     #[arg(long, value_parser = go_bool, value_name = "BOOL")]
@@ -334,7 +335,7 @@ pub(crate) struct SnapshotInspectFlags {
     #[arg(long, value_parser = go_bool, value_name = "BOOL")]
     pub(crate) kvdetails: Option<bool>,
     /// With -kvdetails: how many parts of a name its beginning has.
-    #[arg(long, default_value = "2", value_name = "NUMBER")]
+    #[arg(long, default_value = "2", value_parser = go_count, value_name = "NUMBER")]
     pub(crate) kvdepth: usize,
     /// With -kvdetails: only keys that begin with this.
     #[arg(long, default_value = "", value_name = "PREFIX", hide_default_value = true)]
@@ -362,7 +363,8 @@ pub(crate) struct VersionFlags {
 
 /// All commands with their flags.
 pub(crate) fn tree() -> clap::Command {
-    let mut root = Root::command().args_override_self(true);
+    let root = Root::command().args_override_self(true);
+    let mut root = root.mut_subcommand("agent", |command| command.after_help(agent::after_help()));
     root.build();
     root
 }

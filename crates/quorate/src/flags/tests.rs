@@ -39,6 +39,7 @@ fn all_ways_to_write_a_flag_mean_the_same() {
     ] {
         assert_eq!(put(text).cas, cas, "{text}");
     }
+    assert_eq!((put("-flags=010 k").flags, put("-modify-index 0x_ff k").modify_index), (8, 255));
     assert_eq!(put("-session= k").session, "");
     assert_eq!(put("-session=a=b k").session, "a=b");
 }
@@ -62,8 +63,12 @@ fn mistakes_are_one_line() {
         ("kv put -nope k", "flag provided but not defined: -nope"),
         ("kv put -sesion=x k", "flag provided but not defined: -sesion; did you mean -session?"),
         ("kv put -cas=maybe k", "invalid boolean value \"maybe\" for -cas: parse error"),
-        ("kv put -flags=x k", "invalid value \"x\" for flag -flags: invalid digit found in string"),
-        ("catalog nodes -node-meta=a", "invalid value \"a\" for flag -node-meta: Missing \"=\" value in argument: a"),
+        ("kv put -flags=x k", "invalid value \"x\" for flag -flags: parse error"),
+        ("lock -try=x p true", "invalid value \"x\" for flag -try: parse error"),
+        (
+            "services register -meta=novalue",
+            "invalid value \"novalue\" for flag -meta: Missing \"=\" value in argument: novalue",
+        ),
         ("kv put -session", "flag needs an argument: -session"),
         ("kv put ---cas k", "bad flag syntax: ---cas"),
         ("kv put -=x k", "bad flag syntax: -=x"),
@@ -88,13 +93,30 @@ fn help_shows_the_flags_and_an_example() {
     }
     let Err(Misuse::Help(help)) = line("kv get -h") else { panic!() };
     assert!(help.contains("\n  -recurse     ") && help.contains("\n  -http-addr=<ADDRESS>"), "{help}");
-    assert!(matches!(line(""), Err(Misuse::NoCommand(_))));
-    assert!(matches!(line("nope"), Err(Misuse::NoCommand(_))));
-    assert!(matches!(line("kv"), Err(Misuse::NoSubcommand(_))));
-    assert!(matches!(line("kv nope"), Err(Misuse::NoSubcommand(_))));
+    for (text, expected) in [("", 127), ("nope", 127), ("nope -h", 127), ("kv", 1), ("kv nope", 1), ("kv -v get", 1)] {
+        let Err(Misuse::NoCommand { code, .. }) = line(text) else { panic!("{text}") };
+        assert_eq!(code, expected, "{text}");
+    }
     for text in ["version", "-v", "--version", "-version", "version x"] {
         assert!(matches!(line(text), Ok(Command::Version(_))), "{text}");
     }
+}
+
+#[test]
+fn help_is_asked_for_anywhere_before_two_dashes() {
+    let help = |text: &str| match line(text) {
+        Err(Misuse::Help(help)) => help,
+        other => panic!("{text}: {other:?}"),
+    };
+    let of_get = help("kv get -h");
+    for text in ["kv get a -h", "kv get a --help", "-h kv get", "kv -help get a", "kv get -separator -h"] {
+        assert_eq!(help(text), of_get, "{text}");
+    }
+    assert_eq!(help("-h kv"), help("kv -h"));
+    assert_eq!(help("kv nope -h"), help("kv -h"));
+    assert_eq!(mistake("-h acl"), "the command \"acl\" is not served yet");
+    assert_eq!(put("k -- -h").arguments.len(), 3);
+    assert!(help("agent -h").contains(" -retry-join "), "{}", help("agent -h"));
 }
 
 #[test]

@@ -41,18 +41,26 @@ impl Plan {
     /// failure, and how long it will be until the next question.
     pub(crate) async fn news(&mut self, failed: impl Fn(&str, Duration)) -> News {
         loop {
-            let Answered { index, hash, text } = match self.question.ask(&self.client, &self.query).await {
-                Ok(answer) => answer,
+            match self.next().await {
+                Ok(news) => return news,
                 Err(problem) => {
-                    self.failures += 1;
-                    self.query.index = 0;
-                    self.query.hash.clear();
                     let wait = retry_after(self.failures);
                     failed(&problem, wait);
                     tokio::time::sleep(wait).await;
-                    continue;
                 }
-            };
+            }
+        }
+    }
+
+    /// The same, or why a question was not answered.
+    pub(crate) async fn next(&mut self) -> Result<News, String> {
+        loop {
+            let asked = self.question.ask(&self.client, &self.query).await;
+            let Answered { index, hash, text } = asked.inspect_err(|_| {
+                self.failures += 1;
+                self.query.index = 0;
+                self.query.hash.clear();
+            })?;
             self.failures = 0;
             // An index that went back is that of another state. One of 0 would not wait at all.
             self.query.index = if index < self.query.index || !hash.is_empty() { 0 } else { index.max(1) };
@@ -62,7 +70,7 @@ impl Plan {
             }
             let json = self.question.news(&text, &mut self.last_event);
             self.seen = Some(text);
-            return News { index, json };
+            return Ok(News { index, json });
         }
     }
 }

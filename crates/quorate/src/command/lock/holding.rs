@@ -42,7 +42,8 @@ pub(super) enum HoldingError {
 
 impl<'a> Holding<'a> {
     pub(super) fn new(client: &'a Client, prefix: &str, session: &'a str, limit: i64) -> Self {
-        Self { client, key: format!("{prefix}/.lock"), prefix: format!("{prefix}/"), session, limit }
+        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        Self { client, key: format!("{prefix}.lock"), prefix, session, limit }
     }
 
     /// Waits until it is held. Gives the index at which it was.
@@ -82,7 +83,7 @@ impl<'a> Holding<'a> {
     }
 
     /// Resolves when it is not held any more, or when nobody can tell any more whether it is.
-    pub(super) async fn lost(&self, mut index: u64, retries: u32) {
+    pub(super) async fn lost(&self, mut index: u64, retries: i64) {
         let mut failures = 0;
         loop {
             match self.read(index).await {
@@ -117,7 +118,7 @@ impl<'a> Holding<'a> {
         if held && self.client.kv_put(&self.key, b"", &write).await? { Ok(()) } else { Err(HoldingError::NotHeld) }
     }
 
-    /// Stops waiting for it. What stays behind ends with the session.
+    /// Takes part no more, neither as a holder nor waiting. What stays behind ends with the session.
     pub(super) async fn withdraw(&self) {
         if self.limit > 1 {
             semaphore::withdraw(self).await;
@@ -127,6 +128,9 @@ impl<'a> Holding<'a> {
     /// Removes its key if nobody holds it or waits for it; whether that was so.
     pub(super) async fn clean_up(&self) -> Result<bool, HoldingError> {
         let Some(pair) = self.read(0).await?.1 else { return Ok(true) };
+        if self.limit <= 1 && pair.flags != LOCK_FLAGS {
+            return Err(HoldingError::OtherUse(self.key.clone()));
+        }
         if !pair.session.is_empty() || (self.limit > 1 && !semaphore::is_empty(&pair)) {
             return Ok(false);
         }

@@ -88,7 +88,6 @@ pub(super) async fn release(holding: &Holding<'_>) -> Result<(), HoldingError> {
             break Err(HoldingError::NotHeld);
         }
         if put(holding, &places, pair.modify_index).await? {
-            withdraw(holding).await;
             break Ok(());
         }
     }
