@@ -36,7 +36,8 @@ struct Inner {
     catalog: Arc<dyn Catalog>,
     runner: Runner,
     store: Option<Store>,
-    /// Ends each run that is under way. There are at most [`Settings::runs_max`], and those that are being ended.
+    /// Ends each run that is under way. There are at most [`Settings::runs_max`], one for each alias of another node, and those
+    /// that are being ended.
     cancels: Mutex<HashMap<u64, oneshot::Sender<()>>>,
     /// Wakes whoever sleeps until the next deadline, for an earlier one.
     wake_driver: Notify,
@@ -152,9 +153,11 @@ impl Agent {
         self.kept(kept).await
     }
 
-    /// A TTL check is told its status.
-    pub fn update_ttl(&self, id: &str, status: CheckStatus, output: String) -> Result<(), AgentError> {
-        self.act(|machine, now| machine.update_ttl(now, id, status, output)).0
+    /// A TTL check is told its status; when it returns, that is kept on disk.
+    pub async fn update_ttl(&self, id: &str, status: CheckStatus, output: String) -> Result<(), AgentError> {
+        let (updated, kept) = self.act(|machine, now| machine.update_ttl(now, id, status, output));
+        updated?;
+        self.kept(kept).await
     }
 
     /// Puts a service in maintenance with a reason, or takes it out with none.
@@ -243,6 +246,7 @@ impl Agent {
     fn perform(&self, effect: Effect) -> Option<u64> {
         match effect {
             Effect::Run { run, check } => self.start_run(run, check),
+            Effect::Follow { run, check, interval_ms } => self.start_following(run, check, interval_ms),
             Effect::Cancel { run } => {
                 // Its end is told by the run itself; one that is ending already hears nothing.
                 drop(self.cancels().remove(&run));

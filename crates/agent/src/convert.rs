@@ -23,6 +23,8 @@ impl TryFrom<api::ServiceDefinition> for ServiceDefinition {
             return Err(wrong("Invalid service address"));
         }
         check_meta(&body.meta)?;
+        let ports = body.ports.part().map_err(|error| wrong(error.to_string()))?;
+        api::ServicePort::check(&ports).map_err(|error| wrong(error.to_string()))?;
         let id = id_of(&body).to_owned();
         let given = checks_of(&body);
         for check in &given {
@@ -133,9 +135,9 @@ fn service(id: String, body: api::ServiceDefinition) -> Result<Service, Definiti
         kind: body.kind,
         proxy: body.proxy.into_text(),
         connect: body.connect.into_text(),
-        // The agent's own definitions have neither.
-        ports: String::new(),
-        locality: String::new(),
+        ports: body.ports.into_text(),
+        locality: body.locality.into_text(),
+        ai: body.ai.into_text(),
         stamp: Stamp::default(),
     })
 }

@@ -46,10 +46,31 @@ async fn the_catalog_follows_the_agent() {
     let agent = start(&disk(), &catalog, Vec::new(), Vec::new());
     agent.register_service(service(r#"{"Name":"web","Check":{"TTL":"1h"}}"#), false).await.unwrap();
     catalog.until("registered", |held| Memory::status(held, "service:web") == Some(Critical)).await;
-    agent.update_ttl("service:web", Passing, String::new()).unwrap();
+    agent.update_ttl("service:web", Passing, String::new()).await.unwrap();
     catalog.until("passing", |held| Memory::status(held, "service:web") == Some(Passing)).await;
     agent.deregister_service("web").await.unwrap();
     catalog.until("gone", |held| held.services.is_empty() && held.checks.is_empty()).await;
+}
+
+#[tokio::test]
+async fn an_alias_of_another_node_follows_it() {
+    let catalog = Memory::default();
+    let agent = start(&disk(), &catalog, Vec::new(), Vec::new());
+    // The catalog in memory has one node for all; the agent leaves these two alone there.
+    catalog.with(|held| held.services.insert("consul".into(), Service { id: "consul".into(), ..Service::default() }));
+    // It would not look again by itself while the test waits.
+    let alias = r#"{"Name":"far","AliasNode":"elsewhere","AliasService":"consul","Interval":"1h"}"#;
+    agent.register_check(check(alias)).await.unwrap();
+    catalog.until("passing", |held| Memory::status(held, "far") == Some(Passing)).await;
+    for status in [Critical, Warning, Passing] {
+        catalog.with(|held| {
+            let check = Check { id: "serfHealth".into(), service_id: "consul".into(), status, ..Check::default() };
+            held.checks.insert("serfHealth".into(), check);
+        });
+        catalog.until("what it stands for", |held| Memory::status(held, "far") == Some(status)).await;
+    }
+    agent.deregister_check("far").await.unwrap();
+    catalog.until("gone", |held| !held.checks.contains_key("far")).await;
 }
 
 #[tokio::test]
@@ -95,7 +116,7 @@ async fn what_was_registered_survives_a_restart() {
     agent.register_check(check(r#"{"Name":"disk","TTL":"1h"}"#)).await.unwrap();
     agent.register_check(check(r#"{"Name":"gone","TTL":"1h"}"#)).await.unwrap();
     agent.register_service(service(r#"{"Name":"leaves"}"#), false).await.unwrap();
-    agent.update_ttl("w1", Warning, "hm".into()).unwrap();
+    agent.update_ttl("w1", Warning, "hm".into()).await.unwrap();
     agent.deregister_check("w2").await.unwrap();
     agent.deregister_check("gone").await.unwrap();
     agent.deregister_service("leaves").await.unwrap();

@@ -1,9 +1,10 @@
 //! Nodes and services: `/v1/catalog`.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::health::HealthCheck;
 use crate::kept::Kept;
@@ -146,6 +147,9 @@ pub struct NodeService<'a> {
     /// Where it is, since Consul 1.16; left out if nobody said.
     #[serde(skip_serializing_if = "Kept::is_default")]
     pub locality: Kept<'a, Option<Locality>>,
+    /// What it does among agents of artificial intelligence, as newer clients register it; left out if nobody said.
+    #[serde(rename = "AI", skip_serializing_if = "Kept::is_default")]
+    pub ai: Kept<'a, Option<Value>>,
     /// The cluster it was imported from; empty for this one.
     pub peer_name: Cow<'a, str>,
     /// The index of its creation.
@@ -204,6 +208,49 @@ pub struct ServicePort {
     pub port: i64,
     /// Whether it is the one that is meant where no name is given.
     pub default: bool,
+}
+
+/// Why named ports contradict each other, in the words of the official client.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PortsError {
+    /// One has no name.
+    #[error("Ports.Name cannot be empty")]
+    Nameless,
+    /// One has no number.
+    #[error("Ports.Port must be non-zero")]
+    Zero,
+    /// Two have this name.
+    #[error("Ports.Name {0:?} has to be unique")]
+    Repeated(String),
+    /// None is meant where no name is given.
+    #[error("one of the Ports must be marked as Default")]
+    NoDefault,
+    /// Several are.
+    #[error("only one port can be marked as default")]
+    SeveralDefaults,
+}
+
+impl ServicePort {
+    /// Named ports have each a name of their own and a number, and one is the default.
+    pub fn check(ports: &[Self]) -> Result<(), PortsError> {
+        let mut names = BTreeSet::new();
+        for port in ports {
+            if port.name.trim().is_empty() {
+                return Err(PortsError::Nameless);
+            }
+            if port.port <= 0 {
+                return Err(PortsError::Zero);
+            }
+            if !names.insert(&port.name) {
+                return Err(PortsError::Repeated(port.name.clone()));
+            }
+        }
+        match ports.iter().filter(|port| port.default).count() {
+            0 if !ports.is_empty() => Err(PortsError::NoDefault),
+            0 | 1 => Ok(()),
+            _ => Err(PortsError::SeveralDefaults),
+        }
+    }
 }
 
 /// How much traffic an instance wants beside its peers.

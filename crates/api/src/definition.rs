@@ -11,7 +11,7 @@ use quorate_base::duration::GoDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::catalog::{AddressMap, TextMap, Weights};
+use crate::catalog::{AddressMap, Locality, ServicePort, TextMap, Weights};
 use crate::go_json;
 use crate::kept::Kept;
 use crate::proxy::{ConnectProxy, ServiceConnect};
@@ -49,6 +49,9 @@ pub struct ServiceDefinition {
     /// Its port.
     #[serde(skip_serializing_if = "is_zero")]
     pub port: i64,
+    /// Its named ports, as newer clients register them.
+    #[serde(skip_serializing_if = "Kept::is_default")]
+    pub ports: Kept<'static, Vec<ServicePort>>,
     /// The path of its Unix socket.
     #[serde(alias = "socket_path", skip_serializing_if = "String::is_empty")]
     pub socket_path: String,
@@ -68,19 +71,17 @@ pub struct ServiceDefinition {
     #[serde(alias = "enable_tag_override", skip_serializing_if = "is_false")]
     pub enable_tag_override: bool,
     /// The proxy part, kept as it is.
-    #[serde(skip_serializing_if = "is_default_proxy")]
+    #[serde(skip_serializing_if = "Kept::is_default")]
     pub proxy: Kept<'static, ConnectProxy>,
     /// The connect part, kept as it is.
-    #[serde(skip_serializing_if = "is_default_connect")]
+    #[serde(skip_serializing_if = "Kept::is_default")]
     pub connect: Kept<'static, ServiceConnect>,
-}
-
-fn is_default_proxy(part: &Kept<'static, ConnectProxy>) -> bool {
-    part.text().is_empty()
-}
-
-fn is_default_connect(part: &Kept<'static, ServiceConnect>) -> bool {
-    part.text().is_empty()
+    /// Where it is, since Consul 1.16.
+    #[serde(skip_serializing_if = "Kept::is_default")]
+    pub locality: Kept<'static, Option<Locality>>,
+    /// What it does among agents of artificial intelligence, as newer clients register it.
+    #[serde(rename = "AI", skip_serializing_if = "Kept::is_default")]
+    pub ai: Kept<'static, Option<Value>>,
 }
 
 /// Declares a type of check: fields of its own, and those that all have.
@@ -363,12 +364,15 @@ mod tests {
         let service = service_from_file(&json!({
             "name": "web", "id": "w", "enable_tag_override": true, "tagged_addresses": {"lan_x": {"address": "a", "port": 1}},
             "meta": {"under_score": "kept"},
+            "ports": [{"name": "http", "port": 80, "default": true}], "locality": {"region": "r", "zone": "z"},
             "check": {"id": "c", "args": ["a"], "interval": "5s", "output_max_size": 7, "success_before_passing": 2},
             "checks": [{"http": "http://x", "tls_skip_verify": true, "interval": "1s", "os_service": ""}],
         }))
         .unwrap();
         assert!(service.enable_tag_override && service.tagged_addresses.contains_key("lan_x"));
         assert!(service.meta.contains_key("under_score"));
+        assert_eq!(service.ports.text(), r#"[{"Name":"http","Port":80,"Default":true}]"#);
+        assert_eq!(service.locality.text(), r#"{"Region":"r","Zone":"z"}"#);
         let check = service.check.unwrap();
         assert_eq!((&*check.id, check.output_max_size, check.success_before_passing), ("c", 7, 2));
         assert!(service.checks[0].tls_skip_verify);
@@ -382,6 +386,7 @@ mod tests {
     fn what_is_written_is_read_again() {
         let body =
             br#"{"Name":"a","tags":["x"],"Check":{"Args":["b"],"Interval":"1s"},"Proxy":{"DestinationServiceName":"z"},
+            "Ports":[{"Name":"p","Port":1,"Default":true}],"Locality":{"Region":"r"},"AI":{"Role":"x","Agent":{"n":1}},
             "Weights":{"Passing":3},"checks":[{"TTL":"5s"}],"Connect":{"Native":true}}"#;
         let first: ServiceDefinition = go_json::from_slice(body).unwrap();
         let text = serde_json::to_vec(&first).unwrap();

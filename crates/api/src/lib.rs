@@ -32,8 +32,8 @@ mod wire;
 
 pub use agent::{AgentConfig, AgentSelf, AgentVersion, Coordinate, Member};
 pub use catalog::{
-    CatalogService, Deregistration, Locality, Node, NodeService, NodeServiceList, NodeServices, Registration,
-    ServiceAddress, ServicePort, Weights,
+    CatalogService, Deregistration, Locality, Node, NodeService, NodeServiceList, NodeServices, PortsError,
+    Registration, ServiceAddress, ServicePort, Weights,
 };
 pub use definition::{AgentCheckDefinition, ServiceCheckDefinition, ServiceDefinition};
 pub use event::UserEvent;

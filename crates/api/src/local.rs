@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::catalog::{AddressMap, TextMap, Weights};
+use crate::catalog::{AddressMap, Locality, ServicePort, TextMap, Weights};
 use crate::kept::Kept;
 use crate::proxy::{ConnectProxy, ServiceConnect};
 use crate::wire::is_empty;
@@ -30,6 +31,9 @@ pub struct AgentService<'a> {
     pub meta: Cow<'a, TextMap>,
     /// The port; 0 for none.
     pub port: i64,
+    /// Its named ports; left out if it has none.
+    #[serde(skip_serializing_if = "Kept::is_default")]
+    pub ports: Kept<'a, Vec<ServicePort>>,
     /// Its own address, or empty.
     pub address: Cow<'a, str>,
     /// The path of its Unix socket; left out for none.
@@ -51,8 +55,14 @@ pub struct AgentService<'a> {
     /// The connect part; left out if it says nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connect: Option<Kept<'a, ServiceConnect>>,
+    /// What it does among agents of artificial intelligence; left out if nobody said.
+    #[serde(rename = "AI", skip_serializing_if = "Kept::is_default")]
+    pub ai: Kept<'a, Option<Value>>,
     /// The agent's datacenter.
     pub datacenter: Cow<'a, str>,
+    /// Where it is; left out if nobody said.
+    #[serde(skip_serializing_if = "Kept::is_default")]
+    pub locality: Kept<'a, Option<Locality>>,
 }
 
 /// A check of this agent, as `/v1/agent/checks` lists it. Its definition is never told.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::catalog::ServicePort;
 use crate::wire::{is_false, is_zero};
 
 /// How a proxy is set up.
@@ -33,6 +34,9 @@ pub struct ConnectProxy {
     /// The port there.
     #[serde(alias = "local_service_port", skip_serializing_if = "is_zero")]
     pub local_service_port: i64,
+    /// The named ports there, as newer clients register them.
+    #[serde(alias = "local_service_ports", skip_serializing_if = "Vec::is_empty")]
+    pub local_service_ports: Vec<ServicePort>,
     /// The Unix socket there.
     #[serde(alias = "local_service_socket_path", skip_serializing_if = "String::is_empty")]
     pub local_service_socket_path: String,
@@ -136,6 +140,9 @@ pub struct Upstream {
     /// Its name.
     #[serde(alias = "destination_name")]
     pub destination_name: String,
+    /// The name of its port, as newer clients register it.
+    #[serde(alias = "destination_port", skip_serializing_if = "String::is_empty")]
+    pub destination_port: String,
     /// Its datacenter.
     pub datacenter: String,
     /// Where the proxy listens for it.

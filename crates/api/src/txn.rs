@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use quorate_base::duration::GoDuration;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::catalog::{AddressMap, Locality, Node, NodeService, ServicePort, TextMap, Weights};
 use crate::health::{CheckDefinition, HealthCheck};
@@ -151,6 +152,9 @@ pub struct TxnServiceEntry {
     /// Where it is, since Consul 1.16.
     #[serde(skip_serializing_if = "Kept::is_default")]
     pub locality: Kept<'static, Option<Locality>>,
+    /// What it does among agents of artificial intelligence, as newer clients register it.
+    #[serde(rename = "AI")]
+    pub ai: Kept<'static, Option<Value>>,
     /// The cluster it was imported from.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub peer_name: String,
@@ -185,6 +189,7 @@ impl TxnServiceEntry {
             connect: self.connect.unwrap_or_default(),
             ports: self.ports,
             locality: self.locality,
+            ai: self.ai,
             peer_name: self.peer_name.into(),
             create_index: self.create_index,
             modify_index: self.modify_index,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::Agent;
-use crate::definition::CheckDefinition;
+use crate::definition::{Check, CheckDefinition};
 use crate::machine::{Extent, Machine};
 
 /// How many writes to the catalog are under way at once; more share one sync of the servers' log.
@@ -15,6 +15,10 @@ const STEPS_AT_ONCE: usize = 16;
 
 /// How long to gather changes that others make to the own node before looking at them.
 const REPAIR_DELAY: Duration = Duration::from_secs(1);
+
+/// How long to gather changes of a node that an alias stands for: one whose checks change all the time costs ten looks a
+/// second.
+const FOLLOW_DELAY: Duration = Duration::from_millis(100);
 
 /// The longest sleep of the driver, so that a sum of times never overflows.
 const DRIVER_PAUSE_MS_MAX: u64 = 3_600_000;
@@ -32,6 +36,34 @@ impl Agent {
             agent.cancels().remove(&run);
             agent.act(|machine, now| machine.run_ended(now, run, &check.id, result));
         });
+    }
+
+    pub(super) fn start_following(&self, run: u64, check: Arc<CheckDefinition>, interval_ms: u64) {
+        let (cancel, cancelled) = oneshot::channel();
+        self.cancels().insert(run, cancel);
+        let agent = self.clone();
+        self.0.host.spawn(async move {
+            tokio::select! {
+                () = agent.follow(run, &check, Duration::from_millis(interval_ms)) => {}
+                _ = cancelled => {}
+            }
+            agent.cancels().remove(&run);
+        });
+    }
+
+    /// Looks at whom an alias stands for, and again whenever something changes there, for ever.
+    async fn follow(&self, run: u64, check: &CheckDefinition, interval: Duration) {
+        let Check::Alias(alias) = &check.check else { return };
+        loop {
+            // Asked for before the look, so that no change is missed.
+            let changed = self.0.catalog.changed(&alias.node);
+            let result = self.0.runner.run(check).await;
+            self.act(|machine, now| machine.followed(now, run, &check.id, result));
+            tokio::select! {
+                () = changed => tokio::time::sleep(FOLLOW_DELAY).await,
+                () = tokio::time::sleep(interval) => {}
+            }
+        }
     }
 
     /// Sleeps until the machine's next deadline and lets it act, for ever.

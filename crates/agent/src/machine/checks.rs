@@ -7,7 +7,8 @@ use super::*;
 use crate::definition::Check;
 use crate::error::AgentError;
 
-/// How often an alias of another node is looked up, unless its definition says.
+/// How often an alias of another node is looked up even if nothing changes there, unless its definition says: its thresholds
+/// count results.
 const ALIAS_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Machine {
@@ -47,7 +48,7 @@ impl Machine {
         self.refresh_aliases(now, &definition.service_id);
     }
 
-    fn start_check(&mut self, now: u64, id: &Id, definition: &CheckDefinition) {
+    fn start_check(&mut self, now: u64, id: &Id, definition: &Arc<CheckDefinition>) {
         match &definition.check {
             Check::Ttl(ttl) => self.timers.set(Timer::Ttl(id.clone()), now.saturating_add(ms(*ttl))),
             Check::Maintenance => {}
@@ -55,11 +56,31 @@ impl Machine {
                 self.aliases_of.entry(alias.service_id.as_str().into()).or_default().insert(id.clone());
                 self.evaluate_alias(now, id);
             }
+            Check::Alias(_) => self.follow(id, definition),
             _ => {
                 // Spread over the interval, so that checks which are registered together do not run together.
                 let delay = self.random.below(self.run_interval(definition));
                 self.timers.set(Timer::Run(id.clone()), now + delay);
             }
+        }
+    }
+
+    /// Has an alias of another node followed. That is a run without an end, which waits more than it works: it takes no place
+    /// from others.
+    fn follow(&mut self, id: &Id, definition: &Arc<CheckDefinition>) {
+        self.runs_started += 1;
+        if let Some(entry) = self.checks.get_mut(id) {
+            entry.run = Some(self.runs_started);
+        }
+        let interval_ms = self.run_interval(definition);
+        self.emit(Effect::Follow { run: self.runs_started, check: definition.clone(), interval_ms });
+    }
+
+    /// What whom an alias stands for says now, unless it is not followed by this run any more.
+    pub fn followed(&mut self, now: u64, run: u64, check: &str, result: RunResult) {
+        let entry = self.checks.get_key_value(check).filter(|(_, entry)| entry.run == Some(run));
+        if let Some(id) = entry.map(|(id, _)| id.clone()) {
+            self.weigh(now, &id, result);
         }
     }
 
@@ -160,8 +181,7 @@ impl Machine {
         }
     }
 
-    /// Starts runs that wait for their turn, as many as may be.
-    /// Starts what may run now. Called after each event.
+    /// Starts runs that wait for their turn, as many as may be. Called after each event.
     pub fn start_runs(&mut self) {
         self.start_queued();
     }

@@ -41,7 +41,17 @@ pub enum Effect {
         /// What is to be done.
         check: Arc<CheckDefinition>,
     },
-    /// End a run whose result nobody wants any more. Its end is told all the same.
+    /// Look at whom an alias of another node stands for, again for each change there, until this is cancelled. What is found
+    /// is told with [`Machine::followed`].
+    Follow {
+        /// The run.
+        run: u64,
+        /// The alias.
+        check: Arc<CheckDefinition>,
+        /// How long to wait for a change before looking again, in milliseconds.
+        interval_ms: u64,
+    },
+    /// End a run whose result nobody wants any more. Its end is told all the same, but not that of following.
     Cancel {
         /// The run.
         run: u64,

@@ -105,6 +105,11 @@ impl Stage {
                 machine.restore_ttl(now, id, state);
                 ok()
             }
+            ["followed", run, id, status, output @ ..] => {
+                let result = RunResult { status: status_of(status), output: output.join(" ") };
+                machine.followed(now, number(run), id, result);
+                ok()
+            }
             ["ended", run, id, "cancelled"] => {
                 machine.run_ended(now, number(run), id, None);
                 ok()
@@ -301,6 +306,7 @@ fn reason_of(words: &[&str]) -> Option<String> {
 fn shown(effect: &Effect) -> String {
     match effect {
         Effect::Run { run, check } => format!("run {run}: {} {}", check.id, check.check.kind()),
+        Effect::Follow { run, check, interval_ms } => format!("follow {run}: {} each {interval_ms} ms", check.id),
         Effect::Cancel { run } => format!("cancel run {run}"),
         Effect::KeepState(id, state) => {
             format!("keep the state of {id}: {} {:?} for {} ms", state.status.as_str(), state.output, state.left_ms)

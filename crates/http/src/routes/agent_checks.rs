@@ -81,7 +81,7 @@ async fn deregister(call: Call) -> Result<Outcome, Refused> {
 async fn told(call: Call, status: CheckStatus) -> Result<Outcome, Refused> {
     call.refuse_namespace()?;
     let note = call.parameters().first("note").into_owned();
-    agent(&call)?.update_ttl(&call.rest_text(), status, note)?;
+    agent(&call)?.update_ttl(&call.rest_text(), status, note).await?;
     Ok(done())
 }
 
@@ -91,6 +91,6 @@ async fn update(mut call: Call) -> Result<Outcome, Refused> {
         return Err(Refused::bad_request(format!("Invalid check status: '{}'", body.status)));
     };
     call.refuse_namespace()?;
-    agent(&call)?.update_ttl(&call.rest_text(), status, body.output)?;
+    agent(&call)?.update_ttl(&call.rest_text(), status, body.output).await?;
     Ok(done())
 }

@@ -81,6 +81,7 @@ pub(super) fn view<'a>(service: &'a Service, datacenter: &'a str) -> api::AgentS
         tags: (&*service.tags).into(),
         meta: Cow::Borrowed(&service.meta),
         port: service.port,
+        ports: api::Kept::from_text(&service.ports),
         address: (&*service.address).into(),
         socket_path: (&*service.socket_path).into(),
         tagged_addresses: views::address_map(&service.tagged_addresses),
@@ -90,7 +91,9 @@ pub(super) fn view<'a>(service: &'a Service, datacenter: &'a str) -> api::AgentS
         // The catalog shows an empty mode, the agent does not.
         proxy: is_proxy.then(|| api::Kept::from_owned_text(service.proxy.replacen(r#""Mode":"","#, "", 1))),
         connect: (!service.connect.is_empty()).then(|| api::Kept::from_text(&service.connect)),
+        ai: api::Kept::from_text(&service.ai),
         datacenter: datacenter.into(),
+        locality: api::Kept::from_text(&service.locality),
     }
 }
 

@@ -1,7 +1,5 @@
 //! From the bodies of a registration and of a transaction to what the state takes.
 
-use std::collections::BTreeSet;
-
 use quorate_api as api;
 use quorate_api::go_json;
 use quorate_state as state;
@@ -9,7 +7,7 @@ use quorate_state::{CheckStatus, Stamp};
 use serde::de::DeserializeOwned;
 
 use crate::reply::Refused;
-use crate::request::{self, Call, go_quoted};
+use crate::request::{self, Call};
 
 /// Reads the body of a registration.
 pub(super) async fn decode<T: DeserializeOwned>(call: &mut Call) -> Result<T, Refused> {
@@ -55,33 +53,9 @@ pub(super) fn registration(body: api::Registration) -> Result<state::Registratio
 
 /// Refuses a service that contradicts itself.
 pub(super) fn validate_service(service: &api::NodeService<'_>) -> Result<(), String> {
-    validate_ports(service)?;
-    validate_proxy(service)
-}
-
-/// Named ports have each a name of their own and a number, and one is the default. The words are the official client's.
-fn validate_ports(service: &api::NodeService<'_>) -> Result<(), String> {
     let ports = service.ports.part().map_err(|error| error.to_string())?;
-    let mut names = BTreeSet::new();
-    let mut defaults = 0;
-    for port in &ports {
-        if port.name.trim().is_empty() {
-            return Err("Ports.Name cannot be empty".to_owned());
-        }
-        if port.port <= 0 {
-            return Err("Ports.Port must be non-zero".to_owned());
-        }
-        if !names.insert(&port.name) {
-            return Err(format!("Ports.Name {} has to be unique", go_quoted(&port.name)));
-        }
-        defaults += usize::from(port.default);
-    }
-    match defaults {
-        _ if ports.is_empty() => Ok(()),
-        0 => Err("one of the Ports must be marked as Default".to_owned()),
-        1 => Ok(()),
-        _ => Err("only one port can be marked as default".to_owned()),
-    }
+    api::ServicePort::check(&ports).map_err(|error| error.to_string())?;
+    validate_proxy(service)
 }
 
 /// Refuses a proxy that names nothing to stand before, in the words of Consul's list of errors.
@@ -134,6 +108,7 @@ pub(super) fn service(node: &str, body: api::NodeService<'static>) -> state::Ser
         connect: body.connect.into_text(),
         ports: body.ports.into_text(),
         locality: body.locality.into_text(),
+        ai: body.ai.into_text(),
         stamp: Stamp { created: 0, modified: body.modify_index },
     }
 }

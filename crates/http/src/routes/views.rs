@@ -89,6 +89,7 @@ pub(crate) fn service(service: &state::Service) -> api::NodeService<'_> {
         connect: api::Kept::from_text(&service.connect),
         ports: api::Kept::from_text(&service.ports),
         locality: api::Kept::from_text(&service.locality),
+        ai: api::Kept::from_text(&service.ai),
         peer_name: "".into(),
         create_index: service.stamp.created,
         modify_index: service.stamp.modified,

@@ -70,6 +70,7 @@ wire_struct!(Service {
     connect,
     ports,
     locality,
+    ai,
     stamp,
 });
 wire_struct!(ServiceAddress { address, port });

@@ -1,5 +1,6 @@
 //! The keys of the blocks that define services, checks and watches, and of the few other blocks within keys; as Consul
-//! 1.13 has them, in all its spellings.
+//! 1.13 has them, in all its spellings, with those that later versions document: `locality`, `ports`, `os_service`,
+//! `tcp_use_tls`.
 
 use super::shape::Shape::{Any, AnyObject, Block, BlockMap, Blocks, Bool, Int, Text, TextMap, Texts, TextsMap};
 use super::shape::{Field, Shape, aliased, field};
@@ -13,11 +14,13 @@ pub(crate) static SERVICE: &[Field] = &[
     field("enable_tag_override", Bool),
     field("id", Text),
     field("kind", Text),
+    field("locality", Block(&LOCALITY)),
     field("meta", TextMap),
     field("name", Text),
     field("namespace", Text),
     field("partition", Text),
     field("port", Int),
+    field("ports", Blocks(&PORT)),
     field("proxy", Block(&PROXY)),
     field("socket_path", Text),
     field("tagged_addresses", BlockMap(&ADDRESS)),
@@ -49,6 +52,7 @@ pub(crate) static CHECK: &[Field] = &[
     field("name", Text),
     field("namespace", Text),
     field("notes", Text),
+    field("os_service", Text),
     field("output_max_size", Int),
     field("partition", Text),
     aliased("service_id", "serviceid", Text),
@@ -56,6 +60,7 @@ pub(crate) static CHECK: &[Field] = &[
     field("status", Text),
     field("success_before_passing", Int),
     field("tcp", Text),
+    field("tcp_use_tls", Bool),
     field("timeout", Text),
     field("tls_server_name", Text),
     aliased("tls_skip_verify", "tlsskipverify", Bool),
@@ -66,6 +71,9 @@ pub(crate) static CHECK: &[Field] = &[
 
 static WEIGHTS: &[Field] = &[field("passing", Int), field("warning", Int)];
 static ADDRESS: &[Field] = &[field("address", Text), field("port", Int)];
+
+static LOCALITY: &[Field] = &[field("region", Text), field("zone", Text)];
+static PORT: &[Field] = &[field("default", Bool), field("name", Text), field("port", Int)];
 
 static CONNECT: &[Field] = &[field("native", Bool), field("sidecar_service", Block(&SERVICE))];
 

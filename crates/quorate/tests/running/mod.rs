@@ -1,5 +1,7 @@
 //! A real agent that a test runs.
 
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -35,7 +37,6 @@ impl Agent {
     }
 
     /// Where it listens.
-    #[allow(dead_code, reason = "not each test program needs it")]
     pub(crate) fn address(&self) -> &str {
         &self.address
     }

@@ -58,6 +58,8 @@ pub struct Service {
     pub ports: String,
     /// Its region and zone as JSON, given back as they came; empty for none.
     pub locality: String,
+    /// Its part for agents of artificial intelligence as JSON, given back as it came; empty for none.
+    pub ai: String,
     /// When it was created and last changed.
     pub stamp: Stamp,
 }
