@@ -124,7 +124,7 @@ impl Agent {
             Ok(view) => drop(self.act(|machine, _| machine.compare(&view, extent))),
             Err(reason) => {
                 tracing::debug!(reason, "the catalog can't be looked at; it is tried again");
-                self.act(|machine, now| machine.comparison_failed(now, extent));
+                self.act(|machine, now| machine.comparison_failed(now, extent, &reason));
             }
         }
     }

@@ -10,17 +10,20 @@ mod tombstones;
 use std::time::Duration;
 
 use quorate_consensus::{ReadError, Role};
-use quorate_state::{Check, Node, Operation, Registration, Service, SessionId, Stamp, State};
+use quorate_state::{Check, Node, Operation, Registration, Service, SessionId, Stamp, State, Topic};
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{info, warn};
 
 pub(crate) use session_clock::SessionClock;
 use tombstones::TombstoneTimer;
 
-use crate::Handle;
+use crate::{Handle, Watch};
 
-/// How often the leader looks whether the catalog still has its own entry, as often as Consul's does.
+/// How often the leader looks whether the catalog still has its own entry even if nothing changed there, as often as Consul's
+/// does.
 const RECONCILE_INTERVAL: Duration = Duration::from_secs(60);
+/// How long to gather changes of its own node before looking: a look costs little, but checks may change all the time.
+const REPAIR_DELAY: Duration = Duration::from_millis(200);
 /// How often tombstones are looked at: how much longer than their time they may live.
 const TOMBSTONE_GRANULARITY: Duration = Duration::from_secs(30);
 /// How long after a failed proposal a duty tries again.
@@ -64,16 +67,39 @@ async fn lead(handle: &Handle) {
     info!("leader duties begin");
     let mut tombstones = TombstoneTimer::new(handle.tombstone_ttl());
     let mut registrations = handle.registrations();
+    let mut own_entries = watch_own_entries(handle);
+    // Whether the next look is for such a change: more of them do not put it off.
+    let mut is_touched = false;
     let mut reconcile = interval(RECONCILE_INTERVAL);
     let mut reap = interval(TOMBSTONE_GRANULARITY);
     loop {
         tokio::select! {
             due = sessions.due() => end_sessions(handle, due).await,
-            _ = reconcile.tick() => register_self(handle).await,
+            () = touched(&mut own_entries), if !is_touched => {
+                is_touched = true;
+                reconcile.reset_after(REPAIR_DELAY);
+            }
+            _ = reconcile.tick() => {
+                is_touched = false;
+                register_self(handle).await;
+            }
             // It lives as long as the handle, so this is never an error.
             Ok(()) = registrations.changed() => register_self(handle).await,
             now = reap.tick() => reap_tombstones(handle, &mut tombstones, now).await,
         }
+    }
+}
+
+/// A watch of what [`register_self`] looks at. Without one, when too much is watched, the rounds alone see to it.
+fn watch_own_entries(handle: &Handle) -> Option<Watch> {
+    let name = &handle.registration().node.name;
+    handle.watch(&[Topic::node(name), Topic::node_checks(name)]).ok()
+}
+
+async fn touched(watch: &mut Option<Watch>) {
+    match watch {
+        Some(watch) => drop(watch.changed().await),
+        None => std::future::pending().await,
     }
 }
 
