@@ -17,11 +17,11 @@ use tokio::time::Instant;
 use crate::catalog::Catalog;
 use crate::convert;
 use crate::definition::{CheckDefinition, ServiceDefinition, Source};
-use crate::error::AgentError;
+use crate::error::{AgentError, DefinitionError};
 use crate::machine::{Effect, Machine, StoreKey, TtlState};
 use crate::run::Runner;
 use crate::settings::Settings;
-use crate::store::{Record, Store};
+use crate::store::{Receipt, Record, Store};
 
 /// A running agent. Clones speak of the same one.
 #[derive(Clone)]
@@ -47,6 +47,10 @@ struct Inner {
     /// How often a service changed.
     changes: watch::Sender<u64>,
 }
+
+/// How many checks a request may register with a service: each is a file that is synced before the answer, some seconds for
+/// so many. Others are registered by themselves.
+const CHECKS_OF_SERVICE_MAX: usize = 1_024;
 
 /// What could not be taken of the configuration files: name and reason.
 pub type Removed = Vec<(String, AgentError)>;
@@ -118,13 +122,19 @@ impl Agent {
 
     /// Registers a service, as [`Machine::register_service`]; when it returns, it is kept on disk.
     pub async fn register_service(&self, body: api::ServiceDefinition, replace_checks: bool) -> Result<(), AgentError> {
+        let count = body.checks.len();
+        if count > CHECKS_OF_SERVICE_MAX {
+            let text =
+                format!("{count} checks in one registration are more than {CHECKS_OF_SERVICE_MAX}, which is the limit");
+            return Err(DefinitionError(text).into());
+        }
         let definition = ServiceDefinition::try_from(body.clone())?;
         let id = definition.service.id.clone();
-        let registered = self.act(|machine, now| {
+        let (registered, written) = self.act(|machine, now| {
             machine.register_service(now, definition, Source::Api, replace_checks)?;
             Ok::<_, AgentError>(self.keep_service(&id, body))
         });
-        self.kept(registered.0?).await
+        self.kept(registered?.into_iter().chain(written)).await
     }
 
     /// Removes a service with its checks.
@@ -166,7 +176,7 @@ impl Agent {
             let changed = machine.service_maintenance(now, id, reason)?;
             Ok::<_, AgentError>(self.keep_maintenance(changed))
         });
-        self.kept(kept?.or(forgotten)).await
+        self.kept(kept?.into_iter().chain(forgotten)).await
     }
 
     /// Puts the node in maintenance with a reason, or takes it out with none.
@@ -175,20 +185,22 @@ impl Agent {
             let changed = machine.node_maintenance(now, reason);
             self.keep_maintenance(changed)
         });
-        self.kept(kept.or(forgotten)).await
+        self.kept(kept.into_iter().chain(forgotten)).await
     }
 
     /// Keeps a service and, each in a file of its own, the checks that came with it: they may be removed or replaced alone.
-    fn keep_service(&self, id: &str, body: api::ServiceDefinition) -> Option<u64> {
-        for check in convert::checks_of(&body) {
+    fn keep_service(&self, id: &str, body: api::ServiceDefinition) -> Vec<Receipt> {
+        let checks = convert::checks_of(&body).into_iter().filter_map(|check| {
             let key = StoreKey::Check(check.id.as_str().into());
-            self.keep(&key, Record::Check { definition: Box::new(check), is_of_service: true });
-        }
+            self.keep(&key, Record::Check { definition: Box::new(check), is_of_service: true })
+        });
+        let mut receipts: Vec<Receipt> = checks.collect();
         let alone = api::ServiceDefinition { check: None, checks: Vec::new(), ..body };
-        self.keep(&StoreKey::Service(id.into()), Record::Service(Box::new(alone)))
+        receipts.extend(self.keep(&StoreKey::Service(id.into()), Record::Service(Box::new(alone))));
+        receipts
     }
 
-    fn keep_maintenance(&self, changed: crate::machine::Changed) -> Option<u64> {
+    fn keep_maintenance(&self, changed: crate::machine::Changed) -> Option<Receipt> {
         let crate::machine::Changed::Added(check) = changed else { return None };
         let record = Record::Maintenance { service_id: check.service_id, notes: check.notes };
         self.keep(&StoreKey::Check(check.id.as_str().into()), record)
@@ -212,8 +224,7 @@ impl Agent {
     /// Waits until all that was to be kept so far is on disk, or could not be.
     pub async fn settle(&self) {
         if let Some(store) = &self.0.store {
-            // A failure was logged, and told to whoever asked for the write.
-            let _ = store.written(store.asked()).await;
+            store.settle().await;
         }
     }
 
@@ -226,16 +237,17 @@ impl Agent {
         u64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Feeds the machine and does what it says. Gives the last write to disk that came of it.
-    fn act<T>(&self, feed: impl FnOnce(&mut Machine, u64) -> T) -> (T, Option<u64>) {
+    /// Feeds the machine and does what it says. Gives the writes to disk that came of it.
+    fn act<T>(&self, feed: impl FnOnce(&mut Machine, u64) -> T) -> (T, Vec<Receipt>) {
         let mut machine = self.machine();
         let fed = feed(&mut machine, self.now());
         machine.start_runs();
-        let mut written = None;
+        let mut written = Vec::new();
         while let Some(effect) = machine.take_effect() {
-            written = self.perform(effect).or(written);
+            written.extend(self.perform(effect));
         }
         let next = machine.next_deadline().unwrap_or(u64::MAX);
+        // Read and written under the machine's lock, so that no earlier deadline is missed.
         if next < self.0.driver_sleeps_until.load(Ordering::Relaxed) {
             self.0.wake_driver.notify_one();
         }
@@ -243,7 +255,7 @@ impl Agent {
     }
 
     /// Does what the machine says, without waiting for it.
-    fn perform(&self, effect: Effect) -> Option<u64> {
+    fn perform(&self, effect: Effect) -> Option<Receipt> {
         match effect {
             Effect::Run { run, check } => self.start_run(run, check),
             Effect::Follow { run, check, interval_ms } => self.start_following(run, check, interval_ms),
@@ -263,15 +275,17 @@ impl Agent {
         None
     }
 
-    fn keep(&self, key: &StoreKey, record: Record) -> Option<u64> {
+    fn keep(&self, key: &StoreKey, record: Record) -> Option<Receipt> {
         Some(self.0.store.as_ref()?.put(key, Some(record.encode())))
     }
 
-    async fn kept(&self, number: Option<u64>) -> Result<(), AgentError> {
-        match (&self.0.store, number) {
-            (Some(store), Some(number)) => store.written(number).await.map_err(AgentError::NotKept),
-            _ => Ok(()),
+    /// Waits until all of these writes were tried; an error if one could not be made.
+    async fn kept(&self, receipts: impl IntoIterator<Item = Receipt>) -> Result<(), AgentError> {
+        let mut kept = Ok(());
+        for receipt in receipts {
+            kept = kept.and(receipt.received().await);
         }
+        kept.map_err(AgentError::NotKept)
     }
 
     fn cancels(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<()>>> {

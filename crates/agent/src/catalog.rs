@@ -7,7 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use quorate_node::{Consistency, Handle};
+use quorate_node::{Consistency, Handle, ProposeError};
 use quorate_state::{CheckStatus, Operation, Response, Topic};
 
 use crate::definition::Alias;
@@ -67,6 +67,8 @@ impl Catalog for NodeCatalog {
             match handle.propose(operation).await {
                 Ok(Response::Refused(refusal)) => Told::Refused(refusal.to_string()),
                 Ok(_) => Told::Taken,
+                // It would be as large again.
+                Err(error @ ProposeError::TooLarge { .. }) => Told::Refused(error.to_string()),
                 Err(error) => Told::Failed(error.to_string()),
             }
         })

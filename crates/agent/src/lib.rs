@@ -11,7 +11,8 @@
 //! - A check has at most one run at a time, and the next is due only when an interval has passed since it ended.
 //! - A run ends at its time-out, whatever it does; a script takes its children with it.
 //! - Entries of other nodes are never written; of the own node those of [`Settings::protected`] are left alone.
-//! - What a request registered, or told a TTL check, is on disk before the request is answered, unless nothing is kept.
+//! - What a request registered is on disk before the request is answered, and what it told a TTL check survives a kill from
+//!   then on, unless nothing is kept.
 
 mod agent;
 pub mod catalog;

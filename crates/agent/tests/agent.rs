@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use quorate_agent::{Agent, CheckDefinition, ServiceDefinition, Settings};
+use quorate_agent::{Agent, AgentError, CheckDefinition, ServiceDefinition, Settings};
 use quorate_base::{Disk, Host, MemoryDisk, OpenMode};
 use quorate_state::CheckStatus::{Critical, Passing, Warning};
 use quorate_state::{Check, CheckStatus, Node, Service};
-use support::{Memory, PATIENCE, check, service};
+use support::{Memory, PATIENCE, check, runnable, service};
 
 /// Starts an agent with its files on this disk.
 fn start(
@@ -113,7 +113,7 @@ async fn what_was_registered_survives_a_restart() {
     let agent = start(&disk, &Memory::default(), Vec::new(), Vec::new());
     let web = r#"{"Name":"web","Tags":["a"],"Checks":[{"CheckID":"w1","TTL":"1h"},{"CheckID":"w2","TTL":"1h"}]}"#;
     agent.register_service(service(web), false).await.unwrap();
-    agent.register_check(check(r#"{"Name":"disk","TTL":"1h"}"#)).await.unwrap();
+    agent.register_check(check(r#"{"Name":"disk","TTL":"1h","Status":"passing"}"#)).await.unwrap();
     agent.register_check(check(r#"{"Name":"gone","TTL":"1h"}"#)).await.unwrap();
     agent.register_service(service(r#"{"Name":"leaves"}"#), false).await.unwrap();
     agent.update_ttl("w1", Warning, "hm".into()).await.unwrap();
@@ -130,7 +130,7 @@ async fn what_was_registered_survives_a_restart() {
     let checks = agent.look(|machine| machine.checks().keys().map(ToString::to_string).collect::<Vec<_>>());
     assert_eq!(checks, ["_node_maintenance", "_service_maintenance:web", "disk", "w1"]);
     assert_eq!(state_of(&agent, "w1"), Some((Warning, "hm".into())));
-    assert_eq!(state_of(&agent, "disk"), Some((Critical, String::new())));
+    assert_eq!(state_of(&agent, "disk"), Some((Critical, String::new())), "whatever its first status was");
     let notes = |id: &str| agent.look(|machine| machine.checks()[id].definition.notes.clone());
     assert_eq!((notes("_service_maintenance:web"), notes("_node_maintenance")), ("why".into(), "all of it".into()));
     agent.service_maintenance("web", None).await.unwrap();
@@ -160,6 +160,58 @@ async fn files_win_over_what_was_registered_and_spoiled_ones_are_left() {
 }
 
 #[tokio::test]
+async fn what_a_file_took_over_does_not_come_back_when_the_file_goes() {
+    let disk = disk();
+    let web = r#"{"Name":"web","Port":1,"Checks":[{"TTL":"1h"},{"TTL":"2h"}]}"#;
+    let agent = start(&disk, &Memory::default(), Vec::new(), Vec::new());
+    agent.register_service(service(web), false).await.unwrap();
+    // Without an ID, which is its name then.
+    agent.register_check(check(r#"{"Name":"disk","TTL":"1h"}"#)).await.unwrap();
+    agent.service_maintenance("web", Some("why")).await.unwrap();
+    drop(agent);
+
+    let by_file = ServiceDefinition::try_from(service(r#"{"Name":"web","Port":2}"#)).unwrap();
+    let check_by_file = runnable(r#"{"ID":"disk","Name":"of the file","TTL":"5h"}"#);
+    let agent = start(&disk, &Memory::default(), vec![by_file], vec![check_by_file]);
+    assert_eq!(agent.look(|machine| machine.checks()["disk"].definition.name.clone()), "of the file");
+    agent.settle().await;
+    drop(agent);
+
+    for _ in 0..2 {
+        let agent = start(&disk, &Memory::default(), Vec::new(), Vec::new());
+        assert_eq!(agent.look(|machine| (machine.services().len(), machine.checks().len())), (0, 0));
+        agent.settle().await;
+        drop(agent);
+        assert_eq!(disk.list(Path::new("/data/agent")).unwrap(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn one_file_that_can_not_be_written_does_not_keep_another() {
+    let disk = Arc::new(MemoryDisk::new(4096));
+    let agent = start(&disk, &Memory::default(), Vec::new(), Vec::new());
+    let large = serde_json::json!({"Name": "large", "Tags": ["x".repeat(8000)]}).to_string();
+    let (before, failed, after) = tokio::join!(
+        agent.register_service(service(r#"{"Name":"before"}"#), false),
+        agent.register_service(service(&large), false),
+        agent.register_service(service(r#"{"Name":"after"}"#), false),
+    );
+    assert_eq!((before, after), (Ok(()), Ok(())));
+    assert!(matches!(failed, Err(AgentError::NotKept(_))), "{failed:?}");
+    // It is tried again by itself.
+    disk.set_capacity(1 << 20);
+    let all_there = async {
+        while disk.list(Path::new("/data/agent")).unwrap().len() < 3 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, all_there).await.expect("it is written when there is room");
+    drop(agent);
+    let agent = start(&disk, &Memory::default(), Vec::new(), Vec::new());
+    assert_eq!(agent.look(|machine| machine.services().len()), 3);
+}
+
+#[tokio::test]
 async fn a_full_disk_is_told() {
     let disk = Arc::new(MemoryDisk::new(64));
     let agent = start(&disk, &Memory::default(), Vec::new(), Vec::new());
@@ -167,6 +219,19 @@ async fn a_full_disk_is_told() {
         .register_service(service(r#"{"Name":"web","Meta":{"k":"a value that is too long for it"}}"#), false)
         .await;
     assert!(refused.unwrap_err().to_string().starts_with("it is in effect but could not be kept on disk"));
+}
+
+#[tokio::test]
+async fn a_registration_has_a_bounded_number_of_checks() {
+    let agent = start(&disk(), &Memory::default(), Vec::new(), Vec::new());
+    let many = |count: usize| {
+        let checks: Vec<_> = (0..count).map(|_| serde_json::json!({"TTL": "1h"})).collect();
+        service(&serde_json::json!({"Name": "web", "Checks": checks}).to_string())
+    };
+    let refused = agent.register_service(many(1_025), false).await;
+    let text = "1025 checks in one registration are more than 1024, which is the limit";
+    assert_eq!(refused.map_err(|error| error.to_string()), Err(text.to_owned()));
+    assert_eq!(agent.register_service(many(1_024), false).await, Ok(()));
 }
 
 #[tokio::test]

@@ -113,3 +113,43 @@ fn services_of_a_file_come_change_and_go_by_reload() {
     assert!(answer.starts_with("HTTP/1.1 500 ") && answer.contains("services.hcl:1: service"), "{answer}");
     assert!(agent.ask("GET", "/v1/agent/services", "").contains("\"new\""));
 }
+
+#[test]
+fn what_a_server_keeps_of_itself_is_back_soon_after_it_was_removed() {
+    let agent = Agent::start(&["-dev", "-node=here"]);
+    agent.ask("PUT", "/v1/agent/service/register", r#"{"Name":"web","Check":{"TTL":"1h"}}"#);
+    // The leader's own round comes after a minute, when nobody waits any more.
+    for wiped in
+        [r#"{"Node":"here"}"#, r#"{"Node":"here","CheckID":"serfHealth"}"#, r#"{"Node":"here","ServiceID":"consul"}"#]
+    {
+        let wanted = |target: &str, text: &str| {
+            let began = tokio::time::Instant::now();
+            while !agent.ask("GET", target, "").contains(text) {
+                assert!(began.elapsed() < PATIENCE, "{text} is not back after {wiped}");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        };
+        let all = || {
+            wanted("/v1/health/node/here", "serfHealth");
+            wanted("/v1/health/node/here", "service:web");
+            wanted("/v1/catalog/service/consul", "here");
+            wanted("/v1/catalog/service/web", "here");
+        };
+        all();
+        assert!(agent.ask("PUT", "/v1/catalog/deregister", wiped).starts_with("HTTP/1.1 200 OK"));
+        all();
+    }
+}
+
+#[test]
+fn what_is_too_large_for_the_catalog_is_named_in_the_log() {
+    let agent = Agent::start(&["-dev", "-node=here"]);
+    let mut log = agent.send("GET", "/v1/agent/monitor?loglevel=warn", "");
+    until(&mut log, "200 OK");
+    // As large as a request may be; its name is its id, too, and both with all around them are more than a command may be.
+    let name = "x".repeat((4 << 20) - r#"{"Name":""}"#.len());
+    let answer = agent.ask("PUT", "/v1/agent/service/register", &format!(r#"{{"Name":"{name}"}}"#));
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    let line = until(&mut log, "the catalog refused a service of this agent");
+    assert!(line.contains("service=xxx") && line.contains("and the limit is 8388608"));
+}

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::Agent;
 use crate::definition::{Check, CheckDefinition};
-use crate::machine::{Extent, Machine};
+use crate::machine::Extent;
 
 /// How many writes to the catalog are under way at once; more share one sync of the servers' log.
 const STEPS_AT_ONCE: usize = 16;
@@ -69,8 +69,11 @@ impl Agent {
     /// Sleeps until the machine's next deadline and lets it act, for ever.
     pub(super) async fn drive(self) {
         loop {
-            let next = self.look(Machine::next_deadline).unwrap_or(u64::MAX);
-            self.0.driver_sleeps_until.store(next, Ordering::Relaxed);
+            let next = self.look(|machine| {
+                let next = machine.next_deadline().unwrap_or(u64::MAX);
+                self.0.driver_sleeps_until.store(next, Ordering::Relaxed);
+                next
+            });
             let pause = Duration::from_millis(next.saturating_sub(self.now()).min(DRIVER_PAUSE_MS_MAX));
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -90,7 +93,7 @@ impl Agent {
                     Ok(view) => drop(self.act(|machine, _| machine.compare(&view, extent))),
                     Err(reason) => {
                         tracing::debug!(reason, "the catalog can't be looked at; it is tried again");
-                        self.act(|machine, now| machine.comparison_failed(now, extent));
+                        self.act(|machine, now| machine.comparison_failed(now, extent, &reason));
                     }
                 }
             }

@@ -42,6 +42,13 @@ impl Machine {
         self.sync.is_evaluating = false;
     }
 
+    /// Does what changes many checks of one service; the caller refreshes the aliases once, when all is in place.
+    pub(super) fn without_aliases(&mut self, change: impl FnOnce(&mut Self)) {
+        let before = std::mem::replace(&mut self.sync.is_evaluating, true);
+        change(self);
+        self.sync.is_evaluating = before;
+    }
+
     /// Gives an alias its status; whether that changed anything.
     pub(super) fn evaluate_alias(&mut self, now: u64, id: &Id) -> bool {
         let Some(entry) = self.checks.get(id) else { return false };

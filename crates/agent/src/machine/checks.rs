@@ -11,18 +11,38 @@ use crate::error::AgentError;
 /// count results.
 const ALIAS_INTERVAL: Duration = Duration::from_secs(5);
 
+/// The bytes of output that are kept of any check, whatever is configured: a status must fit into one write to the catalog.
+const OUTPUT_BYTES_MAX: usize = 1 << 20;
+
 impl Machine {
-    /// Puts a check in place. One of that id keeps its status and what it said; one that is the same goes on as it is.
-    pub(super) fn put_check(&mut self, now: u64, definition: CheckDefinition, source: Source, is_of_service: bool) {
+    /// Puts a check in place, with this status if it is a new one. One of that id keeps its status and what it said; one that
+    /// is the same goes on as it is.
+    pub(super) fn put_check(
+        &mut self,
+        now: u64,
+        definition: CheckDefinition,
+        source: Source,
+        is_of_service: bool,
+        first: CheckStatus,
+    ) {
         let id: Id = definition.id.as_str().into();
-        let mut status = definition.status.unwrap_or_default();
+        let mut status = first;
         let mut output = String::new();
+        let mut gives_up = false;
         if let Some(entry) = self.checks.get_mut(&id) {
+            if entry.source == Source::Api && source == Source::File {
+                // What a request had registered gives way, also on disk.
+                self.effects.push_back(Effect::Forget(StoreKey::Check(id.clone())));
+            }
             if *entry.definition == definition {
                 entry.source = source;
                 entry.is_of_service = is_of_service;
+                if source == Source::Api {
+                    self.is_registered_again(now, &id);
+                }
                 return;
             }
+            gives_up = self.timers.at(&Timer::GiveUp(id.clone())).is_some();
             status = entry.status;
             output = std::mem::take(&mut entry.output);
             self.unlink_check(&id);
@@ -44,8 +64,23 @@ impl Machine {
         self.sync.gone_checks.remove(&id);
         self.check_is_dirty(&id);
         self.start_check(now, &id, &definition);
-        self.watch_critical(now, &id);
+        if gives_up {
+            self.watch_critical(now, &id);
+        }
         self.refresh_aliases(now, &definition.service_id);
+    }
+
+    /// Whoever registers the same again is alive, as some clients tell in no other way: what waits for word begins anew.
+    fn is_registered_again(&mut self, now: u64, id: &Id) {
+        let Some(entry) = self.checks.get(id) else { return };
+        if let Check::Ttl(ttl) = entry.definition.check {
+            self.timers.set(Timer::Ttl(id.clone()), now.saturating_add(ms(ttl)));
+        }
+        let timer = Timer::GiveUp(id.clone());
+        if self.timers.at(&timer).is_some() {
+            self.timers.clear(&timer);
+            self.watch_critical(now, id);
+        }
     }
 
     fn start_check(&mut self, now: u64, id: &Id, definition: &Arc<CheckDefinition>) {
@@ -106,7 +141,7 @@ impl Machine {
         if let Check::Alias(alias) = &definition.check {
             remove_from(&mut self.aliases_of, &alias.service_id, id);
         }
-        self.sync.dirty_checks.remove(id);
+        self.forget_check(id);
     }
 
     /// Removes a check, if it is there.
@@ -141,11 +176,12 @@ impl Machine {
 
     /// Gives a TTL check what it was told before a restart.
     pub fn restore_ttl(&mut self, now: u64, id: &str, state: TtlState) {
-        let Some((id, entry)) = self.checks.get_key_value(id) else { return };
-        if let Check::Ttl(ttl) = entry.definition.check {
-            let id = id.clone();
+        let ttl = self.checks.get_key_value(id).map(|(id, entry)| (id.clone(), &entry.definition.check));
+        if let Some((id, &Check::Ttl(ttl))) = ttl {
             self.timers.set(Timer::Ttl(id.clone()), now.saturating_add(state.left_ms.min(ms(ttl))));
             self.set_status(now, &id, state.status, state.output);
+        } else {
+            self.forget_state(id);
         }
     }
 
@@ -183,10 +219,6 @@ impl Machine {
 
     /// Starts runs that wait for their turn, as many as may be. Called after each event.
     pub fn start_runs(&mut self) {
-        self.start_queued();
-    }
-
-    pub(super) fn start_queued(&mut self) {
         while self.runs_under_way < self.settings.runs_max {
             let Some(id) = self.queue.pop_front() else { return };
             // A check may have been removed or replaced while it waited.
@@ -214,7 +246,7 @@ impl Machine {
                 self.weigh(now, &id, result);
             }
         }
-        self.start_queued();
+        self.start_runs();
     }
 
     /// Counts a result, and changes the status if there were enough of its kind in a row.
@@ -244,11 +276,12 @@ impl Machine {
 
     /// Gives a check its status and output, and decides when the catalog is told.
     pub(super) fn set_status(&mut self, now: u64, id: &Id, status: CheckStatus, output: String) {
-        let output = if self.settings.discard_check_output { String::new() } else { output };
+        let output = if self.settings.discard_check_output { String::new() } else { cut(output, OUTPUT_BYTES_MAX) };
         let Some(entry) = self.checks.get_mut(id) else { return };
         let has_new_status = entry.status != status;
         if !has_new_status && entry.output == output {
-            return;
+            // The first result may say what was there before.
+            return self.watch_critical(now, id);
         }
         entry.status = status;
         entry.output = output;
@@ -257,10 +290,10 @@ impl Machine {
             tracing::info!(check = &**id, status = status.as_str(), "a check has another status");
             self.timers.clear(&Timer::Output(id.clone()));
             self.check_is_dirty(id);
-            self.watch_critical(now, id);
         } else {
             self.defer_output(now, id);
         }
+        self.watch_critical(now, id);
         self.refresh_aliases(now, &service_id);
     }
 
@@ -275,11 +308,8 @@ impl Machine {
         }
     }
 
-    pub(super) fn output_is_due(&mut self, id: &Id) {
-        self.check_is_dirty(id);
-    }
-
-    /// Starts or ends the time after which a critical service is given up.
+    /// Starts or ends the time after which a critical service is given up. It starts with a result: one that nothing was heard
+    /// of yet is no failure.
     fn watch_critical(&mut self, now: u64, id: &Id) {
         let Some(entry) = self.checks.get(id) else { return };
         let timer = Timer::GiveUp(id.clone());

@@ -4,6 +4,7 @@
 //! - `checks`: when a check runs, what a result does to its status, and when a critical service is given up;
 //! - `aliases`: checks that take over the health of others;
 //! - `sync`: what the catalog still has to be told;
+//! - `compare`: what of that a look at the catalog finds;
 //! - `timers`: the one table of deadlines.
 //!
 //! Times are milliseconds since the agent started. Whoever feeds the machine drains its effects afterwards and looks at
@@ -11,6 +12,7 @@
 
 mod aliases;
 mod checks;
+mod compare;
 mod services;
 mod sync;
 mod timers;
@@ -26,6 +28,7 @@ use timers::{Timer, Timers};
 
 pub(crate) use aliases::health_of;
 pub use services::Changed;
+pub(crate) use services::maintenance_of;
 pub use sync::{Extent, NodeView, Step, Told};
 
 /// The id of a service or check.
@@ -208,12 +211,12 @@ impl Machine {
                 Timer::Run(id) => self.run_is_due(&id),
                 Timer::Ttl(id) => self.ttl_expired(now, &id),
                 Timer::GiveUp(id) => self.give_up(now, &id),
-                Timer::Output(id) => self.output_is_due(&id),
+                Timer::Output(id) => self.check_is_dirty(&id),
                 Timer::FullSync => self.full_sync_is_due(now),
                 Timer::SyncRetry => self.retry_is_due(),
             }
         }
-        self.start_queued();
+        self.start_runs();
     }
 
     fn emit(&mut self, effect: Effect) {

@@ -68,14 +68,17 @@ impl Machine {
         let is_same = self.services.get(&id).is_some_and(|entry| entry.service == service);
         let entry = ServiceEntry { definition: definition.clone(), service, source };
         self.services.insert(id.clone(), entry);
-        self.sync.gone_services.remove(&id);
+        self.service_is_back(&id);
         if !is_same {
             self.service_is_dirty(&id);
             self.emit(Effect::ServicesChanged);
         }
-        for check in &definition.checks {
-            self.put_check(now, check.clone(), source, true);
-        }
+        self.without_aliases(|machine| {
+            for check in &definition.checks {
+                let first = check.status.unwrap_or_default();
+                machine.put_check(now, check.clone(), source, true, first);
+            }
+        });
         self.refresh_aliases(now, &id);
         Ok(())
     }
@@ -86,15 +89,9 @@ impl Machine {
             return Err(AgentError::UnknownService(id.to_owned()));
         };
         let checks: Vec<Id> = self.checks_of.get(&id).into_iter().flatten().cloned().collect();
-        for check in checks {
-            self.remove_check(now, &check);
-            // The catalog removes them with the service.
-            self.sync.gone_checks.remove(&check);
-        }
-        self.sync.dirty_services.remove(&id);
-        self.sync.gone_services.insert(id.clone());
+        self.without_aliases(|machine| checks.iter().for_each(|check| machine.remove_check(now, check)));
+        self.service_is_gone(&id, checks);
         self.emit(Effect::Forget(StoreKey::Service(id.clone())));
-        self.emit(Effect::Sync);
         self.emit(Effect::ServicesChanged);
         self.refresh_aliases(now, &id);
         Ok(())
@@ -103,11 +100,13 @@ impl Machine {
     /// Registers a check of the node, or of a service that is there.
     pub fn register_check(&mut self, now: u64, definition: CheckDefinition, source: Source) -> Result<(), AgentError> {
         self.admit_check(&definition, source)?;
-        self.put_check(now, definition, source, false);
+        let first = definition.status.unwrap_or_default();
+        self.put_check(now, definition, source, false, first);
         Ok(())
     }
 
-    /// Takes up again a check that a request had registered, alone or with its service.
+    /// Takes up again a check that a request had registered, alone or with its service. Whatever its definition says, it is
+    /// critical until it is heard of: what was not healthy when the agent stopped must not be found again meanwhile.
     pub fn restore_check(
         &mut self,
         now: u64,
@@ -115,7 +114,7 @@ impl Machine {
         is_of_service: bool,
     ) -> Result<(), AgentError> {
         self.admit_check(&definition, Source::Api)?;
-        self.put_check(now, definition, Source::Api, is_of_service);
+        self.put_check(now, definition, Source::Api, is_of_service, CheckStatus::Critical);
         Ok(())
     }
 
@@ -143,7 +142,7 @@ impl Machine {
         if !self.services.contains_key(id) {
             return Err(AgentError::UnknownService(id.to_owned()));
         }
-        Ok(self.maintenance(now, format!("{SERVICE_MAINTENANCE}{id}"), id, reason))
+        Ok(self.maintenance(now, maintenance_of(id), id, reason))
     }
 
     /// Puts the node in maintenance, or takes it out.
@@ -156,7 +155,7 @@ impl Machine {
         match reason {
             Some(reason) if !is_there => {
                 let definition = maintenance_check(id, service_id, reason);
-                self.put_check(now, definition.clone(), Source::Api, false);
+                self.put_check(now, definition.clone(), Source::Api, false, CheckStatus::Critical);
                 Changed::Added(Box::new(definition))
             }
             None if is_there => {
@@ -230,12 +229,9 @@ impl Machine {
             }
         }
         for check in checks {
-            let (id, name) = (Id::from(&*check.id), check.name.clone());
-            let gives_way = self.checks.get(&id).is_some_and(|entry| entry.source == Source::Api);
-            match self.register_check(now, check, Source::File) {
-                Ok(()) if gives_way => self.emit(Effect::Forget(StoreKey::Check(id))),
-                Ok(()) => {}
-                Err(error) => refused.push((name, error)),
+            let name = check.name.clone();
+            if let Err(error) = self.register_check(now, check, Source::File) {
+                refused.push((name, error));
             }
         }
         refused
@@ -251,6 +247,11 @@ pub enum Changed {
     Removed,
     /// It was so already.
     Nothing,
+}
+
+/// The id of the check that stands for maintenance of a service.
+pub(crate) fn maintenance_of(service_id: &str) -> String {
+    format!("{SERVICE_MAINTENANCE}{service_id}")
 }
 
 /// The check that stands for maintenance.

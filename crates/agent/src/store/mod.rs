@@ -1,24 +1,25 @@
 //! Files: one for each service and check that a request registered and for what each TTL check was told.
 //!
-//! A file is written beside its name, synced and renamed, and then the directory is synced; so after a crash it is there
-//! as it was before or as it was to be. Writers leave what is to be written in a table, where a later write of the same
-//! file takes the place of an earlier one; one batch at a time is taken from it and written away from the runtime's
-//! thread. Whoever has to know waits for his batch.
+//! A file is written beside its name and renamed; so whatever happens to the process, it is there as it was before or as it
+//! was to be. Definitions are synced as well, with their directory, before whoever registered them is answered. What a TTL
+//! check was told is not: it comes so often that syncs would hold up everything, it holds for a short time, and what was told
+//! in the last seconds before a loss of power may be missing then: such a check is critical until it is told again, or
+//! what it was told before. The two wait in queues of their own ([`queue`]), so neither holds up the other.
 //!
-//! **Bounds.** The table has at most one entry for each file, and there are no more of those than entries of the agent.
+//! **Bounds.** A queue has at most one entry for each file, and there are no more of those than entries of the agent.
 //! A file that can't be read is left where it is, with a warning.
 
+mod queue;
 mod record;
 
-use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
 
 use quorate_base::{Host, OpenMode};
-use tokio::sync::{Notify, oneshot, watch};
 
 use crate::machine::StoreKey;
+pub(crate) use queue::Receipt;
+use queue::{Durability, Queue};
 pub use record::{Record, Spoiled};
 
 /// The largest file that is read: a registration as HTTP lets it in, with room for how it is written.
@@ -27,30 +28,15 @@ const FILE_BYTES_MAX: u64 = 16 << 20;
 /// Marks a file that was not finished.
 const UNFINISHED: &str = ".new";
 
+/// The beginnings of the files' names.
+const SERVICE: &str = "service";
+const CHECK: &str = "check";
+const STATE: &str = "state";
+
 /// The files of one agent.
 pub(crate) struct Store {
-    host: Host,
-    directory: PathBuf,
-    waiting: Mutex<Waiting>,
-    wake: Notify,
-    written: watch::Sender<Written>,
-}
-
-#[derive(Default)]
-struct Waiting {
-    /// What each file is to hold; `None` removes it.
-    files: BTreeMap<String, Option<Vec<u8>>>,
-    /// How many writes were ever asked for.
-    asked: u64,
-}
-
-/// How far writing has come.
-#[derive(Clone, Debug, Default)]
-struct Written {
-    /// All writes up to this one were tried.
-    up_to: u64,
-    /// The last batch that failed: after which write it began, with which it ended, and why.
-    failure: Option<(u64, u64, String)>,
+    definitions: Queue,
+    states: Queue,
 }
 
 impl Store {
@@ -64,79 +50,50 @@ impl Store {
                 host.disk.remove(&path)?;
                 continue;
             }
-            match read(&host, &path)
-                .map_err(|error| error.to_string())
-                .and_then(|bytes| Record::decode(&bytes).map_err(|spoiled| spoiled.to_string()))
-            {
+            match load(&host, &path) {
                 Ok(record) => records.push(record),
-                Err(reason) => tracing::warn!(file = %path.display(), reason, "a file of the agent is passed over"),
+                // A loss of power left it so.
+                Err(Unread::Spoiled(Spoiled::Form(_))) if name.starts_with(STATE) => host.disk.remove(&path)?,
+                Err(reason) => tracing::warn!(file = %path.display(), %reason, "a file of the agent is passed over"),
             }
         }
-        let store = Self {
-            host,
-            directory: directory.to_owned(),
-            waiting: Mutex::default(),
-            wake: Notify::new(),
-            written: watch::Sender::new(Written::default()),
+        let definitions = Queue::new(host.clone(), directory, Durability::PowerLoss);
+        let states = Queue::new(host, directory, Durability::Kill);
+        Ok((Self { definitions, states }, records))
+    }
+
+    /// Asks for a file to be written, or removed.
+    pub(crate) fn put(&self, key: &StoreKey, content: Option<Vec<u8>>) -> Receipt {
+        let queue = match key {
+            StoreKey::Service(_) | StoreKey::Check(_) => &self.definitions,
+            StoreKey::State(_) => &self.states,
         };
-        Ok((store, records))
+        queue.put(file_name(key), content)
     }
 
-    /// Asks for a file to be written, or removed. The number is for [`Self::written`].
-    pub(crate) fn put(&self, key: &StoreKey, content: Option<Vec<u8>>) -> u64 {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.files.insert(file_name(key), content);
-        waiting.asked += 1;
-        self.wake.notify_one();
-        waiting.asked
-    }
-
-    /// The number of the last write that was asked for.
-    pub(crate) fn asked(&self) -> u64 {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).asked
-    }
-
-    /// Waits until a write was made, with all before it.
-    pub(crate) async fn written(&self, number: u64) -> Result<(), String> {
-        let mut written = self.written.subscribe();
-        match written.wait_for(|written| written.up_to >= number).await {
-            Ok(written) => match &written.failure {
-                Some((after, with, reason)) if (*after + 1..=*with).contains(&number) => Err(reason.clone()),
-                _ => Ok(()),
-            },
-            Err(_) => Err("the agent has stopped".to_owned()),
-        }
+    /// Waits until all that was asked for so far was tried.
+    pub(crate) async fn settle(&self) {
+        self.definitions.settle().await;
+        self.states.settle().await;
     }
 
     /// Writes what is asked for, for ever.
     pub(crate) async fn run(&self) {
-        loop {
-            self.wake.notified().await;
-            let before = self.written.borrow().up_to;
-            let (files, asked) = {
-                let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-                (std::mem::take(&mut waiting.files), waiting.asked)
-            };
-            let outcome = self.write_elsewhere(files).await;
-            self.written.send_modify(|written| {
-                written.up_to = asked;
-                if let Err(error) = outcome {
-                    tracing::error!(%error, "registrations could not be kept on disk");
-                    written.failure = Some((before, asked, error.to_string()));
-                }
-            });
-        }
+        futures_util::future::join(self.definitions.run(), self.states.run()).await;
     }
+}
 
-    async fn write_elsewhere(&self, files: BTreeMap<String, Option<Vec<u8>>>) -> io::Result<()> {
-        let (host, directory) = (self.host.clone(), self.directory.clone());
-        let (sender, receiver) = oneshot::channel();
-        self.host.tasks.spawn_blocking(Box::new(move || {
-            // Nobody waits only when the process ends.
-            let _ = sender.send(write(&host, &directory, &files));
-        }));
-        receiver.await.unwrap_or_else(|_| Err(io::Error::other("the process is ending")))
-    }
+/// Why a file is not taken up.
+#[derive(Debug, thiserror::Error)]
+enum Unread {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Spoiled(#[from] Spoiled),
+}
+
+fn load(host: &Host, path: &Path) -> Result<Record, Unread> {
+    Ok(Record::decode(&read(host, path)?)?)
 }
 
 fn read(host: &Host, path: &Path) -> io::Result<Vec<u8>> {
@@ -150,30 +107,12 @@ fn read(host: &Host, path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn write(host: &Host, directory: &Path, files: &BTreeMap<String, Option<Vec<u8>>>) -> io::Result<()> {
-    for (name, content) in files {
-        let path = directory.join(name);
-        let Some(content) = content else {
-            match host.disk.remove(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => continue,
-            }
-        };
-        let unfinished = directory.join(format!("{name}{UNFINISHED}"));
-        let file = host.disk.open(&unfinished, OpenMode::Replace)?;
-        file.write_at(content, 0)?;
-        file.sync()?;
-        host.disk.rename(&unfinished, &path)?;
-    }
-    host.disk.sync_directory(directory)
-}
-
 /// A name that any id fits into: its kind, and a hash of the id, since ids may be long and hold slashes.
 fn file_name(key: &StoreKey) -> String {
     let (kind, id) = match key {
-        StoreKey::Service(id) => ("service", id),
-        StoreKey::Check(id) => ("check", id),
-        StoreKey::State(id) => ("state", id),
+        StoreKey::Service(id) => (SERVICE, id),
+        StoreKey::Check(id) => (CHECK, id),
+        StoreKey::State(id) => (STATE, id),
     };
     let digest = ring::digest::digest(&ring::digest::SHA256, id.as_bytes());
     let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();

@@ -17,6 +17,10 @@ pub(crate) struct Stage {
     shown_deadline: Option<u64>,
     services: BTreeMap<String, Service>,
     checks: BTreeMap<String, Check>,
+    /// Steps that were sent and not answered yet.
+    sent: Vec<Step>,
+    /// The id that the catalog wants nothing of.
+    unwanted: String,
 }
 
 impl Default for Stage {
@@ -46,6 +50,8 @@ impl Stage {
             shown_deadline: None,
             services: BTreeMap::new(),
             checks: BTreeMap::new(),
+            sent: Vec::new(),
+            unwanted: String::new(),
         };
         // The first comparison finds an empty catalog and has nothing to say.
         stage.machine.handle_timeout(0);
@@ -97,7 +103,17 @@ impl Stage {
             ["deregister", "service", id] => machine.deregister_service(now, id).map(|()| String::new()),
             ["deregister", "check", id] => machine.deregister_check(now, id).map(|()| String::new()),
             ["ttl", id, status, output @ ..] => {
-                machine.update_ttl(now, id, status_of(status), output.join(" "))?;
+                let output = match output {
+                    ["bytes", count] => "x".repeat(number(count) as usize),
+                    output => output.join(" "),
+                };
+                machine.update_ttl(now, id, status_of(status), output)?;
+                ok()
+            }
+            ["restore", "check", of @ ..] => {
+                let body: quorate_api::AgentCheckDefinition =
+                    go_json::from_slice(more.as_bytes()).expect("a definition");
+                machine.restore_check(now, CheckDefinition::try_from(body)?, of.contains(&"of-service"))?;
                 ok()
             }
             ["restore", id, status, left_ms, output @ ..] => {
@@ -133,6 +149,23 @@ impl Stage {
             ["files"] => self.files(more, out),
             ["show"] => Ok(self.show()),
             ["sync", how @ ..] => self.sync(how, out),
+            ["send"] => {
+                self.sent = machine.take_steps(1);
+                for step in &self.sent {
+                    let _infallible = writeln!(out, "{}", shown_step(step));
+                }
+                ok()
+            }
+            ["answer", how] => {
+                for step in std::mem::take(&mut self.sent) {
+                    let told = match *how {
+                        "failed" => Told::Failed("no leader".into()),
+                        _ => self.take(&step),
+                    };
+                    self.machine.step_ended(now, step, told);
+                }
+                ok()
+            }
             ["touched"] => {
                 machine.compare_soon(Extent::Repair);
                 ok()
@@ -210,7 +243,7 @@ impl Stage {
         if let Some(extent) = self.machine.take_comparison() {
             let _infallible = writeln!(out, "compare {extent:?}");
             if fails {
-                self.machine.comparison_failed(self.now, extent);
+                self.machine.comparison_failed(self.now, extent, "no leader");
                 return ok();
             }
             let view = NodeView {
@@ -236,6 +269,13 @@ impl Stage {
         match step {
             Step::Register(registration) => {
                 assert!(registration.skip_node_update && registration.node.name == "here");
+                let names_it = |id: &str| id == self.unwanted;
+                let service = registration.service.as_ref();
+                if service.is_some_and(|service| names_it(&service.id))
+                    || registration.checks.iter().any(|check| names_it(&check.id))
+                {
+                    return Told::Refused("not wanted".into());
+                }
                 let service = registration.service.clone();
                 self.services.extend(service.map(|service| (service.id.clone(), service)));
                 self.checks.extend(registration.checks.iter().map(|check| (check.id.clone(), check.clone())));
@@ -270,6 +310,8 @@ impl Stage {
                 let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
                 self.services.get_mut(*id).expect("a service").tags = tags;
             }
+            ["unwanted", id] => self.unwanted = (*id).to_owned(),
+            ["wanted"] => self.unwanted.clear(),
             ["output", id, output] => self.checks.get_mut(*id).expect("a check").output = (*output).to_owned(),
             ["show"] => {
                 let services =
@@ -303,13 +345,22 @@ fn reason_of(words: &[&str]) -> Option<String> {
     words.strip_prefix(&["on"]).map(|reason| reason.join(" "))
 }
 
+/// An output, or what can be shown of a long one.
+fn brief(output: &str) -> String {
+    match output.len() {
+        0..=200 => output.to_owned(),
+        bytes => format!("{bytes} bytes, the last {}", &output[bytes - 50..]),
+    }
+}
+
 fn shown(effect: &Effect) -> String {
     match effect {
         Effect::Run { run, check } => format!("run {run}: {} {}", check.id, check.check.kind()),
         Effect::Follow { run, check, interval_ms } => format!("follow {run}: {} each {interval_ms} ms", check.id),
         Effect::Cancel { run } => format!("cancel run {run}"),
         Effect::KeepState(id, state) => {
-            format!("keep the state of {id}: {} {:?} for {} ms", state.status.as_str(), state.output, state.left_ms)
+            let output = brief(&state.output);
+            format!("keep the state of {id}: {} {output:?} for {} ms", state.status.as_str(), state.left_ms)
         }
         Effect::Forget(StoreKey::Service(id)) => format!("forget service {id}"),
         Effect::Forget(StoreKey::Check(id)) => format!("forget check {id}"),
@@ -327,7 +378,7 @@ fn shown_step(step: &Step) -> String {
                 line.push_str(&format!(" service {} {:?}", service.id, service.tags));
             }
             for check in &registration.checks {
-                line.push_str(&format!(" check {} {} {:?}", check.id, check.status.as_str(), check.output));
+                line.push_str(&format!(" check {} {} {:?}", check.id, check.status.as_str(), brief(&check.output)));
             }
             line
         }
