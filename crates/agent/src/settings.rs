@@ -30,9 +30,12 @@ pub struct Settings {
     /// How often all entries are compared with the catalog, and unknown ones removed; a minute by default. A random part
     /// of it is added each time, so that agents do not come all at once.
     pub full_sync_interval: Duration,
-    /// How many runs may be under way at once. Others wait for their turn; too few delay checks behind slow ones, too
-    /// many exhaust file descriptors (about three each) and memory.
-    pub runs_max: usize,
+    /// How many runs that start commands (scripts, containers, services of the system) may be under way at once. Others wait
+    /// for their turn: too few delay checks behind slow ones, too many exhaust processes, files (about three each) and memory.
+    pub commands_max: usize,
+    /// How many runs that open connections may be under way at once. With too few, targets that hang delay the others: a
+    /// hundred in a second take a thousand places at a time-out of 10 s; too many exhaust files (one or two each).
+    pub connections_max: usize,
     /// The shortest interval of a check; shorter ones count as this. 1 s, as in Consul.
     pub interval_min: Duration,
     /// The shortest time after which a critical service is deregistered; 1 min, as in Consul.
@@ -55,7 +58,8 @@ impl Default for Settings {
             discard_check_output: false,
             check_output_bytes_max: 4096,
             full_sync_interval: Duration::from_secs(60),
-            runs_max: 256,
+            commands_max: 256,
+            connections_max: 4_096,
             interval_min: Duration::from_secs(1),
             deregister_after_min: Duration::from_secs(60),
             entries_max: 100_000,

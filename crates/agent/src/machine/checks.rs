@@ -213,18 +213,17 @@ impl Machine {
         let Some(entry) = self.checks.get_mut(id) else { return };
         if entry.run.is_none() && !entry.is_queued {
             entry.is_queued = true;
-            self.queue.push_back(id.clone());
+            self.turns.wait(id.clone(), &entry.definition.check);
         }
     }
 
     /// Starts runs that wait for their turn, as many as may be. Called after each event.
     pub fn start_runs(&mut self) {
-        while self.runs_under_way < self.settings.runs_max {
-            let Some(id) = self.queue.pop_front() else { return };
+        while let Some(id) = self.turns.next(&self.settings) {
             // A check may have been removed or replaced while it waited.
             let Some(entry) = self.checks.get_mut(&id).filter(|entry| entry.is_queued) else { continue };
             self.runs_started += 1;
-            self.runs_under_way += 1;
+            self.turns.begin(self.runs_started, &entry.definition.check);
             entry.is_queued = false;
             entry.run = Some(self.runs_started);
             let effect = Effect::Run { run: self.runs_started, check: entry.definition.clone() };
@@ -234,7 +233,7 @@ impl Machine {
 
     /// A run ended: with a result, or without one if it was cancelled.
     pub fn run_ended(&mut self, now: u64, run: u64, check: &str, result: Option<RunResult>) {
-        self.runs_under_way = self.runs_under_way.saturating_sub(1);
+        self.turns.end(run);
         let entry = self.checks.get_key_value(check).filter(|(_, entry)| entry.run == Some(run));
         if let Some((id, definition)) = entry.map(|(id, entry)| (id.clone(), entry.definition.clone())) {
             let next = now + self.run_interval(&definition);

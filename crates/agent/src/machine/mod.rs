@@ -5,6 +5,7 @@
 //! - `aliases`: checks that take over the health of others;
 //! - `sync`: what the catalog still has to be told;
 //! - `compare`: what of that a look at the catalog finds;
+//! - `turns`: how many runs may be under way, and who waits;
 //! - `timers`: the one table of deadlines.
 //!
 //! Times are milliseconds since the agent started. Whoever feeds the machine drains its effects afterwards and looks at
@@ -16,6 +17,7 @@ mod compare;
 mod services;
 mod sync;
 mod timers;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use quorate_state::{CheckStatus, Service};
 use crate::definition::{CheckDefinition, ServiceDefinition, Source};
 use crate::settings::Settings;
 use timers::{Timer, Timers};
+use turns::Turns;
 
 pub(crate) use aliases::health_of;
 pub use services::Changed;
@@ -144,9 +147,7 @@ pub struct Machine {
     /// The alias checks of each service of this node; those of the node itself under the empty id.
     aliases_of: BTreeMap<Id, BTreeSet<Id>>,
     timers: Timers,
-    /// Checks whose time to run has come, each at most once.
-    queue: VecDeque<Id>,
-    runs_under_way: usize,
+    turns: Turns,
     runs_started: u64,
     sync: sync::SyncState,
     effects: VecDeque<Effect>,
@@ -163,8 +164,7 @@ impl Machine {
             checks_of: BTreeMap::new(),
             aliases_of: BTreeMap::new(),
             timers: Timers::default(),
-            queue: VecDeque::new(),
-            runs_under_way: 0,
+            turns: Turns::default(),
             runs_started: 0,
             sync: sync::SyncState::default(),
             effects: VecDeque::new(),

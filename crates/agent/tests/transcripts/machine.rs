@@ -34,7 +34,8 @@ fn settings() -> Settings {
         node: Node { name: "here".into(), address: "10.0.0.1".into(), ..Node::default() },
         protected: vec!["consul".into(), "serfHealth".into()],
         enable_local_script_checks: true,
-        runs_max: 2,
+        commands_max: 2,
+        connections_max: 2,
         entries_max: 100,
         ..Settings::default()
     }
