@@ -119,7 +119,7 @@ async fn a_client_without_tls_is_told_so() {
     let secured = secured(settings()).await;
     let mut client = support::Client::connect(secured.address).await;
     client.send_raw(b"GET /v1/status/leader HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    let told = tokio::time::timeout(PATIENCE, client.to_end()).await.expect("an end");
+    let told = tokio::time::timeout(PATIENCE, client.everything()).await.expect("an end");
     assert!(told.starts_with("HTTP/1.0 400 Bad Request\r\n") && told.ends_with("to an HTTPS server.\n"), "{told}");
 }
 

@@ -23,6 +23,7 @@ quorate_transcript::transcripts!(
     sync,
     thresholds,
     ttl,
+    turns,
 );
 
 fn play(path: &Path) {

@@ -183,7 +183,7 @@ impl Client {
     }
 
     /// All that comes until the server closes.
-    pub(crate) async fn to_end(&mut self) -> String {
+    pub(crate) async fn everything(&mut self) -> String {
         self.stream.read_to_end(&mut self.read).await.unwrap();
         String::from_utf8(std::mem::take(&mut self.read)).unwrap()
     }

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::warn;
 
 use super::check_thread::CheckThread;
+use super::open_files;
 use crate::config::Settings;
 use crate::config::definitions::OF_THE_SERVER;
 use crate::config::settings::Mode;
@@ -65,6 +66,7 @@ pub(super) fn agent_settings(settings: &Settings, node: &Handle) -> AgentSetting
         discard_check_output: checks.discard_output,
         check_output_bytes_max: checks.output_bytes_max,
         docker_socket: docker_socket().unwrap_or(defaults.docker_socket),
+        connections_max: open_files::share_of_checks(defaults.connections_max),
         ..defaults
     }
 }
