@@ -11,8 +11,9 @@ use quorate_state::{Node, State};
 
 use crate::cache::Found;
 use crate::catalog::{self, Family, Instance, Place};
+use crate::follow::{End, FOLLOWED_MAX};
 use crate::foreign::Foreign;
-use crate::name::{Lookup, Target, Text, WireName};
+use crate::name::{Lookup, Target, WireName};
 use crate::random::Shuffle;
 use crate::record::{Answer, Data, Owner, Record};
 use crate::zone::{Domain, Zone};
@@ -21,8 +22,6 @@ use crate::zone::{Domain, Zone};
 const SERVERS: &str = "consul";
 /// The most servers that are told as name servers, as in Consul: with their addresses they fit into 512 bytes.
 const NAME_SERVERS_MAX: usize = 3;
-/// How many names within the zone are followed one after the other.
-const FOLLOWED_MAX: usize = 3;
 
 /// Finds answers in one state.
 pub(crate) struct Finder<'s, 'r> {
@@ -39,14 +38,28 @@ pub(crate) struct Finder<'s, 'r> {
     pub(crate) answers_max: usize,
     /// Names outside that the answer leads to and nobody asked about yet.
     pub(crate) unresolved: Vec<&'s str>,
-    /// Whether the name asked for leads to one of the zone that does not exist.
-    pub(crate) is_dangling: bool,
+    /// The records of others that the answer has, by owner, type and data: each is told once (RFC 2181, 5).
+    pub(crate) told: HashSet<(&'s [u8], u16, &'s [u8])>,
+    /// Where the name asked for leads if it is the name of another.
+    pub(crate) end: End,
 }
 
-impl<'s> Finder<'s, '_> {
+impl<'s, 'r> Finder<'s, 'r> {
+    pub(crate) fn new(
+        (zone, domain): (&'s Zone, &'s Domain),
+        (state, foreign): (&'s State, &'s Foreign),
+        random: &'r mut Shuffle,
+        known: Option<&'s [Found]>,
+        answers_max: usize,
+    ) -> Self {
+        let (unresolved, told, end) = (Vec::new(), HashSet::new(), End::Somewhere);
+        Self { zone, domain, state, foreign, random, known, answers_max, unresolved, told, end }
+    }
+
     /// The answer to a question about this name.
     pub(crate) fn answer(&mut self, lookup: Lookup<'_>, kind: Rtype) -> Answer<'s> {
         let mut answer = Answer::empty();
+        self.end = End::Somewhere;
         let exists = match lookup {
             Lookup::Apex => self.apex(kind, &mut answer),
             Lookup::NameServer => self.name_server(kind, &mut answer),
@@ -61,9 +74,14 @@ impl<'s> Finder<'s, '_> {
             }
             Lookup::Nothing | Lookup::Outside | Lookup::Reverse(_) => false,
         };
-        if answer.answers.is_empty() || self.ends_nowhere(&answer, kind) {
-            // The code speaks of the name that the last one leads to (RFC 6604).
-            answer.rcode = if exists && !self.is_dangling { Rcode::NOERROR } else { Rcode::NXDOMAIN };
+        // The code speaks of the name that the last one leads to (RFC 6604).
+        answer.rcode = match self.end {
+            End::Outside(rcode) => rcode,
+            End::NoName => Rcode::NXDOMAIN,
+            _ if exists => Rcode::NOERROR,
+            _ => Rcode::NXDOMAIN,
+        };
+        if answer.answers.is_empty() || matches!(self.end, End::NoData | End::NoName) {
             answer.authority = vec![self.soa()];
         }
         answer
@@ -71,16 +89,19 @@ impl<'s> Finder<'s, '_> {
 
     /// The name of the node or, if there is none, of the service at an address; `None` if nothing is there that DNS has
     /// a name for.
-    pub(crate) fn reverse(&mut self, address: std::net::IpAddr) -> Option<Answer<'s>> {
+    pub(crate) fn reverse(&mut self, address: std::net::IpAddr, kind: Rtype) -> Option<Answer<'s>> {
         let nodes = self.state.nodes_at(address).map(|node| Target::Node(&node.name));
         let services = self.state.services_at(address).map(|service| Target::Service(&service.name));
         let target = nodes.chain(services).find(|target| self.is_writable(*target))?;
         let mut answer = Answer::empty();
-        answer.answers.push(self.record(Owner::Question, self.node_ttl(), Data::Ptr(target)));
+        // The name is there for the other types, too, and has nothing of them.
+        if matches!(kind, Rtype::PTR | Rtype::ANY) {
+            answer.answers.push(self.record(Owner::Question, self.node_ttl(), Data::Ptr(target)));
+        }
         Some(answer)
     }
 
-    fn record(&self, owner: Owner<'s>, ttl: u32, data: Data<'s>) -> Record<'s> {
+    pub(crate) fn record(&self, owner: Owner<'s>, ttl: u32, data: Data<'s>) -> Record<'s> {
         Record { owner, ttl, data }
     }
 
@@ -88,19 +109,8 @@ impl<'s> Finder<'s, '_> {
         self.record(Owner::Zone, self.zone.settings.soa.min_ttl, Data::Soa)
     }
 
-    fn node_ttl(&self) -> u32 {
+    pub(crate) fn node_ttl(&self) -> u32 {
         self.zone.settings.node_ttl_seconds
-    }
-
-    /// Whether an answer is a name of the zone that leads to nothing of the type asked for.
-    fn ends_nowhere(&self, answer: &Answer<'s>, kind: Rtype) -> bool {
-        let Some(Record { data: Data::Cname(Target::Text(name)), .. }) = answer.answers.last() else { return false };
-        kind != Rtype::CNAME && self.is_in_zone(name)
-    }
-
-    fn is_in_zone(&self, name: &str) -> bool {
-        let Some(wire) = WireName::of(Target::Text(name), self.zone, self.domain) else { return false };
-        !matches!(Text::of_wire(wire.as_bytes()).lookup(self.zone).0, Lookup::Outside | Lookup::Reverse(_))
     }
 
     fn apex(&mut self, kind: Rtype, answer: &mut Answer<'s>) -> bool {
@@ -149,6 +159,7 @@ impl<'s> Finder<'s, '_> {
         let instances = catalog::in_service(self.state, SERVERS, None, false);
         let mut nodes: Vec<&Node> = instances.iter().map(|instance| instance.node).collect();
         nodes.retain(|node| self.is_writable(Target::Node(&node.name)));
+        nodes.dedup_by_key(|node| &node.name);
         self.random.shuffle(&mut nodes);
         nodes.truncate(NAME_SERVERS_MAX);
         nodes
@@ -157,10 +168,12 @@ impl<'s> Finder<'s, '_> {
     fn node(&mut self, name: &str, kind: Rtype, answer: &mut Answer<'s>) -> bool {
         let Some(node) = self.state.node(name) else { return false };
         let ttl = self.node_ttl();
-        if let Some(place) = catalog::node_place(node, Family::of(kind)) {
+        let has_texts = kind == Rtype::TXT && !node.meta.is_empty();
+        if let Some(place) = self.node_place(node, Family::of(kind)).filter(|_| !has_texts) {
             self.place(place, kind, ttl, answer);
         }
         let into = match kind {
+            Rtype::TXT if !has_texts => return true,
             Rtype::TXT | Rtype::ANY => &mut answer.answers,
             _ if !answer.answers.is_empty() && self.zone.settings.node_meta_txt => &mut answer.additional,
             _ => return true,
@@ -182,78 +195,15 @@ impl<'s> Finder<'s, '_> {
                 }
             }
             Place::Name(name) => {
-                let is_wanted = matches!(kind, Rtype::A | Rtype::AAAA | Rtype::ANY | Rtype::CNAME);
-                if !is_wanted || !self.is_writable(Target::Text(name)) {
+                if !self.is_writable(Target::Text(name)) {
                     return;
                 }
                 answer.answers.push(self.record(Owner::Question, ttl, Data::Cname(Target::Text(name))));
-                if kind != Rtype::CNAME {
-                    self.is_dangling = !self.follow(name, kind, 0, &mut answer.answers, 0);
+                // It is the answer for any type (RFC 1034, 3.6.2); where it leads is looked up for those that have an end.
+                if matches!(kind, Rtype::A | Rtype::AAAA | Rtype::ANY) {
+                    self.end = self.follow(name, kind, Owner::Target(0), &mut answer.answers, 0);
                 }
             }
-        }
-    }
-
-    /// Puts what a name leads to into `records`: the name is the target of the answer of the number `from`. Names that
-    /// lead to names are followed on, up to a depth. Tells whether the name exists, as far as is known.
-    fn follow(&mut self, name: &'s str, kind: Rtype, from: usize, records: &mut Vec<Record<'s>>, depth: usize) -> bool {
-        let Some(wire) = WireName::of(Target::Text(name), self.zone, self.domain) else { return true };
-        let text = Text::of_wire(wire.as_bytes());
-        let (lookup, _) = text.lookup(self.zone);
-        if matches!(lookup, Lookup::Outside | Lookup::Reverse(_)) {
-            self.follow_outside(name, kind, records);
-            return true;
-        }
-        let family = Family::of(kind);
-        let Some((places, ttl)) = self.places(lookup, family) else { return false };
-        let mut addresses = addresses(&places, family);
-        if let Some(name) = addresses.is_empty().then(|| names(&places).next()).flatten() {
-            let data = Data::Cname(Target::Text(name));
-            // A name that leads back to itself leads nowhere.
-            if depth == FOLLOWED_MAX || records.iter().any(|record| record.data == data) {
-                return true;
-            }
-            records.push(self.record(Owner::Target(from), ttl, data));
-            let from = records.len() - 1;
-            return self.follow(name, kind, from, records, depth + 1);
-        }
-        self.random.shuffle(&mut addresses);
-        records.extend(addresses.into_iter().map(|address| Record {
-            owner: Owner::Target(from),
-            ttl,
-            data: Data::Address(address),
-        }));
-        true
-    }
-
-    /// What recursors said of a name; it is noted as open if they were not asked yet.
-    fn follow_outside(&mut self, name: &'s str, kind: Rtype, records: &mut Vec<Record<'s>>) {
-        match self.foreign.of(name) {
-            Some(found) => records.extend(found.iter().filter(|record| record.answers(kind)).map(|record| Record {
-                owner: Owner::Wire(&record.owner),
-                ttl: record.ttl,
-                data: Data::Foreign(record.kind, &record.data),
-            })),
-            None if !self.unresolved.contains(&name) => self.unresolved.push(name),
-            None => {}
-        }
-    }
-
-    /// Where what is looked up is, and how long that may be kept; `None` if it does not exist.
-    fn places(&self, lookup: Lookup<'_>, family: Family) -> Option<(Vec<Place<'s>>, u32)> {
-        match lookup {
-            Lookup::Node(name) => {
-                let place = catalog::node_place(self.state.node(name)?, family);
-                Some((place.into_iter().collect(), self.node_ttl()))
-            }
-            Lookup::Service { name, tag } => {
-                let instances = self.in_service(name, tag);
-                let places: Vec<_> = instances.iter().filter_map(|instance| instance.place(family)).collect();
-                (!instances.is_empty()).then(|| (places, self.zone.service_ttl(name)))
-            }
-            Lookup::Address(address) => Some((vec![Place::Address(address)], self.node_ttl())),
-            Lookup::Nothing => None,
-            _ => Some((Vec::new(), 0)),
         }
     }
 
@@ -262,7 +212,7 @@ impl<'s> Finder<'s, '_> {
         WireName::of(target, self.zone, self.domain).is_some()
     }
 
-    fn in_service(&self, name: &str, tag: Option<&str>) -> Vec<Instance<'s>> {
+    pub(crate) fn in_service(&self, name: &str, tag: Option<&str>) -> Vec<Instance<'s>> {
         catalog::in_service(self.state, name, tag, self.zone.settings.only_passing)
     }
 
@@ -272,14 +222,14 @@ impl<'s> Finder<'s, '_> {
             None => self.in_service(name, tag),
         };
         if instances.is_empty() {
-            return false;
+            // Below a protocol are the names of all services in the form of RFC 2782, so it exists (RFC 8020).
+            return tag.is_none() && name.starts_with('_');
         }
         let ttl = self.zone.service_ttl(name);
         self.random.shuffle(&mut instances);
         match kind {
             Rtype::SRV => self.instances(&instances, ttl, answer),
-            Rtype::A | Rtype::AAAA | Rtype::ANY | Rtype::CNAME => self.addresses(&instances, kind, ttl, answer),
-            _ => {}
+            _ => self.addresses(&instances, kind, ttl, answer),
         }
         true
     }
@@ -292,8 +242,10 @@ impl<'s> Finder<'s, '_> {
             0 => usize::MAX,
             limit => limit,
         };
+        let is_wanted = matches!(kind, Rtype::A | Rtype::AAAA | Rtype::ANY);
         let (mut known, mut name, mut has_address) = (HashSet::new(), None, false);
-        for place in instances.iter().filter_map(|instance| instance.place(family)) {
+        for instance in instances {
+            let Some(place) = self.place_of(instance, family) else { continue };
             let address = match place {
                 Place::Address(address) => address,
                 Place::Name(text) => {
@@ -305,7 +257,10 @@ impl<'s> Finder<'s, '_> {
             if known.len() == limit {
                 break;
             }
-            if kind == Rtype::CNAME || !family.has(address) || !known.insert(address) {
+            if !is_wanted {
+                break;
+            }
+            if !family.has(address) || !known.insert(address) {
                 continue;
             }
             if known.len() > self.answers_max {
@@ -321,10 +276,10 @@ impl<'s> Finder<'s, '_> {
 
     /// The SRV records of instances, with the addresses of their targets.
     fn instances(&mut self, instances: &[Instance<'s>], ttl: u32, answer: &mut Answer<'s>) {
-        // Instances on one node at one port are one target.
-        let mut known = HashSet::new();
+        // Instances on one node at one port are one target; those at several ports share what belongs to the target.
+        let (mut known, mut targets) = (HashSet::new(), HashSet::new());
         for instance in instances {
-            let Some(place) = instance.place(Family::Any) else { continue };
+            let Some(place) = self.place_of(instance, Family::Any) else { continue };
             let Some(target) = self.target(instance, place) else { continue };
             let (weight, port) = (instance.weight(), instance.port());
             if !known.insert((port, target)) {
@@ -336,12 +291,15 @@ impl<'s> Finder<'s, '_> {
                 return;
             }
             answer.answers.push(self.record(Owner::Question, ttl, Data::Srv { weight, port, target }));
+            if !targets.insert(target) {
+                continue;
+            }
             match place {
                 Place::Address(address) => {
                     answer.additional.push(self.record(Owner::Target(number), ttl, Data::Address(address)));
                 }
                 Place::Name(name) => {
-                    self.follow(name, Rtype::ANY, number, &mut answer.additional, FOLLOWED_MAX);
+                    self.follow(name, Rtype::ANY, Owner::Target(number), &mut answer.additional, FOLLOWED_MAX);
                 }
             }
             if matches!(target, Target::Node(_)) && self.zone.settings.node_meta_txt {
@@ -366,26 +324,4 @@ impl<'s> Finder<'s, '_> {
             Place::Address(address) => Some(Target::Address(address)),
         }
     }
-}
-
-/// The addresses of a family among places, each once, sorted.
-fn addresses(places: &[Place<'_>], family: Family) -> Vec<std::net::IpAddr> {
-    let mut addresses: Vec<_> = places
-        .iter()
-        .filter_map(|place| match place {
-            Place::Address(address) if family.has(*address) => Some(*address),
-            _ => None,
-        })
-        .collect();
-    addresses.sort_unstable();
-    addresses.dedup();
-    addresses
-}
-
-/// The names among places.
-fn names<'p, 's>(places: &'p [Place<'s>]) -> impl Iterator<Item = &'s str> + use<'p, 's> {
-    places.iter().filter_map(|place| match place {
-        Place::Name(name) => Some(*name),
-        Place::Address(_) => None,
-    })
 }

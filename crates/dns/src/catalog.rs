@@ -1,6 +1,6 @@
 //! What the catalog says: which instances are in service, and where a node or an instance is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -101,9 +101,10 @@ fn judged<'s, 'n>(
     })
 }
 
-/// Whether two names are the same to DNS; `folded` is in lower case already.
-fn is_same(known: &str, folded: &str) -> bool {
-    known.eq_ignore_ascii_case(folded) || (!known.is_ascii() && known.to_lowercase() == folded)
+/// Whether two names are the same, by the rule of the state: other letters than ASCII's have no case in DNS, but in the
+/// catalog they do.
+fn is_same(known: &str, asked: &str) -> bool {
+    known.eq_ignore_ascii_case(asked) || (!known.is_ascii() && known.to_lowercase() == asked.to_lowercase())
 }
 
 impl<'s> From<&'s Found> for Instance<'s> {
@@ -123,7 +124,7 @@ impl<'s> Instance<'s> {
     pub(crate) fn is_at_node(&self, place: Place<'_>) -> bool {
         let is_own = self.service.address.is_empty() && self.service.tagged_addresses.is_empty();
         match place {
-            Place::Address(address) => is_own && self.node.address.parse() == Ok(address),
+            Place::Address(address) => is_own && parsed(&self.node.address) == Some(address),
             Place::Name(_) => false,
         }
     }
@@ -149,19 +150,29 @@ pub(crate) fn node_place(node: &Node, family: Family) -> Option<Place<'_>> {
 
 /// The address that is tagged for the family, or else the one given, whatever its family.
 fn place<'s>(text: &'s str, family: Family, tagged: impl Fn(&str) -> Option<&'s str>) -> Option<Place<'s>> {
-    let of_family = family.tags().iter().filter_map(|tag| tagged(tag)?.parse().ok()).find(|found| family.has(*found));
-    match of_family.or_else(|| text.parse().ok()) {
+    let of_family = family.tags().iter().filter_map(|tag| parsed(tagged(tag)?)).find(|found| family.has(*found));
+    match of_family.or_else(|| parsed(text)) {
         Some(address) => Some(Place::Address(address)),
         None => (!text.is_empty()).then_some(Place::Name(text)),
     }
 }
 
-/// A node's metadata as texts: a key that begins with `rfc1035-` says that its value stands alone.
+/// The address that a text says. One of IPv4 in the clothes of IPv6 (`::ffff:10.0.0.1`), as programs that listen on both
+/// families tell it, is one of IPv4: so clients reach it.
+fn parsed(text: &str) -> Option<IpAddr> {
+    text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+}
+
+/// A node's metadata as texts, each once: a key that begins with `rfc1035-` says that its value stands alone.
 pub(crate) fn meta_texts(meta: &BTreeMap<String, String>) -> impl Iterator<Item = std::borrow::Cow<'_, str>> {
     const ALONE: &str = "rfc1035-";
-    meta.iter().map(|(key, value)| {
+    let mut alone = HashSet::new();
+    meta.iter().filter_map(move |(key, value)| {
         let is_alone = key.get(..ALONE.len()).is_some_and(|start| start.eq_ignore_ascii_case(ALONE));
-        if is_alone { value.into() } else { format!("{}={value}", quoted(key)).into() }
+        match is_alone {
+            true => alone.insert(value).then(|| value.into()),
+            false => Some(format!("{}={value}", quoted(key)).into()),
+        }
     })
 }
 

@@ -18,7 +18,9 @@ mod catalog;
 mod connection;
 mod datagrams;
 mod exchange;
+mod follow;
 mod foreign;
+mod health;
 mod measure;
 mod name;
 mod query;
@@ -31,6 +33,7 @@ mod service;
 mod settings;
 mod tcp;
 mod udp;
+mod waits;
 mod write;
 mod zone;
 

@@ -17,7 +17,7 @@ const LABEL_BYTES_MAX: usize = 63;
 pub(crate) enum Lookup<'a> {
     /// `NAME.node[.DC]`
     Node(&'a str),
-    /// `[TAG.]NAME.service[.DC]` or `_NAME._TAG.service[.DC]`
+    /// `[TAG.]NAME.service[.DC]` or `_NAME._TAG[.service][.DC]`
     Service { name: &'a str, tag: Option<&'a str> },
     /// `HEXIP.addr[.DC]`: an address written as a name.
     Address(IpAddr),
@@ -72,19 +72,23 @@ impl Text {
         &self.bytes[..self.length]
     }
 
+    /// The text, if it says everything and is one.
+    pub(crate) fn plain(&self) -> Option<&str> {
+        self.is_plain.then(|| std::str::from_utf8(self.as_bytes()).ok()).flatten()
+    }
+
     /// What the name asks for, and the zone that it is in.
     pub(crate) fn lookup<'a, 'z>(&'a self, zone: &'z Zone) -> (Lookup<'a>, &'z Domain) {
-        let domains = || std::iter::once(&zone.domain).chain(&zone.alt_domain);
-        let Some(text) = self.is_plain.then(|| std::str::from_utf8(&self.bytes[..self.length]).ok()).flatten() else {
+        let Some(text) = self.plain() else {
             // In the zone or not is still to be told apart, by the end alone.
-            let bytes = &self.bytes[..self.length];
-            return match domains().find(|domain| domain.is_end_of(bytes)) {
+            return match zone.domains().find(|domain| domain.before(self.as_bytes()).is_some()) {
                 Some(domain) => (Lookup::Nothing, domain),
                 None => (Lookup::Outside, &zone.domain),
             };
         };
-        for domain in domains() {
-            if let Some(inside) = domain.inside(text) {
+        for domain in zone.domains() {
+            // A name that ends in text has text before that.
+            if let Some(inside) = domain.before(text.as_bytes()).and_then(|before| text.get(..before.len())) {
                 return (in_zone(inside, &zone.datacenter), domain);
             }
         }
@@ -108,11 +112,21 @@ fn in_zone<'a>(inside: &'a str, datacenter: &str) -> Lookup<'a> {
     if let Some(lookup) = of_kind(last, before) {
         return lookup;
     }
-    let (before, kind) = split_last(before);
-    match of_kind(kind, before) {
+    let (name, kind) = split_last(before);
+    match of_kind(kind, name) {
         // An address is the same everywhere.
         Some(lookup @ Lookup::Address(_)) => lookup,
         Some(lookup) if last == datacenter => lookup,
+        Some(_) => Lookup::Nothing,
+        None => without_kind(if last == datacenter { before } else { inside }),
+    }
+}
+
+/// What a name asks for that has no label of those that divide the zone: RFC 2782 has none between protocol and domain.
+fn without_kind(name: &str) -> Lookup<'_> {
+    match name.split_once('.') {
+        Some((service, tag)) if !tag.contains('.') => by_protocol(service, tag).unwrap_or(Lookup::Nothing),
+        None if name.starts_with('_') => Lookup::Parent,
         _ => Lookup::Nothing,
     }
 }
@@ -136,15 +150,16 @@ fn split_last(name: &str) -> (&str, &str) {
     name.rsplit_once('.').unwrap_or(("", name))
 }
 
-/// A service and perhaps a tag. In the form of RFC 2782 the protocol stands for the tag, and `_tcp` for none.
+/// A service and perhaps a tag.
 fn service(name: &str) -> Lookup<'_> {
     let (before, last) = split_last(name);
-    if let (Some(service), Some(tag)) = (before.strip_prefix('_'), last.strip_prefix('_'))
-        && !service.contains('.')
-    {
-        return Lookup::Service { name: service, tag: (tag != "tcp").then_some(tag) };
-    }
-    Lookup::Service { name: last, tag: (!before.is_empty()).then_some(before) }
+    by_protocol(before, last).unwrap_or(Lookup::Service { name: last, tag: (!before.is_empty()).then_some(before) })
+}
+
+/// A service in the form of RFC 2782, in which the protocol stands for the tag, and `_tcp` for none.
+fn by_protocol<'a>(service: &'a str, protocol: &'a str) -> Option<Lookup<'a>> {
+    let (name, tag) = (service.strip_prefix('_')?, protocol.strip_prefix('_')?);
+    (!name.contains('.')).then_some(Lookup::Service { name, tag: (tag != "tcp").then_some(tag) })
 }
 
 /// The address that the hexadecimal digits of a label say.

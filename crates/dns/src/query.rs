@@ -10,7 +10,7 @@ pub(crate) const HEADER_BYTES: usize = 12;
 /// The bit of the OPT record's time to live that asks for signatures, RFC 3225.
 const DNSSEC_OK: u32 = 0x8000;
 /// The number of the option that carries a client's subnet, RFC 7871.
-const CLIENT_SUBNET: u16 = 8;
+pub(crate) const CLIENT_SUBNET: u16 = 8;
 
 /// A query with one question.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use domain::base::iana::Rcode;
+use domain::base::iana::{Rcode, Rtype};
 
 use crate::name::Target;
 
@@ -13,6 +13,17 @@ pub(crate) struct Record<'a> {
     pub(crate) owner: Owner<'a>,
     pub(crate) ttl: u32,
     pub(crate) data: Data<'a>,
+}
+
+impl Record<'_> {
+    /// Whether it is a name that leads on.
+    pub(crate) fn is_cname(&self) -> bool {
+        match self.data {
+            Data::Cname(_) => true,
+            Data::Foreign(kind, _) => kind == Rtype::CNAME.to_int(),
+            _ => false,
+        }
+    }
 }
 
 /// Whose record it is. Names that stand in the message already are named by where they stand, and so cost two bytes.

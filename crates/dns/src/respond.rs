@@ -60,11 +60,6 @@ impl Responder {
         Self { zone, random, cache: Cache::new() }
     }
 
-    /// One that keeps nothing between packets and so takes next to no memory.
-    pub fn forgetful(zone: Zone, random: Shuffle) -> Self {
-        Self { zone, random, cache: Cache::none() }
-    }
-
     /// The zone that it answers for.
     pub(crate) fn zone(&self) -> &Zone {
         &self.zone
@@ -118,21 +113,11 @@ impl Responder {
             _ => None,
         };
         let random = &mut self.random;
-        let mut finder = Finder {
-            zone,
-            domain,
-            state,
-            foreign,
-            random,
-            known,
-            answers_max: frame.answers_max(),
-            unresolved: Vec::new(),
-            is_dangling: false,
-        };
+        let mut finder = Finder::new((zone, domain), (state, foreign), random, known, frame.answers_max());
         let (answer, asked) = match lookup {
-            Lookup::Reverse(address) => match finder.reverse(address) {
-                Some(answer) if matches!(query.kind, Rtype::PTR | Rtype::ANY) => (answer, Asked::Address),
-                _ => return outside(&frame, out),
+            Lookup::Reverse(address) => match finder.reverse(address, query.kind) {
+                Some(answer) => (answer, Asked::Address),
+                None => return outside(&frame, out),
             },
             // The zone is given to nobody as a whole.
             _ if matches!(query.kind, Rtype::AXFR | Rtype::IXFR) => {

@@ -4,20 +4,23 @@
 //! answer. So there is no table of names to search, and a record costs its bytes. The target of an SRV record is written
 //! out, as RFC 2782 has it.
 //!
-//! An answer that is too large loses answers from its end, each with the addresses that belong to it; a single one that
-//! is too large loses its additional records first. If nothing is left, the message says that it was cut.
+//! An answer that is too large loses its texts first. In a datagram it then loses answers from its end, each with the
+//! addresses that belong to it: a client has use for both or asks once more. Over a connection there is no larger one to
+//! ask for, so addresses go before answers do. If nothing is left that was asked for, the message says that it was cut.
 
 use std::net::IpAddr;
 
-use domain::base::iana::{Class, Rtype};
+use domain::base::iana::{Class, Rcode, Rtype};
 
 use crate::name::{Target, WireName};
-use crate::query::{Edns, HEADER_BYTES, Head, Query};
+use crate::query::{CLIENT_SUBNET, Edns, HEADER_BYTES, Head, Query};
 use crate::record::{Answer, Data, Owner, Record};
 use crate::zone::{Domain, Zone};
 
 /// The largest offset that a pointer can lead to, RFC 1035.
 const POINTER_MAX: usize = 0x3fff;
+/// Where the number of questions stands.
+const QUESTIONS: std::ops::Range<usize> = 4..6;
 /// What marks a pointer.
 const POINTER: u16 = 0xc000;
 /// The payload of answers that any client takes, RFC 1035.
@@ -26,6 +29,19 @@ pub(crate) const PLAIN_UDP_BYTES_MAX: usize = 512;
 pub(crate) const TCP_BYTES_MAX: usize = 65_535;
 /// The most that fits into a datagram of IPv4 behind its headers.
 const DATAGRAM_BYTES_MAX: usize = 65_507;
+
+/// The number and the length of an option of EDNS.
+const OPTION_HEAD_BYTES: usize = 4;
+
+/// Which additional records are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beside {
+    All,
+    /// All but texts.
+    Addresses,
+    /// Those addresses that fit.
+    Fitting,
+}
 
 /// What an answer is written for.
 pub(crate) struct Frame<'a> {
@@ -60,32 +76,55 @@ impl Frame<'_> {
 
     /// Writes the message into `out`, which is emptied first.
     pub(crate) fn write(&self, answer: &Answer<'_>, out: &mut Vec<u8>) {
-        let (all, bytes_max) = (answer.answers.len(), self.bytes_max());
-        let wanted = all.min(self.answers_max());
-        let cut = |count: usize| (count < all || answer.is_partial) && self.zone.settings.enable_truncate;
-        self.write_part(answer, wanted, true, cut(wanted), out);
-        if out.len() <= bytes_max {
-            return;
+        let bytes_max = self.bytes_max();
+        let wanted = self.wanted(answer);
+        for beside in [Beside::All, Beside::Addresses] {
+            self.write_part(answer, wanted, beside, out);
+            if out.len() <= bytes_max {
+                return;
+            }
         }
+        let beside = if self.is_udp { Beside::Addresses } else { Beside::Fitting };
         // The largest number of answers that fits lies in `fitting..too_many`.
-        let (mut fitting, mut too_many) = (0, wanted);
+        let (mut fitting, mut too_many) = (0, wanted + usize::from(!self.is_udp));
         while too_many - fitting > 1 {
             let middle = fitting.midpoint(too_many);
-            self.write_part(answer, middle, true, false, out);
+            self.write_part(answer, middle, beside, out);
             if out.len() <= bytes_max { fitting = middle } else { too_many = middle }
         }
         if fitting > 0 {
-            return self.write_part(answer, fitting, true, cut(fitting), out);
+            return self.write_part(answer, fitting, beside, out);
         }
-        let first = wanted.min(1);
-        self.write_part(answer, first, false, cut(first), out);
+        self.write_part(answer, wanted.min(1), Beside::Fitting, out);
         if out.len() > bytes_max {
-            self.write_part(answer, 0, false, true, out);
+            self.write_cut_part(answer, 0, Beside::Fitting, out);
         }
     }
 
+    /// How many answers may be told. The names that lead to them are no answers, as many as they are.
+    fn wanted(&self, answer: &Answer<'_>) -> usize {
+        let names = answer.answers.iter().take_while(|record| record.is_cname()).count();
+        answer.answers.len().min(names.saturating_add(self.answers_max()))
+    }
+
+    /// Whether the message with the first so many answers has to say that there are more: if that is wanted, and always if
+    /// only names are left that lead to them.
+    fn is_cut(&self, answer: &Answer<'_>, answers: usize) -> bool {
+        let (told, left) = answer.answers.split_at(answers);
+        let has_nothing = || !left.is_empty() && told.iter().all(Record::is_cname);
+        (!left.is_empty() || answer.is_partial) && self.zone.settings.enable_truncate || has_nothing()
+    }
+
+    fn write_part(&self, answer: &Answer<'_>, answers: usize, beside: Beside, out: &mut Vec<u8>) {
+        self.write_sections(answer, answers, beside, self.is_cut(answer, answers), out);
+    }
+
+    fn write_cut_part(&self, answer: &Answer<'_>, answers: usize, beside: Beside, out: &mut Vec<u8>) {
+        self.write_sections(answer, answers, beside, true, out);
+    }
+
     /// Writes the message with the first so many answers.
-    fn write_part(&self, answer: &Answer<'_>, answers: usize, has_additional: bool, is_cut: bool, out: &mut Vec<u8>) {
+    fn write_sections(&self, answer: &Answer<'_>, answers: usize, beside: Beside, is_cut: bool, out: &mut Vec<u8>) {
         let mut writer = Writer::new(self, out);
         writer.head(answer, is_cut);
         let mut counts = [0; 3];
@@ -99,10 +138,19 @@ impl Frame<'_> {
             counts[1] += u16::from(place.is_some());
             writer.name_servers.push(place);
         }
-        let additional = if has_additional { &answer.additional[..] } else { &[] };
-        for record in additional {
+        let room = self.bytes_max().saturating_sub(self.edns_bytes());
+        for record in &answer.additional {
+            if beside != Beside::All && matches!(record.data, Data::Txt(_)) {
+                continue;
+            }
+            let start = writer.out.len();
             // An address whose answer was cut is of no use, and `record` finds no place for it.
-            counts[2] += u16::from(writer.record(record).is_some());
+            let place = writer.record(record);
+            if beside == Beside::Fitting && writer.out.len() > room {
+                writer.out.truncate(start);
+                break;
+            }
+            counts[2] += u16::from(place.is_some());
         }
         if let Some(edns) = self.query.edns {
             writer.edns(edns, 0);
@@ -113,13 +161,21 @@ impl Frame<'_> {
 
     /// Writes a message that says that all was cut.
     pub(crate) fn write_cut(&self, out: &mut Vec<u8>) {
-        self.write_part(&Answer::code(domain::base::iana::Rcode::NOERROR), 0, false, true, out);
+        self.write_cut_part(&Answer::code(Rcode::NOERROR), 0, Beside::All, out);
+    }
+
+    /// How many bytes the record of EDNS takes at the end of the message.
+    fn edns_bytes(&self) -> usize {
+        /// An empty name, type, size, code, version, bits and length.
+        const RECORD_BYTES: usize = 11;
+        let option_bytes = |edns: Edns<'_>| edns.subnet.map_or(0, |subnet| OPTION_HEAD_BYTES + subnet.len());
+        self.query.edns.map_or(0, |edns| RECORD_BYTES + option_bytes(edns))
     }
 
     /// Writes the answer to a version of EDNS that is not spoken here.
     pub(crate) fn write_bad_version(&self, edns: Edns<'_>, code: u16, out: &mut Vec<u8>) {
         let mut writer = Writer::new(self, out);
-        writer.head(&Answer::code(domain::base::iana::Rcode::NOERROR), false);
+        writer.head(&Answer::code(Rcode::NOERROR), false);
         writer.edns(edns, (code >> 4) as u8);
         writer.counts([0, 0, 1]);
     }
@@ -128,8 +184,29 @@ impl Frame<'_> {
 /// Writes an answer that is a header and a code, to a message that was not understood.
 pub(crate) fn write_refusal(head: Head, code: u8, out: &mut Vec<u8>) {
     out.clear();
+    header(head, HeaderBits { rcode: code, ..HeaderBits::default() }, out);
+}
+
+/// The bits of a header that the answer decides.
+#[derive(Clone, Copy, Debug, Default)]
+struct HeaderBits {
+    is_authoritative: bool,
+    is_cut: bool,
+    is_recursion_available: bool,
+    rcode: u8,
+}
+
+/// Writes the header of an answer, without a record yet.
+fn header(head: Head, bits: HeaderBits, out: &mut Vec<u8>) {
+    let bit = |is_set: bool, place: u8| u8::from(is_set) << place;
+    let first = bit(true, 7)
+        | head.opcode.to_int() << 3
+        | bit(bits.is_authoritative, 2)
+        | bit(bits.is_cut, 1)
+        | bit(head.is_recursion_desired, 0);
+    let second = bit(bits.is_recursion_available, 7) | bit(head.is_checking_disabled, 4) | (bits.rcode & 15);
     out.extend_from_slice(&head.id.to_be_bytes());
-    out.extend_from_slice(&[0x80 | head.opcode.to_int() << 3 | u8::from(head.is_recursion_desired), code]);
+    out.extend_from_slice(&[first, second]);
     out.resize(HEADER_BYTES, 0);
 }
 
@@ -151,18 +228,14 @@ impl<'w> Writer<'w> {
     /// The header and the question as it was asked.
     fn head(&mut self, answer: &Answer<'_>, is_cut: bool) {
         let query = self.frame.query;
-        let bit = |is_set: bool, place: u8| u8::from(is_set) << place;
-        let opcode = query.head.opcode.to_int() << 3;
-        let first = bit(true, 7)
-            | opcode
-            | bit(answer.is_authoritative, 2)
-            | bit(is_cut, 1)
-            | bit(query.head.is_recursion_desired, 0);
-        let second = bit(self.frame.zone.has_recursors(), 7)
-            | bit(query.head.is_checking_disabled, 4)
-            | (answer.rcode.to_int() & 15);
-        self.out.extend_from_slice(&query.head.id.to_be_bytes());
-        self.out.extend_from_slice(&[first, second, 0, 1, 0, 0, 0, 0, 0, 0]);
+        let bits = HeaderBits {
+            is_authoritative: answer.is_authoritative,
+            is_cut,
+            is_recursion_available: self.frame.zone.has_recursors(),
+            rcode: answer.rcode.to_int(),
+        };
+        header(query.head, bits, self.out);
+        self.out[QUESTIONS].copy_from_slice(&1u16.to_be_bytes());
         self.out.extend_from_slice(query.name);
         self.number(query.kind.to_int());
         self.number(query.class.to_int());
@@ -299,15 +372,14 @@ impl<'w> Writer<'w> {
     /// The answer to a client that speaks EDNS: its own size and subnet come back. The subnet had no influence on the
     /// answer, which the scope of 0 says.
     fn edns(&mut self, edns: Edns<'_>, code_high: u8) {
-        const SUBNET_OPTION: u16 = 8;
         self.out.push(0);
         self.number(Rtype::OPT.to_int());
         self.number(edns.size);
         self.out.extend_from_slice(&[code_high, 0, u8::from(edns.wants_signatures) << 7, 0]);
         match edns.subnet {
             Some(subnet) => {
-                self.number(subnet.len() as u16 + 4);
-                self.number(SUBNET_OPTION);
+                self.number((OPTION_HEAD_BYTES + subnet.len()) as u16);
+                self.number(CLIENT_SUBNET);
                 self.number(subnet.len() as u16);
                 self.out.extend_from_slice(subnet);
                 let scope = self.out.len() - subnet.len() + 3;

@@ -16,7 +16,7 @@ pub struct Zone(Arc<Compiled>);
 pub struct Compiled {
     pub(crate) domain: Domain,
     pub(crate) alt_domain: Option<Domain>,
-    /// In lower case.
+    /// In lower case: of ASCII alone, as a question's name is folded (RFC 4343).
     pub(crate) datacenter: String,
     pub(crate) settings: Settings,
     /// Whole names in lower case, sorted.
@@ -44,7 +44,7 @@ impl Zone {
         let mut exact_ttls = Vec::new();
         let mut prefix_ttls = Vec::new();
         for (pattern, seconds) in &settings.service_ttl_seconds {
-            let pattern = pattern.to_lowercase();
+            let pattern = pattern.to_ascii_lowercase();
             match pattern.strip_suffix('*') {
                 Some(prefix) => prefix_ttls.push((prefix.to_owned(), *seconds)),
                 None => exact_ttls.push((pattern, *seconds)),
@@ -55,11 +55,18 @@ impl Zone {
         Ok(Self(Arc::new(Compiled {
             domain: Domain::new(&settings.domain)?,
             alt_domain: settings.alt_domain.as_deref().map(Domain::new).transpose()?,
-            datacenter: settings.datacenter.to_lowercase(),
+            datacenter: settings.datacenter.to_ascii_lowercase(),
             exact_ttls,
             prefix_ttls,
             settings,
         })))
+    }
+}
+
+impl Zone {
+    /// Whether the two are one and not only alike.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 
@@ -96,6 +103,13 @@ impl Compiled {
         self.prefix_ttls.iter().find(|(prefix, _)| name.starts_with(prefix.as_str())).map_or(0, |(_, seconds)| *seconds)
     }
 
+    /// The names of the zone, the longer one first: one may be an end of the other.
+    pub(crate) fn domains(&self) -> impl Iterator<Item = &Domain> {
+        let is_longer = |alt: &&Domain| alt.text.len() > self.domain.text.len();
+        let alt = self.alt_domain.as_ref();
+        alt.filter(is_longer).into_iter().chain([&self.domain]).chain(alt.filter(|alt| !is_longer(alt)))
+    }
+
     /// Whether questions about the rest of the world can be passed on.
     pub(crate) fn has_recursors(&self) -> bool {
         !self.settings.recursors.is_empty()
@@ -112,7 +126,7 @@ pub(crate) struct Domain {
 
 impl Domain {
     fn new(text: &str) -> Result<Self, BadName> {
-        let lower = text.trim_matches('.').to_lowercase();
+        let lower = text.trim_matches('.').to_ascii_lowercase();
         let wire = name::wire_of_text(&lower).ok_or_else(|| BadName(text.to_owned()))?;
         Ok(Self { text: lower, wire })
     }
@@ -122,14 +136,9 @@ impl Domain {
         &self.wire
     }
 
-    /// What stands before the zone in a name in lower case; `None` for a name outside.
-    pub(crate) fn inside<'a>(&self, name: &'a str) -> Option<&'a str> {
-        let before = name.strip_suffix(self.text.as_str())?;
-        if before.is_empty() { Some(before) } else { before.strip_suffix('.') }
-    }
-
-    /// Whether the bytes of a name in lower case, joined by dots, end in the zone.
-    pub(crate) fn is_end_of(&self, name: &[u8]) -> bool {
-        name.strip_suffix(self.text.as_bytes()).is_some_and(|before| before.is_empty() || before.ends_with(b"."))
+    /// What stands before the zone in a name in lower case, joined by dots; `None` for a name outside.
+    pub(crate) fn before<'a>(&self, name: &'a [u8]) -> Option<&'a [u8]> {
+        let before = name.strip_suffix(self.text.as_bytes())?;
+        if before.is_empty() { Some(before) } else { before.strip_suffix(b".") }
     }
 }

@@ -5,7 +5,8 @@
 //!     check NODE ID STATUS [SERVICE-ID]
 //!     many COUNT NAME            so many nodes, each with an instance of a service
 //!     set KEY=VALUE ...          settings; times in seconds
-//!     outside NAME TYPE VALUE    what a recursor says of a name
+//!     outside NAME TYPE VALUE [OWNER]
+//!                                what a recursor says of a name; NXDOMAIN in place of a type that there is none
 //!     ask NAME TYPE [tcp] [edns=SIZE] [subnet=HEX] [version=N] [class=N] [norec]
 //!     send HEX [tcp]             a message as it is
 
@@ -37,7 +38,10 @@ impl Machine {
             "check" => self.check(&words),
             "many" => self.many(words[0].parse().expect("a count"), words[1]),
             "set" => words.iter().for_each(|word| set(&mut self.settings, word)),
-            "outside" => self.foreign.note(words[0], &print::message(words[0], words[1], words[2])),
+            "outside" => {
+                let owner = words.get(3).unwrap_or(&words[0]);
+                self.foreign.note(words[0], &print::message(owner, words[1], words.get(2).unwrap_or(&"")));
+            }
             "ask" => return Some(self.send(&query(&words), &words)),
             "send" => return Some(self.send(&hex(words[0]), &words)),
             other => panic!("no command: {other}"),

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::str::FromStr;
 
-use domain::base::iana::{Class, Rtype};
+use domain::base::iana::{Class, Rcode, Rtype};
 use domain::base::message_builder::MessageBuilder;
 use domain::base::opt::AllOptData;
 use domain::base::{Message, Name, ParsedName, Ttl};
@@ -70,6 +70,10 @@ pub(crate) fn message(name: &str, kind: &str, value: &str) -> Vec<u8> {
     let ttl = Ttl::from_secs(300);
     let pushed = match kind {
         "A" => builder.push((owner, Class::IN, ttl, A::new(value.parse().expect("an address")))),
+        "NXDOMAIN" => {
+            builder.header_mut().set_rcode(Rcode::NXDOMAIN);
+            Ok(())
+        }
         "AAAA" => builder.push((owner, Class::IN, ttl, Aaaa::new(value.parse().expect("an address")))),
         _ => {
             let target = Name::<Vec<u8>>::from_str(value).expect("a name");
