@@ -37,6 +37,7 @@ def six(both):
     register(both, "tagged", "tagged.example.org", service, TaggedAddresses={"lan_ipv4": "10.9.9.7"})
     service = {"ID": "empty", "Service": "empty", "Port": 72, "TaggedAddresses": {"lan_ipv4": {"Address": "10.9.9.6"}}}
     register(both, "empty", "10.0.0.21", service)
+    register(both, "mapped", "::ffff:10.0.0.19", {"ID": "mapped", "Service": "mapped", "Port": 73})
 
 
 def named(both):
@@ -87,6 +88,7 @@ def services(both):
     names += ["PRIMARY.web.service.consul", "v1.web.service.dc1.consul", "nope.web.service.consul"]
     names += ["_web._tcp.service.consul", "_web._TCP.service.consul", "_web._v1.service.consul", "_web._udp.service.consul"]
     names += ["_web._primary.service.dc1.consul", "_WEB._PRIMARY.service.consul", "_web._nope.service.consul"]
+    names += ["_web._tcp.consul", "_web._tcp.dc1.consul", "_web._primary.consul", "_web._tcp.dc9.consul", "_nope._tcp.consul"]
     names += ["_web.service.consul", "web._tcp.service.consul", "_web._v1._x.service.consul", "_a.b.service.consul"]
     names += ["nope.service.consul", "web.service.dc9.consul", "web.service.dc1.x.consul", "web.service.service.consul"]
     names += ["web.service.consul.consul", "a.b.web.service.consul", "service.service.consul"]
@@ -130,7 +132,7 @@ def weights(both):
 def families(both):
     six(both)
     names = ["six.service", "mixed.service", "dual.service", "both.service", "other.service", "tagged.service"]
-    for name in [*names, "empty.service", "n6.node", "n6b.node", "dual.node", "other.node", "tagged.node"]:
+    for name in [*names, "empty.service", "n6.node", "n6b.node", "dual.node", "other.node", "tagged.node", "mapped.service", "mapped.node"]:
         for kind in ("A", "AAAA", "SRV", "ANY"):
             both.dns(f"{name}.consul", kind)
 
@@ -139,6 +141,10 @@ def families(both):
 def names_for_addresses(both):
     three_webs(both)
     named(both)
+    service = {"ID": "loop", "Service": "loop", "Port": 1, "Address": "loop.service.consul"}
+    register(both, "looping", "10.0.0.30", service)
+    for kind in ("A", "ANY"):
+        both.dns("loop.service.consul", kind)
     for name in ("named.service", "named2.service", "inside.service", "host.node", "host2.node"):
         for kind in ("A", "AAAA", "SRV", "ANY", "CNAME", "TXT", "MX"):
             both.dns(f"{name}.consul", kind)
@@ -196,6 +202,21 @@ def many_instances(both):
         for size in (None, 512, 600, 1000, 1232, 4096):
             both.dns("many.service.consul", kind, edns=size, counted=True)
         both.dns("many.service.consul", kind, tcp=True)
+
+
+@case
+def many_instances_with_metadata(both):
+    meta = {"a": "x" * 200, "b": "y" * 200}
+    for number in range(200):
+        name, address = f"meta{number:03}", f"10.2.0.{number + 1}"
+        register(both, name, address, {"ID": "m", "Service": "many", "Port": 1000}, NodeMeta=meta)
+    for size in (None, 1232, 4096):
+        both.dns("many.service.consul", "SRV", edns=size, counted=True)
+    both.dns("many.service.consul", "SRV", tcp=True)
+    register(both, "meta000", "10.2.0.1", {"ID": "one", "Service": "several", "Port": 1}, NodeMeta=meta)
+    register(both, "meta000", "10.2.0.1", {"ID": "two", "Service": "several", "Port": 2}, NodeMeta=meta)
+    both.dns("several.service.consul", "SRV")
+    both.dns("several.service.consul", "SRV", edns=4096)
 
 
 @case

@@ -21,7 +21,6 @@ const INSTANCES_MAX: usize = 262_144;
 #[derive(Debug)]
 pub(crate) struct Cache {
     entries: HashMap<Box<[u8]>, Entry>,
-    entries_max: usize,
     /// How many instances all entries have.
     instances: usize,
 }
@@ -43,14 +42,8 @@ pub(crate) struct Found {
 }
 
 impl Cache {
-    /// One for a thread that answers many.
     pub(crate) fn new() -> Self {
-        Self { entries: HashMap::new(), entries_max: ENTRIES_MAX, instances: 0 }
-    }
-
-    /// One that keeps nothing, for connections: there may be many, and each asks little.
-    pub(crate) fn none() -> Self {
-        Self { entries: HashMap::new(), entries_max: 0, instances: 0 }
+        Self { entries: HashMap::new(), instances: 0 }
     }
 
     /// Forgets everything.
@@ -75,9 +68,6 @@ impl Cache {
         tag: Option<&str>,
         only_passing: bool,
     ) -> Option<&[Found]> {
-        if self.entries_max == 0 {
-            return None;
-        }
         let changed = state.last_change(&Topic::health(name));
         let is_known = self.entries.get(asked).is_some_and(|entry| entry.changed == changed);
         if !is_known {
@@ -90,7 +80,7 @@ impl Cache {
             if instances.len() > INSTANCES_MAX {
                 return None;
             }
-            if self.entries.len() == self.entries_max || self.instances + instances.len() > INSTANCES_MAX {
+            if self.entries.len() == ENTRIES_MAX || self.instances + instances.len() > INSTANCES_MAX {
                 self.clear();
             }
             self.instances += instances.len();

@@ -9,6 +9,8 @@
 
 use std::future::pending;
 use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -21,10 +23,14 @@ use crate::measure::Batch;
 use crate::respond::Transport;
 use crate::service::{Handled, Service, Wait, Worker};
 
+/// What answers all connections, one query at a time and all on one thread: so it may keep what it found.
+pub(crate) type SharedWorker = Arc<Mutex<Worker>>;
+
 /// Serves one connection.
 pub(crate) struct Connection {
     service: Service,
-    worker: Worker,
+    worker: SharedWorker,
+    client: IpAddr,
     times: Batch,
     exchange: Exchange,
 }
@@ -36,9 +42,9 @@ enum Step {
 }
 
 impl Connection {
-    pub(crate) fn new(service: Service) -> Self {
-        let (worker, times) = (service.small_worker(), service.metrics().batch());
-        Self { service, worker, times, exchange: Exchange::new(Instant::now()) }
+    pub(crate) fn new(service: Service, worker: SharedWorker, client: IpAddr) -> Self {
+        let times = service.metrics().batch();
+        Self { service, worker, client, times, exchange: Exchange::new(Instant::now()) }
     }
 
     /// Answers until the client has all it asked for and ends, or takes too long.
@@ -49,7 +55,7 @@ impl Connection {
         let mut waiting = FuturesUnordered::new();
         let mut places = Vec::new();
         loop {
-            for (packet, wait) in self.answer_queries()? {
+            for (packet, wait) in self.answer_queries().await? {
                 waiting.push(answer_later(&service, packet, wait));
             }
             if self.exchange.is_over() {
@@ -75,18 +81,19 @@ impl Connection {
         }
     }
 
-    /// Answers the queries that were read; gives back those that wait.
-    fn answer_queries(&mut self) -> io::Result<Vec<(Vec<u8>, Wait)>> {
+    /// Answers the queries that were read; gives back those that wait. Between two queries all others have their turn: one
+    /// that asks for much, and often, costs them the time of one answer.
+    async fn answer_queries(&mut self) -> io::Result<Vec<(Vec<u8>, Wait)>> {
         let mut later = Vec::new();
         let mut out = Vec::new();
-        let mut started = Instant::now();
-        while let Some(packet) = self.exchange.take(started)? {
-            match self.worker.handle(&packet, Transport::Tcp, &mut out) {
+        while let Some(packet) = self.exchange.take(Instant::now())? {
+            let started = Instant::now();
+            let handled = self.handle(&packet, &mut out);
+            match handled {
                 Handled::Answered(asked) => {
                     let now = Instant::now();
                     self.exchange.answer(&out, now);
                     self.times.record(asked, now - started);
-                    started = now;
                 }
                 Handled::Ignored => {}
                 Handled::Later(wait) => {
@@ -94,9 +101,15 @@ impl Connection {
                     later.push((packet, wait));
                 }
             }
+            tokio::task::yield_now().await;
         }
         self.times.flush();
         Ok(later)
+    }
+
+    fn handle(&self, packet: &[u8], out: &mut Vec<u8>) -> Handled {
+        let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+        worker.handle(packet, Transport::Tcp, self.client, out)
     }
 }
 

@@ -6,7 +6,7 @@
 //! costs some parsing, which a socket on one address is spared.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd as _;
 
 use nix::libc::{in_addr, in_pktinfo, in6_pktinfo};
@@ -42,6 +42,13 @@ enum AskedAt {
     V6(in6_pktinfo),
 }
 
+impl Peer {
+    /// Who asked.
+    pub(crate) fn ip(&self) -> IpAddr {
+        self.address.ip()
+    }
+}
+
 impl Datagrams {
     pub(crate) fn new(socket: UdpSocket) -> io::Result<Self> {
         let address = socket.local_addr()?;
@@ -71,13 +78,25 @@ impl Datagrams {
 
     /// Answers who asked.
     pub(crate) fn send(&self, bytes: &[u8], peer: &Peer) -> io::Result<usize> {
+        match peer.asked_at {
+            AskedAt::Own => self.socket.send_to(bytes, peer.address),
+            _ => self.send_message(bytes, peer, MsgFlags::empty()),
+        }
+    }
+
+    /// The same without waiting for room, for a thread that has more to do than this socket.
+    pub(crate) fn send_now(&self, bytes: &[u8], peer: &Peer) -> io::Result<usize> {
+        self.send_message(bytes, peer, MsgFlags::MSG_DONTWAIT)
+    }
+
+    fn send_message(&self, bytes: &[u8], peer: &Peer, flags: MsgFlags) -> io::Result<usize> {
         let from = match &peer.asked_at {
-            AskedAt::Own => return self.socket.send_to(bytes, peer.address),
-            AskedAt::V4(info) => ControlMessage::Ipv4PacketInfo(info),
-            AskedAt::V6(info) => ControlMessage::Ipv6PacketInfo(info),
+            AskedAt::Own => None,
+            AskedAt::V4(info) => Some(ControlMessage::Ipv4PacketInfo(info)),
+            AskedAt::V6(info) => Some(ControlMessage::Ipv6PacketInfo(info)),
         };
         let (parts, to) = ([IoSlice::new(bytes)], SockaddrStorage::from(peer.address));
-        Ok(sendmsg(self.socket.as_raw_fd(), &parts, &[from], MsgFlags::empty(), Some(&to))?)
+        Ok(sendmsg(self.socket.as_raw_fd(), &parts, from.as_slice(), flags, Some(&to))?)
     }
 }
 

@@ -19,6 +19,7 @@ mod connection;
 mod datagrams;
 mod exchange;
 mod foreign;
+mod health;
 mod measure;
 mod name;
 mod query;
@@ -31,6 +32,7 @@ mod service;
 mod settings;
 mod tcp;
 mod udp;
+mod waits;
 mod write;
 mod zone;
 

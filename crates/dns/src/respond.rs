@@ -60,11 +60,6 @@ impl Responder {
         Self { zone, random, cache: Cache::new() }
     }
 
-    /// One that keeps nothing between packets and so takes next to no memory.
-    pub fn forgetful(zone: Zone, random: Shuffle) -> Self {
-        Self { zone, random, cache: Cache::none() }
-    }
-
     /// The zone that it answers for.
     pub(crate) fn zone(&self) -> &Zone {
         &self.zone

@@ -5,11 +5,12 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::sync::{Arc, Mutex};
 
 use quorate_base::Host;
 use quorate_base::metrics::Registry;
 use quorate_node::Handle;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, ipproto, socket_with, sockopt};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, ipproto, listen, socket_with, sockopt};
 use tokio::sync::mpsc;
 
 use crate::respond::Transport;
@@ -20,6 +21,10 @@ use crate::zone::Zone;
 
 /// What a UDP socket keeps of a burst before its thread gets to it. The kernel may grant less.
 const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
+/// How many connections wait in the kernel until they are taken; it has a bound of its own (`net.core.somaxconn`).
+const BACKLOG: i32 = 4_096;
+/// How many tasks run before sockets are looked at again: those of clients that ask much must not hold up what arrives.
+const TASKS_BETWEEN_EVENTS: u32 = 8;
 /// The most sockets of one address: more threads than that would only compete.
 const UDP_SOCKETS_MAX: usize = 64;
 
@@ -36,6 +41,8 @@ impl Listeners {
     pub fn bind(address: SocketAddr, udp_sockets: usize) -> io::Result<Self> {
         // TCP first: its port is not shared, so that a second server on the same address is found here.
         let tcp = TcpListener::bind(address)?;
+        // It listens already, with a backlog that a burst of a few hundred clients fills; this makes it longer.
+        listen(&tcp, BACKLOG)?;
         tcp.set_nonblocking(true)?;
         let address = tcp.local_addr()?;
         let processors = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -91,7 +98,8 @@ impl Server {
                 })?;
             }
         }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().event_interval(TASKS_BETWEEN_EVENTS).build()?;
         let (running, ended) = mpsc::channel(1);
         let inner = service.clone();
         thread("dns", move || runtime.block_on(serve(inner, tcp, waiting, ended)))?;
@@ -122,10 +130,10 @@ async fn serve(
     mut waiting: mpsc::UnboundedReceiver<Waiting>,
     mut ended: mpsc::Receiver<()>,
 ) {
-    let places = tcp::Places::new();
+    let (places, worker) = (tcp::Places::new(), Arc::new(Mutex::new(service.worker())));
     for listener in listeners {
         match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => service.host().spawn(tcp::serve(service.clone(), listener, places.clone())),
+            Ok(listener) => service.host().spawn(tcp::serve(service.clone(), listener, places.clone(), worker.clone())),
             Err(error) => tracing::error!(%error, "DNS over TCP is not served"),
         }
     }
@@ -141,7 +149,7 @@ async fn serve(
 async fn answer(service: Service, mut question: Waiting) {
     let answer = service.answer_later(&question.packet, Transport::Udp, &mut question.wait).await;
     if !answer.is_empty() {
-        // A client that can't be reached asks again or not.
-        let _ = question.socket.send(&answer, &question.peer);
+        // A client that can't be reached, or not now, asks again or not.
+        let _ = question.socket.send_now(&answer, &question.peer);
     }
 }

@@ -1,27 +1,27 @@
 //! The way of one packet through the shell: from the published state at once, or later if it takes a wait.
 //!
 //! What takes a wait (a recursor, or a leader if `allow_stale` is off) is done by a task of the DNS runtime. How many of
-//! those there may be at once is bounded; past the bound the client is told SERVFAIL.
+//! those there may be at once is bounded ([`Waits`]); past the bound the client is told SERVFAIL.
 
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use quorate_base::Host;
 use quorate_base::metrics::Registry;
 use quorate_node::{Consistency, Handle};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::foreign::Foreign;
+use crate::health::Health;
 use crate::measure::Metrics;
 use crate::random::Shuffle;
-use crate::recursor::Recursors;
+use crate::recursor::{Recursors, Way};
 use crate::respond::{self, Asked, Outcome, Responder, Transport};
+use crate::waits::{WaitPlace, Waits};
 use crate::zone::{CurrentZone, Zone};
 
-/// How many questions may wait at once, for recursors or for a leader. Each holds a socket and some KiB.
-const WAITS_MAX: usize = 1_024;
 /// How long a thread believes what it knew of the leader: `max_stale` need not be exact, and asking takes a lock.
 const FRESHNESS_KEPT: Duration = Duration::from_millis(100);
 /// From which age on an answer counts as stale in the metrics; Consul's.
@@ -40,7 +40,11 @@ struct Inner {
     node: Handle,
     host: Host,
     metrics: Metrics,
-    waits: Arc<Semaphore>,
+    waits: Waits,
+    /// Which recursors answer.
+    health: Health,
+    /// What answers questions that waited, one at a time and all on one thread.
+    late: Mutex<Responder>,
     is_stopping: AtomicBool,
 }
 
@@ -75,15 +79,23 @@ pub(crate) struct Wait {
     /// The zone that it came to, by which it is answered also if there is another by then.
     zone: Zone,
     outcome: Option<Outcome>,
-    _permit: OwnedSemaphorePermit,
+    _place: WaitPlace,
 }
 
 impl Service {
     pub(crate) fn new(zone: Zone, node: Handle, host: Host, registry: &Registry) -> Self {
         let metrics = Metrics::new(registry, &zone.settings.node_name);
-        let zone = CurrentZone::new(zone);
-        let waits = Arc::new(Semaphore::new(WAITS_MAX));
-        Self(Arc::new(Inner { zone, node, host, metrics, waits, is_stopping: AtomicBool::new(false) }))
+        let late = Responder::new(zone.clone(), Shuffle::new(host.random.number()));
+        Self(Arc::new(Inner {
+            zone: CurrentZone::new(zone),
+            node,
+            host,
+            metrics,
+            waits: Waits::new(),
+            health: Health::default(),
+            late: Mutex::new(late),
+            is_stopping: AtomicBool::new(false),
+        }))
     }
 
     /// Has all questions from now on answered by another zone.
@@ -108,28 +120,16 @@ impl Service {
         self.0.is_stopping.load(Ordering::Relaxed)
     }
 
-    /// What a thread needs that answers many.
+    /// What a thread needs to answer.
     pub(crate) fn worker(&self) -> Worker {
-        self.worker_with(Responder::new(self.0.zone.get(), self.shuffle()))
-    }
-
-    /// What a connection needs.
-    pub(crate) fn small_worker(&self) -> Worker {
-        self.worker_with(Responder::forgetful(self.0.zone.get(), self.shuffle()))
-    }
-
-    fn shuffle(&self) -> Shuffle {
-        Shuffle::new(self.0.host.random.number())
-    }
-
-    fn worker_with(&self, responder: Responder) -> Worker {
+        let responder = Responder::new(self.0.zone.get(), Shuffle::new(self.0.host.random.number()));
         Worker { service: self.clone(), responder, nothing: Foreign::default(), freshness: None }
     }
 }
 
 impl Worker {
-    /// Answers a packet into `out` if that can be done at once.
-    pub(crate) fn handle(&mut self, packet: &[u8], transport: Transport, out: &mut Vec<u8>) -> Handled {
+    /// Answers a client's packet into `out` if that can be done at once.
+    pub(crate) fn handle(&mut self, packet: &[u8], transport: Transport, client: IpAddr, out: &mut Vec<u8>) -> Handled {
         self.follow_zone();
         let outcome = if self.may_answer() {
             let inner = &*self.service.0;
@@ -144,9 +144,13 @@ impl Worker {
             None
         };
         let (inner, zone) = (&*self.service.0, self.responder.zone());
-        match inner.waits.clone().try_acquire_owned() {
-            Ok(permit) => Handled::Later(Wait { zone: zone.clone(), outcome, _permit: permit }),
-            Err(_) => {
+        let place = match outcome {
+            Some(Outcome::Forward) => inner.waits.outside(client),
+            _ => inner.waits.zone(client),
+        };
+        match place {
+            Some(place) => Handled::Later(Wait { zone: zone.clone(), outcome, _place: place }),
+            None => {
                 inner.metrics.refused_waits.increment();
                 respond::respond_failure(zone, packet, transport, out);
                 if out.is_empty() { Handled::Ignored } else { Handled::Answered(Asked::Nothing) }
@@ -207,7 +211,6 @@ impl Service {
         let mut out = Vec::new();
         let mut outcome = wait.outcome.take();
         let zone = &wait.zone;
-        let mut responder = Responder::forgetful(zone.clone(), self.shuffle());
         let mut foreign = Foreign::default();
         for _ in 0..ROUNDS_MAX {
             match outcome {
@@ -222,6 +225,10 @@ impl Service {
                 Some(Outcome::Answered(_) | Outcome::Ignored) => return out,
             }
             let state = inner.node.snapshot();
+            let mut responder = inner.late.lock().unwrap_or_else(PoisonError::into_inner);
+            if !responder.zone().is(zone) {
+                responder.set_zone(zone.clone());
+            }
             outcome = Some(responder.respond(&state, packet, transport, &foreign, &mut out));
         }
         // What is written is the answer as far as it is known.
@@ -229,12 +236,16 @@ impl Service {
     }
 
     fn recursors<'a>(&'a self, zone: &'a Zone) -> Recursors<'a> {
-        Recursors::new(&zone.settings, &*self.0.host.random)
+        Recursors::new(&zone.settings, &*self.0.host.random, &self.0.health)
     }
 
     async fn forward(&self, zone: &Zone, packet: &[u8], transport: Transport) -> Vec<u8> {
         let mut out = Vec::new();
-        match self.recursors(zone).ask(packet, transport).await {
+        let way = match transport {
+            Transport::Udp => Way::Datagram,
+            Transport::Tcp => Way::Connection,
+        };
+        match self.recursors(zone).ask(packet, way).await {
             Some(answer) if answer.len() <= respond::answer_bytes_max(zone, packet, transport) => answer,
             Some(_) => {
                 respond::respond_cut(zone, packet, &mut out);
@@ -256,8 +267,7 @@ impl Service {
         let wanted = names.iter().take(OUTSIDE_NAMES_MAX).flat_map(|name| kinds.iter().map(move |kind| (name, *kind)));
         let answers = wanted.map(|(name, kind)| async move {
             let query = respond::outside_query(name, kind)?;
-            // Over TCP nothing is cut; a datagram is tried first either way.
-            Some((name, self.recursors(zone).ask(&query, Transport::Tcp).await?))
+            Some((name, self.recursors(zone).ask(&query, Way::Whole).await?))
         });
         for (name, answer) in futures_util::future::join_all(answers).await.into_iter().flatten() {
             foreign.note(name, &answer);

@@ -8,7 +8,7 @@ use quorate_base::clients::{ClientGuard, Clients};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, SharedWorker};
 use crate::service::Service;
 
 /// The most connections at once, over all addresses that are served; one more is closed at once. Each holds some KiB.
@@ -49,7 +49,7 @@ impl Places {
 }
 
 /// Accepts connections for as long as it is polled.
-pub(crate) async fn serve(service: Service, listener: TcpListener, places: Places) {
+pub(crate) async fn serve(service: Service, listener: TcpListener, places: Places, worker: SharedWorker) {
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -64,7 +64,7 @@ pub(crate) async fn serve(service: Service, listener: TcpListener, places: Place
             tracing::debug!(%peer, "a DNS connection was closed: there are as many as may be");
             continue;
         };
-        let connection = Connection::new(service.clone());
+        let connection = Connection::new(service.clone(), worker.clone(), peer.ip());
         service.host().spawn(async move {
             // A client that goes away, or stalls, ends its connection and nothing else.
             let _ = connection.run(stream).await;

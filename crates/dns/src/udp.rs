@@ -50,7 +50,7 @@ pub(crate) fn serve(service: &Service, socket: UdpSocket, later: &mpsc::Unbounde
             }
         };
         let started = Instant::now();
-        match worker.handle(&packet[..length], Transport::Udp, &mut out) {
+        match worker.handle(&packet[..length], Transport::Udp, peer.ip(), &mut out) {
             Handled::Answered(asked) => {
                 // A client that can't be reached is no concern of the others.
                 let _ = socket.send(&out, &peer);

@@ -63,6 +63,13 @@ impl Zone {
     }
 }
 
+impl Zone {
+    /// Whether the two are one and not only alike.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 /// The zone as it is now. A question asks it without a lock, and is answered by one zone from beginning to end.
 #[derive(Debug)]
 pub(crate) struct CurrentZone(ArcSwap<Compiled>);

@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::base::iana::{Rcode, Rtype};
 use quorate_base::metrics::Value;
@@ -231,7 +231,37 @@ fn without_an_answer_of_any_recursor_it_fails() {
     });
     running.register("far", "www.example.org", Some("far"));
     assert_eq!(summary(&running.ask("example.org", Rtype::A)), (Rcode::SERVFAIL, 0, false));
-    assert_eq!(summary(&running.ask("far.service.consul", Rtype::A)), (Rcode::NOERROR, 1, false));
+    // Where the name leads is not known, and not that it leads nowhere.
+    assert_eq!(summary(&running.ask("far.service.consul", Rtype::A)), (Rcode::SERVFAIL, 1, false));
+}
+
+#[test]
+fn a_dead_recursor_holds_up_few_questions() {
+    let recursors = [Manner::Silent, Manner::Answers].map(recursor).to_vec();
+    let timeout = Duration::from_secs(1);
+    let running = start(Settings { recursors, recursor_timeout: timeout, ..Settings::default() });
+    let mut held_up = 0;
+    for _ in 0..20 {
+        let asked = Instant::now();
+        assert_eq!(summary(&running.ask("example.org", Rtype::A)), (Rcode::NOERROR, 1, false));
+        held_up += usize::from(asked.elapsed() >= timeout);
+    }
+    // It is found out by three, and tried again by one after some seconds.
+    assert!((1..=5).contains(&held_up), "{held_up}");
+}
+
+#[test]
+fn a_question_is_asked_as_the_client_asked_and_told_as_it_spelt_it() {
+    let running = start(Settings { recursors: vec![recursor(Manner::Lowers)], ..Settings::default() });
+    for answer in [running.ask("wWw.eXample.oRg", Rtype::A), running.ask_tcp("wWw.eXample.oRg", Rtype::A)] {
+        assert_eq!(summary(&answer), (Rcode::NOERROR, 1, false));
+        assert_eq!(&answer[12..29], b"\x03wWw\x07eXample\x03oRg\0");
+    }
+    // It gives all of it in one piece if it is asked over a connection at first.
+    assert_eq!(summary(&running.ask_tcp("example.org", Rtype::TXT)), (Rcode::NOERROR, 5, false));
+    let over_udp_only = recursor(Manner::NoConnections);
+    running.server.set_zone(Zone::new(Settings { recursors: vec![over_udp_only], ..Settings::default() }).unwrap());
+    assert_eq!(summary(&running.ask_tcp("example.org", Rtype::A)), (Rcode::NOERROR, 1, false));
 }
 
 #[test]

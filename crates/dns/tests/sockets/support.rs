@@ -212,6 +212,10 @@ pub(crate) enum Manner {
     Silent,
     /// Answers with an id that nobody asked with, and then rightly.
     Forged,
+    /// Answers with the question in lower case.
+    Lowers,
+    /// Answers datagrams alone.
+    NoConnections,
 }
 
 /// Starts a recursor. It gives one address for every name, and for TXT more than fits into a datagram.
@@ -221,6 +225,14 @@ pub(crate) fn recursor(manner: Manner) -> SocketAddr {
         .find_map(|tcp| UdpSocket::bind(tcp.local_addr().unwrap()).ok().map(|udp| (tcp, udp)))
         .unwrap();
     let address = tcp.local_addr().unwrap();
+    let told = move |mut answer: Vec<u8>| {
+        if manner == Manner::Lowers {
+            // The bytes of a header and of lengths are no letters.
+            answer[12..].make_ascii_lowercase();
+        }
+        answer
+    };
+    let code = if manner == Manner::Refuses { Rcode::REFUSED } else { Rcode::NOERROR };
     std::thread::spawn(move || {
         let mut buffer = [0; 4_096];
         loop {
@@ -233,17 +245,20 @@ pub(crate) fn recursor(manner: Manner) -> SocketAddr {
                     forged[0] ^= 0xff;
                     udp.send_to(&forged, peer).unwrap();
                 }
-                Manner::Answers | Manner::Refuses => {}
+                Manner::Answers | Manner::Refuses | Manner::Lowers | Manner::NoConnections => {}
             }
-            let code = if manner == Manner::Refuses { Rcode::REFUSED } else { Rcode::NOERROR };
-            udp.send_to(&recursor_answer(query, code, 512), peer).unwrap();
+            udp.send_to(&told(recursor_answer(query, code, 512)), peer).unwrap();
         }
     });
     std::thread::spawn(move || {
+        let mut silent = Vec::new();
         for stream in tcp.incoming() {
             let mut stream = stream.unwrap();
-            if let Ok(query) = read_framed(&mut stream) {
-                stream.write_all(&framed(&recursor_answer(&query, Rcode::NOERROR, 65_535))).unwrap();
+            let Ok(query) = read_framed(&mut stream) else { continue };
+            match manner {
+                Manner::Silent => silent.push(stream),
+                Manner::NoConnections => drop(stream),
+                _ => stream.write_all(&framed(&told(recursor_answer(&query, code, 65_535)))).unwrap(),
             }
         }
     });

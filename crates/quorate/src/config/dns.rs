@@ -1,7 +1,8 @@
 //! The part of the settings that is about DNS: where it is served, and how it is answered.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::time::Duration;
 
 use quorate_base::duration::GoDuration;
 use quorate_dns::{RecursorStrategy, Soa, Zone};
@@ -26,6 +27,8 @@ const RECURSOR_PORT: u16 = 53;
 const TTL_SECONDS_MAX: i64 = i32::MAX as i64;
 /// The most records that a limit may allow: more than fit into any message.
 const RECORDS_LIMIT_MAX: i64 = 65_535;
+/// How long a recursor's host name may take to resolve.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(3);
 /// The most recursors: each that does not answer costs a question its time-out.
 const RECURSORS_MAX: usize = 16;
 
@@ -103,7 +106,7 @@ impl Resolver<'_> {
     }
 
     /// Longer than any other duration may be: Consul's default is ten years.
-    fn max_stale(&self, default: std::time::Duration) -> Result<std::time::Duration, ConfigError> {
+    fn max_stale(&self, default: Duration) -> Result<Duration, ConfigError> {
         const PATH: &str = "dns_config.max_stale";
         let Some(text) = self.text(PATH) else { return Ok(default) };
         match GoDuration::parse(text) {
@@ -129,8 +132,10 @@ impl Resolver<'_> {
         let list = self.entry(PATH).and_then(|entry| entry.value.as_array());
         let mut recursors = Vec::new();
         for text in list.into_iter().flatten().filter_map(serde_json::Value::as_str) {
-            let address = recursor(text)
-                .ok_or_else(|| self.wrong(PATH, format_args!("{text:?} is no IP address, with or without a port")))?;
+            let address = match recursor(text) {
+                Some(address) => address,
+                None => resolved(text).map_err(|problem| self.wrong(PATH, problem))?,
+            };
             if !recursors.contains(&address) {
                 recursors.push(address);
             }
@@ -150,7 +155,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn recursor_timeout(&self, default: std::time::Duration) -> Result<std::time::Duration, ConfigError> {
+    fn recursor_timeout(&self, default: Duration) -> Result<Duration, ConfigError> {
         let given = self.duration("dns_config.recursor_timeout", GoDuration(0))?;
         Ok(if given == GoDuration(0) { default } else { given.to_std() })
     }
@@ -173,6 +178,29 @@ fn recursor(text: &str) -> Option<SocketAddr> {
     address.or_else(|| text.parse().ok())
 }
 
+/// The first address of a host's name, with or without a port, as the system knows it now. It is asked on a thread of its
+/// own and not for long: name servers that are down hold up no start and no reload.
+fn resolved(text: &str) -> Result<SocketAddr, String> {
+    let text = text.trim().to_owned();
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(&text);
+    let (name, port) = match bare.rsplit_once(':') {
+        Some((name, port)) if !name.contains(':') => (name, port.parse().ok()),
+        // An address of one link, with its interface, has colons of its own.
+        _ => (bare, Some(RECURSOR_PORT)),
+    };
+    let (name, Some(port), false) = (name.to_owned(), port, name.is_empty()) else {
+        return Err(format!("{text:?} is no IP address and no host name, with or without a port"));
+    };
+    let (found, address) = std::sync::mpsc::channel();
+    std::thread::spawn(move || found.send((name.as_str(), port).to_socket_addrs().map(|mut all| all.next())));
+    match address.recv_timeout(RESOLVE_TIMEOUT) {
+        Ok(Ok(Some(address))) => Ok(address),
+        Ok(Ok(None)) => Err(format!("the host name of {text:?} has no address")),
+        Ok(Err(error)) => Err(format!("the host name of {text:?} could not be resolved: {error}")),
+        Err(_) => Err(format!("the host name of {text:?} could not be resolved within {RESOLVE_TIMEOUT:?}")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,6 +218,17 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(recursor(text), expected.map(|address| address.parse().unwrap()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_name_is_resolved() {
+        for (text, port) in [("localhost", 53), (" localhost:5353 ", 5_353)] {
+            let address = resolved(text).unwrap();
+            assert!(address.ip().is_loopback() && address.port() == port, "{text}: {address}");
+        }
+        for wrong in ["", ":53", "localhost:port", "no host", "nobody.invalid"] {
+            assert!(resolved(wrong).unwrap_err().contains(wrong), "{wrong}");
         }
     }
 
