@@ -18,6 +18,7 @@ mod catalog;
 mod connection;
 mod datagrams;
 mod exchange;
+mod follow;
 mod foreign;
 mod health;
 mod measure;

@@ -5,13 +5,14 @@ mod support;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use domain::base::iana::{Rcode, Rtype};
 use quorate_base::metrics::Value;
 use quorate_dns::{Listeners, RecursorStrategy, Settings, Zone};
 use quorate_state::CheckStatus;
 use support::{Manner, framed, query, read_framed, recursor, start, summary};
+use tokio::time::Instant;
 
 #[test]
 fn what_does_not_fit_a_datagram_is_told_over_a_connection() {

@@ -15,8 +15,9 @@ pub(crate) const KEYS: [&str; 7] =
 pub(crate) const NODES: [&str; 5] = ["n1", "N1", "n2", "n3", ""];
 pub(crate) const SERVICES: [&str; 4] = ["web", "Web", "db", "api"];
 pub(crate) const SESSIONS: u128 = 5;
-/// Two of them are the same, written in two ways; one is a name and one is nothing.
-pub(crate) const ADDRESSES: [&str; 6] = ["10.0.0.1", "10.0.0.2", "fd00::1", "FD00:0::1", "host.example", ""];
+/// Two of them stand there in two ways each; one is a name and one is nothing.
+pub(crate) const ADDRESSES: [&str; 7] =
+    ["10.0.0.1", "10.0.0.2", "::ffff:10.0.0.1", "fd00::1", "FD00:0::1", "host.example", ""];
 const CHECKS: [&str; 5] = ["c1", "C1", "c2", "serfHealth", ""];
 const SERVICE_IDS: [&str; 4] = ["", "web", "w1", "W1"];
 const NODE_IDS: [&str; 5] =
@@ -212,7 +213,7 @@ fn a_session() -> impl Strategy<Value = Session> {
 
 fn node() -> impl Strategy<Value = Node> {
     // One without an address is refused: here it has one most of the time.
-    let address = prop_oneof![4 => name(&ADDRESSES[..5]), 1 => Just(String::new())];
+    let address = prop_oneof![4 => name(&ADDRESSES[..6]), 1 => Just(String::new())];
     (name(&NODES), name(&NODE_IDS), address).prop_map(|(name, id, address)| Node {
         id,
         name,
