@@ -13,7 +13,7 @@ use domain::base::name::ToLabelIter as _;
 use quorate_base::host::Random;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::health::Health;
 use crate::query::HEADER_BYTES;
@@ -48,7 +48,7 @@ impl<'a> Recursors<'a> {
     pub(crate) async fn ask(&self, query: &[u8], way: Way) -> Option<Vec<u8>> {
         for address in self.health.order(self.in_order(), Instant::now()) {
             self.health.asked(address, Instant::now());
-            match tokio::time::timeout(self.settings.recursor_timeout, self.ask_one(address, query, way)).await {
+            match timeout(self.settings.recursor_timeout, self.ask_one(address, query, way)).await {
                 Ok(Ok(Some(answer))) => return Some(answer),
                 Ok(Ok(None)) => tracing::debug!(%address, "a recursor could not answer"),
                 Ok(Err(error)) => tracing::debug!(%address, %error, "a recursor could not be asked"),
@@ -74,9 +74,10 @@ impl<'a> Recursors<'a> {
         let mut query = asked.to_vec();
         query[..2].copy_from_slice(&id);
         let mut answer = match way {
-            Way::Connection => match over_tcp(address, &query).await {
-                Ok(answer) => answer,
-                Err(_) => over_udp(address, &query).await?,
+            // Where connections are dropped on the way there is time left for a datagram.
+            Way::Connection => match timeout(self.settings.recursor_timeout / 2, over_tcp(address, &query)).await {
+                Ok(Ok(answer)) => answer,
+                _ => over_udp(address, &query).await?,
             },
             Way::Datagram | Way::Whole => over_udp(address, &query).await?,
         };
