@@ -266,6 +266,30 @@ fn a_question_is_asked_as_the_client_asked_and_told_as_it_spelt_it() {
 }
 
 #[test]
+fn a_connection_that_asks_for_much_costs_others_the_time_of_few_answers() {
+    let running = start(Settings::default());
+    running.register_webs(250);
+    // Both are accepted and known before it begins.
+    let (mut hog, mut other) = (running.tcp(), running.tcp());
+    let little = framed(&query(1, "n1.node.consul", Rtype::A));
+    for stream in [&mut hog, &mut other] {
+        stream.write_all(&little).unwrap();
+        assert_eq!(summary(&read_framed(stream).unwrap()), (Rcode::NOERROR, 1, false));
+    }
+    hog.write_all(&framed(&query(2, "web.service.consul", Rtype::SRV)).repeat(300)).unwrap();
+    assert_eq!(summary(&read_framed(&mut hog).unwrap()), (Rcode::NOERROR, 250, false));
+    // The least of a few: a thread of the test may be held up by others of the machine.
+    let tries = (0..3).map(|_| {
+        let before = recorded(&running, "consul.dns.domain_query");
+        other.write_all(&little).unwrap();
+        assert_eq!(summary(&read_framed(&mut other).unwrap()), (Rcode::NOERROR, 1, false));
+        recorded(&running, "consul.dns.domain_query") - before
+    });
+    let between = tries.min().unwrap();
+    assert!(between < 40, "{between} answers came first");
+}
+
+#[test]
 fn a_question_that_waits_holds_up_none_behind_it() {
     let recursors = [Manner::Silent, Manner::Answers].map(recursor).to_vec();
     let running = start(Settings { recursors, recursor_timeout: Duration::from_secs(1), ..Settings::default() });

@@ -65,13 +65,9 @@ impl Model {
         self.clock_ms = self.clock_ms.max(command.now_ms);
         match command.operation {
             Operation::Key(KeyOperation { key, verb }) => {
-                let session = match &verb {
-                    KeyVerb::Lock(_, session) | KeyVerb::Unlock(_, session) => Some(session),
-                    _ => None,
-                };
-                let unknown = session.is_some_and(|session| self.known(session).is_none());
-                let delayed = matches!(verb, KeyVerb::Lock(..)) && self.is_delayed(&key);
-                if missing(&key, &verb) || is_read(&verb) || (unknown && !delayed) {
+                // Whose session has ended may release all the same, and is told that it holds nothing.
+                let unknown = matches!(&verb, KeyVerb::Lock(_, session) if self.known(session).is_none());
+                if missing(&key, &verb) || is_read(&verb) || (unknown && !self.is_delayed(&key)) {
                     return Verdict::Unacceptable;
                 }
                 self.verb(index, &key, verb)
