@@ -111,7 +111,8 @@ impl<'a> Decoder<'a> {
             self.at += text.len();
             return visitor.visit_u64(number);
         }
-        if let Ok(number) = text.parse() {
+        // Not the negative zero, which only a float has.
+        if let Some(number) = text.parse().ok().filter(|number| *number != 0) {
             self.at += text.len();
             return visitor.visit_i64(number);
         }

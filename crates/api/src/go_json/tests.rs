@@ -254,6 +254,12 @@ fn very_many_keys_take_no_longer_than_others() {
     assert_eq!(from_slice::<Registration>(body.as_bytes()).unwrap().address, "a");
 }
 
+#[test]
+fn the_negative_zero_is_one() {
+    let read = from_slice::<serde_json::Value>(b"[-0, 0, -1]").unwrap();
+    assert_eq!(serde_json::to_string(&read).unwrap(), "[-0.0,0,-1]");
+}
+
 /// Any JSON value, some levels deep.
 fn any_json() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![

@@ -67,7 +67,8 @@ impl Model {
             Operation::Key(KeyOperation { key, verb }) => {
                 // Whose session has ended may release all the same, and is told that it holds nothing.
                 let unknown = matches!(&verb, KeyVerb::Lock(_, session) if self.known(session).is_none());
-                if missing(&key, &verb) || is_read(&verb) || (unknown && !self.is_delayed(&key)) {
+                let nobody = matches!(&verb, KeyVerb::Unlock(_, session) if session.0.is_empty());
+                if missing(&key, &verb) || is_read(&verb) || (unknown && !self.is_delayed(&key)) || nobody {
                     return Verdict::Unacceptable;
                 }
                 self.verb(index, &key, verb)
