@@ -292,6 +292,9 @@ impl<'s, 'r> Finder<'s, 'r> {
             }
             answer.answers.push(self.record(Owner::Question, ttl, Data::Srv { weight, port, target }));
             if !targets.insert(target) {
+                if let Place::Address(address) = place {
+                    answer.additional.push(self.record(Owner::TargetAgain(number), ttl, Data::Address(address)));
+                }
                 continue;
             }
             match place {

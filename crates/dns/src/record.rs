@@ -35,6 +35,8 @@ pub(crate) enum Owner<'a> {
     Zone,
     /// The name that the answer of this number leads to.
     Target(usize),
+    /// The same, of a record that another answer which leads there has brought already.
+    TargetAgain(usize),
     /// The name that the record of this number in the authority section leads to.
     NameServer(usize),
     /// A name as it stands in a message.

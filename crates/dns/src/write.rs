@@ -4,7 +4,9 @@
 //! answer. So there is no table of names to search, and a record costs its bytes. The target of an SRV record is written
 //! out, as RFC 2782 has it.
 //!
-//! An answer that is too large loses its texts first. In a datagram it then loses answers from its end, each with the
+//! Each SRV record comes with the address of its target, also where several have the same: some clients (HAProxy) take one
+//! address for each and no more. An answer that is too large loses its texts first, and then all addresses but the first of
+//! each target. In a datagram it then loses answers from its end, each with the
 //! addresses that belong to it: a client has use for both or asks once more. Over a connection there is no larger one to
 //! ask for, so addresses go before answers do. If nothing is left that was asked for, the message says that it was cut.
 
@@ -39,8 +41,22 @@ enum Beside {
     All,
     /// All but texts.
     Addresses,
-    /// Those addresses that fit.
+    /// Each address once.
+    Once,
+    /// Those of them that fit.
     Fitting,
+}
+
+impl Beside {
+    fn takes(self, record: &Record<'_>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Addresses => !matches!(record.data, Data::Txt(_)),
+            Self::Once | Self::Fitting => {
+                !matches!(record.data, Data::Txt(_)) && !matches!(record.owner, Owner::TargetAgain(_))
+            }
+        }
+    }
 }
 
 /// What an answer is written for.
@@ -78,13 +94,13 @@ impl Frame<'_> {
     pub(crate) fn write(&self, answer: &Answer<'_>, out: &mut Vec<u8>) {
         let bytes_max = self.bytes_max();
         let wanted = self.wanted(answer);
-        for beside in [Beside::All, Beside::Addresses] {
+        for beside in [Beside::All, Beside::Addresses, Beside::Once] {
             self.write_part(answer, wanted, beside, out);
             if out.len() <= bytes_max {
                 return;
             }
         }
-        let beside = if self.is_udp { Beside::Addresses } else { Beside::Fitting };
+        let beside = if self.is_udp { Beside::Once } else { Beside::Fitting };
         // The largest number of answers that fits lies in `fitting..too_many`.
         let (mut fitting, mut too_many) = (0, wanted + usize::from(!self.is_udp));
         while too_many - fitting > 1 {
@@ -140,7 +156,7 @@ impl Frame<'_> {
         }
         let room = self.bytes_max().saturating_sub(self.edns_bytes());
         for record in &answer.additional {
-            if beside != Beside::All && matches!(record.data, Data::Txt(_)) {
+            if !beside.takes(record) {
                 continue;
             }
             let start = writer.out.len();
@@ -279,7 +295,7 @@ impl<'w> Writer<'w> {
         match owner {
             Owner::Question => self.name_at(HEADER_BYTES),
             Owner::Zone => self.name(self.frame.domain.wire()),
-            Owner::Target(place) => self.name_at((*self.targets.get(place)?)?),
+            Owner::Target(place) | Owner::TargetAgain(place) => self.name_at((*self.targets.get(place)?)?),
             Owner::NameServer(place) => self.name_at((*self.name_servers.get(place)?)?),
             Owner::Wire(name) => self.name(name),
         }
