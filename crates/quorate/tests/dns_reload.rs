@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use running::{Agent, PATIENCE, Scratch, until};
+use running::{Agent, PATIENCE, Scratch, free_port, until};
 
 const A: u16 = 1;
 const SOA: u16 = 6;
@@ -29,7 +29,7 @@ impl Served {
         let scratch = Scratch::new("dns-reload");
         let file = scratch.0.join("agent.hcl");
         std::fs::write(&file, configuration).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let agent = Agent::start(&[
             "-dev",
             "-node=n1",

@@ -1,7 +1,11 @@
 //! The README's tour, run as one block as somebody pastes it, with the built binary and on ports of its own.
 
-use std::path::{Path, PathBuf};
+mod running;
+
+use std::path::Path;
 use std::process::{Command, Stdio};
+
+use running::{QUORATE, Scratch, free_port};
 
 const README: &str = include_str!("../../../README.md");
 
@@ -10,10 +14,6 @@ fn tour() -> String {
     let (_, behind) = README.split_once("## Five minutes\n").unwrap();
     let (tour, _) = behind.split_once("\n## ").unwrap();
     tour.split("```sh\n").skip(1).map(|block| block.split_once("```").unwrap().0).collect()
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn is_there(program: &str) -> bool {
@@ -26,24 +26,14 @@ fn replaced(tour: &str, part: &str, by: &str) -> String {
     tour.replace(part, by)
 }
 
-/// Gone with the test.
-struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 #[test]
 fn the_tour_runs_as_one_block() {
     if !is_there("curl") {
         eprintln!("curl is not there to take the tour with: nothing was tested");
         return;
     }
-    let scratch = Scratch(std::env::temp_dir().join(format!("quorate-readme-{}", std::process::id())));
-    std::fs::create_dir_all(&scratch.0).unwrap();
-    let binaries = Path::new(env!("CARGO_BIN_EXE_quorate")).parent().unwrap().display().to_string();
+    let scratch = Scratch::new("readme");
+    let binaries = Path::new(QUORATE).parent().unwrap().display().to_string();
     let directory = scratch.0.display().to_string();
     let (http, dns) = (free_port(), free_port());
     let mut script = tour();

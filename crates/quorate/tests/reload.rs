@@ -2,11 +2,12 @@
 
 mod running;
 
-use std::net::UdpSocket;
-use std::process::Command;
+use std::io::Read;
+use std::net::{TcpStream, UdpSocket};
 use std::time::Duration;
 
-use running::{Agent, Scratch, until};
+use nix::sys::signal::Signal;
+use running::{Agent, PATIENCE, Scratch, until};
 
 /// A configuration file, and an agent that reads it.
 struct Configured {
@@ -17,13 +18,12 @@ struct Configured {
 impl Configured {
     fn start(name: &str, text: &str) -> Self {
         let scratch = Scratch::new(&format!("reload-{name}"));
-        std::fs::write(scratch.0.join("agent.hcl"), text).unwrap();
-        let file = format!("-config-file={}", scratch.0.join("agent.hcl").display());
+        let file = format!("-config-file={}", scratch.file("agent.hcl", text));
         Self { agent: Agent::start(&["-dev", &file]), scratch }
     }
 
     fn write(&self, text: &str) {
-        std::fs::write(self.scratch.0.join("agent.hcl"), text).unwrap();
+        self.scratch.file("agent.hcl", text);
     }
 
     /// Has this text take the place of the file; gives what the reload was answered.
@@ -172,12 +172,8 @@ fn a_configuration_with_a_mistake_is_refused_whole() {
     for (mistake, sentence) in mistakes {
         let answer = one.reload(&format!("{changes}{mistake}"));
         assert!(status(&answer) == "500" && answer.contains(sentence), "{answer}");
-        let output = Command::new(env!("CARGO_BIN_EXE_quorate"))
-            .args(["reload", &format!("-http-addr={}", one.agent.address())])
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(1) && said.contains(sentence), "{said}");
+        let (code, _, said) = one.agent.outcome(&["reload"]);
+        assert!(code == Some(1) && said.contains(sentence), "{said}");
         for _ in ["by the request", "by the command"] {
             assert!(until(&mut log, "nothing has changed").contains(&sentence.replace('"', "\\\"")));
         }
@@ -193,7 +189,7 @@ fn a_configuration_with_a_mistake_is_refused_whole() {
 fn measurements_are_sent_to_whom_a_reload_names() {
     let one = Configured::start("telemetry", "");
     let statsd = UdpSocket::bind("127.0.0.1:0").unwrap();
-    statsd.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    statsd.set_read_timeout(Some(PATIENCE)).unwrap();
     let address = statsd.local_addr().unwrap();
     let answer = one.reload(&format!(
         "telemetry {{ statsd_address = \"{address}\" metrics_prefix = \"site\" filter_default = false \
@@ -205,4 +201,24 @@ fn measurements_are_sent_to_whom_a_reload_names() {
     let length = statsd.recv(&mut packet).unwrap();
     let text = String::from_utf8_lossy(&packet[..length]);
     assert!(text.lines().all(|line| line.starts_with("site.kvs.")), "{text}");
+}
+
+#[test]
+fn a_reload_applies_what_may_change_and_tells_what_did_not() {
+    let scratch = Scratch::new("reload-signal");
+    let file = scratch.file("agent.hcl", "log_level = \"WARN\" datacenter = \"dc1\"");
+    let agent = Agent::start_in_memory(&["-hcl=log_level=\"INFO\"", &format!("-config-file={file}")]);
+    scratch.file("agent.hcl", "datacenter = \"dc2\" limits { http_max_conns_per_client = 1 }");
+    let said = agent.signal_and_wait(Signal::SIGHUP, "the configuration was read again");
+    assert!(said.contains("kept until a restart: datacenter\n"), "{said}");
+    assert!(!said.contains("http_max_conns_per_client"), "{said}");
+    let _held = TcpStream::connect(agent.address()).unwrap();
+    let mut refused = String::new();
+    let mut second = TcpStream::connect(agent.address()).unwrap();
+    second.read_to_string(&mut refused).unwrap();
+    assert!(refused.starts_with("HTTP/1.1 429 ") && refused.contains("too many concurrent connections"), "{refused}");
+
+    scratch.file("agent.hcl", "datacenter = ");
+    let said = agent.signal_and_wait(Signal::SIGHUP, "nothing has changed");
+    assert!(said.contains("agent.hcl:1:14: expected a value"), "{said}");
 }

@@ -4,9 +4,9 @@ mod running;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::process::Command;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use running::{Agent, Scratch, until};
 
 /// How often a file is looked at before the test gives up.
@@ -21,7 +21,7 @@ impl Place {
     }
 
     fn path(&self, name: &str) -> String {
-        self.0.0.join(name).display().to_string()
+        self.0.path(name)
     }
 
     fn read(&self, name: &str) -> String {
@@ -78,10 +78,6 @@ fn reload(agent: &Agent) {
 fn runs(id: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", id.trim())).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
-}
-
-fn signal(agent: &Agent, name: &str) {
-    assert!(Command::new("kill").args([name, &agent.process.id().to_string()]).status().unwrap().success());
 }
 
 #[test]
@@ -286,15 +282,14 @@ fn what_a_handler_started_ends_with_its_watch_and_with_the_agent() {
     let script = |name: &str| format!("sleep 1000 & echo $! >{0}.new; mv {0}.new {0}; wait", place.path(name));
     let (removed, kept) = (("type = \"key\" key = \"a\"", script("a")), ("type = \"key\" key = \"b\"", script("b")));
     place.configure(&[removed, kept.clone()]);
-    let mut agent = place.start();
+    let agent = place.start();
     let (a, b) = (place.lines("a", 1).remove(0), place.lines("b", 1).remove(0));
     assert!(runs(&a) && runs(&b));
     place.configure(&[kept]);
-    signal(&agent, "-HUP");
+    agent.signal(Signal::SIGHUP);
     place.wait_for("the end of what the removed watch started", || !runs(&a));
     assert!(runs(&b));
-    signal(&agent, "-TERM");
-    assert!(agent.process.wait().unwrap().success());
+    assert!(agent.stop().success());
     assert!(!runs(&b));
 }
 

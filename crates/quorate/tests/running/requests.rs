@@ -1,0 +1,34 @@
+//! Requests to an agent over HTTP, as they are written.
+
+use std::io::{BufReader, Read, Write};
+use std::net::TcpStream;
+
+use super::{Agent, PATIENCE};
+
+impl Agent {
+    /// Sends a request; the answer is read by the caller, who gets no end of it where there is none.
+    pub(crate) fn send(&self, method: &str, target: &str, body: &str) -> BufReader<TcpStream> {
+        let length = body.len();
+        let head = format!("Connection: close\r\nContent-Length: {length}\r\n");
+        self.write(&format!("{method} {target} HTTP/1.1\r\nHost: a\r\n{head}\r\n{body}"))
+    }
+
+    /// Sends a request on a connection that stays open behind it.
+    pub(crate) fn keep(&self, method: &str, target: &str) -> BufReader<TcpStream> {
+        self.write(&format!("{method} {target} HTTP/1.1\r\nHost: a\r\n\r\n"))
+    }
+
+    fn write(&self, request: &str) -> BufReader<TcpStream> {
+        let mut stream = TcpStream::connect(self.address()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        BufReader::new(stream)
+    }
+
+    /// The whole answer to a request.
+    pub(crate) fn ask(&self, method: &str, target: &str, body: &str) -> String {
+        let mut answer = String::new();
+        self.send(method, target, body).read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
