@@ -40,7 +40,7 @@ impl Clients {
 }
 
 /// Whoever has an IPv6 address has a whole /64 of them: they count as one.
-fn bounded_as(peer: IpAddr) -> IpAddr {
+pub fn bounded_as(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
         v4 => v4,

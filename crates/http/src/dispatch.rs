@@ -15,7 +15,6 @@ use hyper::{Method, Request, StatusCode, Version};
 use tokio::time::Instant;
 
 use crate::gzip;
-use crate::large;
 use crate::path;
 use crate::query::Parameters;
 use crate::questions;
@@ -65,21 +64,20 @@ async fn answer_undressed(server: Arc<Shared>, peer: Peer, request: Request<Inco
     }
     let started = Instant::now();
     let log = log_line(&head);
+    let method = head.method.clone();
     let call = Call { server: server.clone(), head, body, rest_at };
     let outcome = match action {
         Action::Ask(parse) => questions::answer(call, parse, dressing.gzip).await,
-        Action::Do(handler) => {
-            let done = handler(call).await.and_then(|outcome| counted(&server, outcome));
-            done.unwrap_or_else(|refused| Outcome::Ready(refused.into_reply()))
-        }
+        Action::Do(handler) => handler(call).await.unwrap_or_else(|refused| Outcome::Ready(refused.into_reply())),
     };
+    let is_read = method == Method::GET;
     let finish = move |server: &Shared, reply: Reply| {
         let elapsed = started.elapsed();
         server.route_metrics.record(route, place, elapsed);
         if let Some(line) = &log {
             tracing::debug!(request = line, status = reply.status().as_u16(), ?elapsed, "answered");
         }
-        dressing.put_on(reply)
+        sent(server, peer, is_read, dressing.put_on(reply))
     };
     match outcome {
         Outcome::Ready(reply) => Outcome::Ready(finish(&server, reply)),
@@ -90,16 +88,19 @@ async fn answer_undressed(server: Arc<Shared>, peer: Peer, request: Request<Inco
     }
 }
 
-/// A large answer is counted until it is read, or refused if there is no room for it.
-fn counted(server: &Shared, outcome: Outcome) -> Result<Outcome, Refused> {
-    let Outcome::Ready(mut reply) = outcome else { return Ok(outcome) };
-    if let Body::Whole(body) = reply.body_mut()
-        && body.len() >= large::COUNTED_BYTES_MIN
-    {
-        server.large.check_room()?;
-        *body = server.large.count(std::mem::take(body));
+/// An answer on its way to a client: counted until it is read, or refused if the client has too much to read already.
+/// What was written is told in any case.
+fn sent(server: &Shared, peer: Peer, is_read: bool, mut reply: Reply) -> Reply {
+    let Body::Whole(body) = reply.body_mut() else { return reply };
+    match server.large.send(peer, body.clone()) {
+        Some(counted) => *body = counted,
+        None if is_read => {
+            return Refused::overloaded("This client has not read the large answers that it got; try again later.")
+                .into_reply();
+        }
+        None => {}
     }
-    Ok(Outcome::Ready(reply))
+    reply
 }
 
 /// The bytes of a request's head as HTTP/1.1 writes it. Hyper's own bound is a buffer's, and lets a head that arrives whole

@@ -1,19 +1,29 @@
 //! Large answers: how many are made at once, and how much memory they take until the last client has read them.
 //!
-//! A client may ask for much and read nothing, on many connections and many streams of HTTP/2. What was made for it is
-//! counted for as long as anybody has it, once however many share it, and past the bound no large answer is made.
+//! A client may ask for much and read nothing, on many connections and many streams of HTTP/2. What was made is counted for
+//! as long as anybody has it, once however many share it, and past the bound no large answer is made. What each client has
+//! not read is counted by its address, too, so that none of them fills the room of all. A write is never refused for that: its
+//! answer comes when it has taken place.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use quorate_base::clients;
 use quorate_base::metrics::{Gauge, Registry};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::reply::Refused;
+use crate::stream::Peer;
 
 /// Smaller answers are not counted: the bounds on connections and streams bound them well enough.
-pub(crate) const COUNTED_BYTES_MIN: usize = 64 << 10;
+pub(crate) const COUNTED_BYTES_MIN: usize = 8 << 10;
+
+/// What part of the room one client may have.
+const CLIENT_PART: usize = 4;
 
 /// How many are made at once. More would take memory and be no faster; those who wait hold nothing.
 const TURNS: usize = 4;
@@ -22,6 +32,8 @@ const TURNS: usize = 4;
 pub(crate) struct LargeAnswers {
     bytes_max: usize,
     bytes: Arc<AtomicUsize>,
+    /// The bytes that each client has not read yet. Bounded by the number of connections.
+    by_client: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
     turns: Semaphore,
     gauge: Gauge,
 }
@@ -30,7 +42,7 @@ impl LargeAnswers {
     /// None yet, and room for about so many bytes of them.
     pub(crate) fn new(bytes_max: usize, registry: &Registry) -> Self {
         let gauge = registry.gauge("quorate.http.answers.large_bytes");
-        Self { bytes_max, bytes: Arc::default(), turns: Semaphore::new(TURNS), gauge }
+        Self { bytes_max, bytes: Arc::default(), by_client: Arc::default(), turns: Semaphore::new(TURNS), gauge }
     }
 
     /// Waits for the turn to make one.
@@ -50,6 +62,22 @@ impl LargeAnswers {
             "Large answers that clients have not read yet take {bytes} bytes, and the limit is {}; try again later.",
             self.bytes_max
         )))
+    }
+
+    /// Counts an answer as one that a client has not read, until it is sent. `None` if the client has as much as it may.
+    pub(crate) fn send(&self, client: Peer, body: Bytes) -> Option<Bytes> {
+        let Some(client) = client.map(clients::bounded_as).filter(|_| body.len() >= COUNTED_BYTES_MIN) else {
+            return Some(body);
+        };
+        let mut unread = self.by_client.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = unread.entry(client).or_default();
+        // One alone always has room, however large it is.
+        if *bytes >= self.bytes_max / CLIENT_PART {
+            return None;
+        }
+        *bytes += body.len();
+        drop(unread);
+        Some(Bytes::from_owner(Unread { body, client, by_client: self.by_client.clone() }))
     }
 
     /// Counts an answer, if it is large, for as long as anybody has it.
@@ -80,6 +108,31 @@ impl Drop for Counted {
     }
 }
 
+/// A body on its way to a client.
+struct Unread {
+    body: Bytes,
+    client: IpAddr,
+    by_client: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+}
+
+impl AsRef<[u8]> for Unread {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        let mut unread = self.by_client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut bytes) = unread.entry(self.client) {
+            *bytes.get_mut() -= self.body.len();
+            if *bytes.get() == 0 {
+                bytes.remove();
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +149,21 @@ mod tests {
         assert_eq!(large.bytes.load(Ordering::Relaxed), 70_000);
         drop(shared);
         assert_eq!(large.bytes.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_client_has_a_part_of_the_room() {
+        let large = LargeAnswers::new(400_000, &Registry::default());
+        let (one, other) = (Some([10, 0, 0, 1].into()), Some([10, 0, 0, 2].into()));
+        let body = || Bytes::from(vec![1; 70_000]);
+        let sent = [large.send(one, body()), large.send(one, body())];
+        assert!(sent.iter().all(Option::is_some));
+        assert!(large.send(one, body()).is_none());
+        assert!(large.send(other, body()).is_some() && large.send(None, body()).is_some());
+        assert!(large.send(one, Bytes::from(vec![1; 10])).is_some());
+        drop(sent);
+        assert!(large.send(one, body()).is_some());
+        assert!(large.by_client.lock().unwrap().is_empty());
     }
 
     #[test]

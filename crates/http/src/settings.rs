@@ -109,7 +109,7 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// How long a client may leave a body unfinished or an answer unread without a byte moving.
     pub stall_timeout: Duration,
-    /// How many bytes of large answers may be made and not read by their clients yet; past it large answers are refused with
+    /// How many bytes of large answers may be made and not read by their clients yet, a quarter of it by one of them; past it they are refused with
     /// 429. A few more than that may be there, since those that are being made are not counted.
     pub large_answer_bytes_max: usize,
     /// Encoded answers that are kept for the next asker, in bytes. None are kept with 0.

@@ -27,7 +27,8 @@ const TERMINATE: Stop = Stop { name: "SIGTERM", is_in_order: true, code_at_once:
 const QUIT: Stop = Stop { name: "SIGQUIT", is_in_order: false, code_at_once: 2 };
 
 /// The signals that are held and listened to.
-const LISTENED: [Signal; 4] = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM];
+const LISTENED: [Signal; 6] =
+    [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGUSR1, Signal::SIGUSR2];
 
 /// Holds signals back until [`Signals::listen`]: before that, each of them would kill the process. To be called while the
 /// process has one thread.
@@ -42,6 +43,8 @@ pub(super) struct Signals {
     terminate: Stream,
     quit: Stream,
     hangup: Stream,
+    /// Consul tells its measurements at the first of these; the kernel ends whoever does not listen to them.
+    user: [Stream; 2],
     reloads: Reloads,
 }
 
@@ -53,6 +56,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             quit: signal(SignalKind::quit())?,
             hangup: signal(SignalKind::hangup())?,
+            user: [signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?],
             reloads,
         };
         SigSet::from_iter(LISTENED).thread_unblock()?;
@@ -73,6 +77,7 @@ impl Signals {
                 }
                 _ = self.quit.recv() => return QUIT,
                 _ = self.hangup.recv() => drop(reload(reloader, "SIGHUP")),
+                _ = self.user[0].recv() => info!("SIGUSR1: the measurements are at /v1/agent/metrics"),
                 Some(asker) = self.reloads.recv() => {
                     // An asker that has gone is no reason to take it back.
                     let _ = asker.send(reload(reloader, "a request"));

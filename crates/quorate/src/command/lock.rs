@@ -33,9 +33,16 @@ const CHILD_FAILED: u8 = 2;
 pub(super) async fn lock(flags: LockFlags) -> Result<(), Failure> {
     let mut shutdown = Shutdown::listen().map_err(Failure::of("Error listening to signals"))?;
     let job = Job::new(flags)?;
+    let mut making = std::pin::pin!(job.session());
     let session = tokio::select! {
-        session = job.session() => session?,
-        () = shutdown.told() => return Err(not_acquired()),
+        session = &mut making => session?,
+        () = shutdown.told() => {
+            // The server may have made it already.
+            if let Some(Ok(session)) = while_it_lives(making).await {
+                let _ = while_it_lives(job.client.session_destroy(&session)).await;
+            }
+            return Err(not_acquired());
+        }
     };
     let outcome = tokio::select! {
         outcome = job.run(&session, &mut shutdown) => outcome,
@@ -148,7 +155,7 @@ impl Job {
         let index = match acquired {
             Ok(index) => index,
             Err(failure) => {
-                let _ = while_it_lives(holding.withdraw()).await;
+                let _ = while_it_lives(holding.give_up()).await;
                 return Err(failure);
             }
         };

@@ -166,7 +166,19 @@ impl Definitions {
 
 impl Definition {
     pub(super) fn json(&self) -> serde_json::Value {
-        shape::json(&Value { line: self.line, kind: Tree::Object(self.values.clone()) })
+        let mut json = shape::json(&Value { line: self.line, kind: Tree::Object(self.values.clone()) });
+        // By whose token a service's check reports is known in files alone, and means nothing while there are no ACLs.
+        for key in ["check", "checks"] {
+            let checks = match json.get_mut(key) {
+                Some(serde_json::Value::Array(checks)) => checks.as_mut_slice(),
+                Some(check) => slice::from_mut(check),
+                None => continue,
+            };
+            for check in checks.iter_mut().filter_map(serde_json::Value::as_object_mut) {
+                check.remove("token");
+            }
+        }
+        json
     }
 
     /// The text of a key, if it has one.

@@ -70,8 +70,15 @@ impl<'a> Holding<'a> {
             if self.client.kv_put(&self.key, b"", &write).await? {
                 return Ok(self.read(0).await?.0);
             }
-            index = 0;
-            tokio::time::sleep(DELAYED_RETRY).await;
+            // Somebody else was faster, whose end is waited for; or it is free, and its last holder's lock delay is not over.
+            let (now, pair) = self.read(0).await?;
+            index = match pair {
+                Some(pair) if !pair.session.is_empty() && pair.session != self.session => now,
+                _ => {
+                    tokio::time::sleep(DELAYED_RETRY).await;
+                    0
+                }
+            };
         }
     }
 
@@ -122,6 +129,17 @@ impl<'a> Holding<'a> {
     pub(super) async fn withdraw(&self) {
         if self.limit > 1 {
             semaphore::withdraw(self).await;
+        }
+    }
+
+    /// Gives up while it is being acquired: whoever stops waiting may hold it already, and a session that ends with a lock
+    /// keeps everybody else from it for the lock delay.
+    pub(super) async fn give_up(&self) {
+        let was_held = self.release().await.is_ok();
+        self.withdraw().await;
+        if was_held {
+            // Who waits for it finds it free, with its key or without.
+            let _ = self.clean_up().await;
         }
     }
 
