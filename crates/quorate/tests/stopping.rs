@@ -40,7 +40,7 @@ fn a_second_signal_ends_it_at_once() {
 
 #[test]
 fn signals_that_mean_nothing_here_do_no_harm() {
-    let mut agent = Agent::start(&["-dev"]);
+    let agent = Agent::start(&["-dev"]);
     agent.signal(Signal::SIGUSR1);
     agent.signal(Signal::SIGUSR2);
     assert!(agent.ask("GET", "/v1/status/leader", "").contains("200 OK"));

@@ -148,9 +148,15 @@ impl Job {
             limit => format!("Setting up semaphore (limit {limit}) at prefix: {}", self.prefix),
         });
         self.say("Attempting lock acquisition");
+        let mut acquiring = std::pin::pin!(holding.acquire());
         let acquired = tokio::select! {
-            acquired = holding.acquire() => acquired.map_err(Failure::of("Lock acquisition failed")),
-            () = self.out_of_patience(shutdown) => Err(not_acquired()),
+            acquired = &mut acquiring => acquired.map_err(Failure::of("Lock acquisition failed")),
+            () = self.out_of_patience(shutdown) => {
+                // What is on its way may yet make it the holder.
+                let settled = async { tokio::select! { _ = &mut acquiring => {}, () = holding.written() => {} } };
+                let _ = while_it_lives(settled).await;
+                Err(not_acquired())
+            }
         };
         let index = match acquired {
             Ok(index) => index,

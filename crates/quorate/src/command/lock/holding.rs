@@ -5,6 +5,8 @@ use std::time::Duration;
 use quorate_api::KvPair;
 use quorate_api::client::{Client, Consistency, Delete, Error, PutCondition, Query, Write};
 
+use tokio::sync::Mutex;
+
 use super::semaphore;
 
 /// What marks a key as one of a lock, for all clients.
@@ -25,6 +27,8 @@ pub(super) struct Holding<'a> {
     pub(super) session: &'a str,
     /// How many can hold it.
     pub(super) limit: i64,
+    /// Taken for as long as a write is on its way, which may make it a holder.
+    writing: Mutex<()>,
 }
 
 /// Why it can't be had.
@@ -43,7 +47,18 @@ pub(super) enum HoldingError {
 impl<'a> Holding<'a> {
     pub(super) fn new(client: &'a Client, prefix: &str, session: &'a str, limit: i64) -> Self {
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Self { client, key: format!("{prefix}.lock"), prefix, session, limit }
+        Self { client, key: format!("{prefix}.lock"), prefix, session, limit, writing: Mutex::default() }
+    }
+
+    /// Writes a key. Whoever gives up waits until that is answered, by [`Self::written`].
+    pub(super) async fn put(&self, key: &str, value: &[u8], write: &Write) -> Result<bool, Error> {
+        let _writing = self.writing.lock().await;
+        self.client.kv_put(key, value, write).await
+    }
+
+    /// Resolves when no write is on its way.
+    pub(super) async fn written(&self) {
+        drop(self.writing.lock().await);
     }
 
     /// Waits until it is held. Gives the index at which it was.
@@ -67,7 +82,7 @@ impl<'a> Holding<'a> {
                 }
             }
             let write = Write { flags: LOCK_FLAGS, condition: PutCondition::Acquire(self.session.to_owned()) };
-            if self.client.kv_put(&self.key, b"", &write).await? {
+            if self.put(&self.key, b"", &write).await? {
                 return Ok(self.read(0).await?.0);
             }
             // Somebody else was faster, whose end is waited for; or it is free, and its last holder's lock delay is not over.

@@ -29,7 +29,7 @@ fn places(pair: &KvPair<'_>) -> Option<Places> {
 pub(super) async fn acquire(holding: &Holding<'_>) -> Result<u64, HoldingError> {
     let entry = contender(holding);
     let write = Write { flags: SEMAPHORE_FLAGS, condition: PutCondition::Acquire(holding.session.to_owned()) };
-    if !holding.client.kv_put(&entry, b"", &write).await? {
+    if !holding.put(&entry, b"", &write).await? {
         return Err(HoldingError::NotHeld);
     }
     let mut index = 0;
@@ -66,7 +66,7 @@ async fn put(holding: &Holding<'_>, places: &Places, modify_index: u64) -> Resul
     // A map of texts always becomes JSON.
     let value = serde_json::to_vec(places).unwrap_or_default();
     let write = Write { flags: SEMAPHORE_FLAGS, condition: PutCondition::Cas(modify_index) };
-    holding.client.kv_put(&holding.key, value, &write).await
+    holding.put(&holding.key, &value, &write).await
 }
 
 /// Whether a session holds a place.
