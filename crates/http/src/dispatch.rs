@@ -64,20 +64,19 @@ async fn answer_undressed(server: Arc<Shared>, peer: Peer, request: Request<Inco
     }
     let started = Instant::now();
     let log = log_line(&head);
-    let method = head.method.clone();
+    let is_read = head.method == Method::GET;
     let call = Call { server: server.clone(), head, body, rest_at };
     let outcome = match action {
         Action::Ask(parse) => questions::answer(call, parse, dressing.gzip).await,
         Action::Do(handler) => handler(call).await.unwrap_or_else(|refused| Outcome::Ready(refused.into_reply())),
     };
-    let is_read = method == Method::GET;
     let finish = move |server: &Shared, reply: Reply| {
         let elapsed = started.elapsed();
         server.route_metrics.record(route, place, elapsed);
         if let Some(line) = &log {
             tracing::debug!(request = line, status = reply.status().as_u16(), ?elapsed, "answered");
         }
-        sent(server, peer, is_read, dressing.put_on(reply))
+        dressing.put_on(sent(server, peer, is_read, dressing.compress(reply)))
     };
     match outcome {
         Outcome::Ready(reply) => Outcome::Ready(finish(&server, reply)),
@@ -265,7 +264,14 @@ struct Dressing {
 }
 
 impl Dressing {
-    fn put_on(self, mut reply: Reply) -> Reply {
+    fn put_on(self, reply: Reply) -> Reply {
+        let mut reply = self.compress(reply);
+        reply.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+        reply.headers_mut().insert(reply::DEFAULT_ACL_POLICY, HeaderValue::from_static("allow"));
+        reply
+    }
+
+    fn compress(self, mut reply: Reply) -> Reply {
         if self.gzip
             && !reply.headers().contains_key(CONTENT_ENCODING)
             && let Body::Whole(bytes) = reply.body()
@@ -274,8 +280,6 @@ impl Dressing {
             *reply.body_mut() = Body::Whole(gzip::compress(bytes));
             reply.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        reply.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
-        reply.headers_mut().insert(reply::DEFAULT_ACL_POLICY, HeaderValue::from_static("allow"));
         reply
     }
 }

@@ -70,12 +70,12 @@ impl LargeAnswers {
             return Some(body);
         };
         let mut unread = self.by_client.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes = unread.entry(client).or_default();
+        let bytes = unread.get(&client).copied().unwrap_or(0);
         // One alone always has room, however large it is.
-        if *bytes >= self.bytes_max / CLIENT_PART {
+        if bytes > 0 && bytes >= self.bytes_max / CLIENT_PART {
             return None;
         }
-        *bytes += body.len();
+        unread.insert(client, bytes + body.len());
         drop(unread);
         Some(Bytes::from_owner(Unread { body, client, by_client: self.by_client.clone() }))
     }
