@@ -119,6 +119,35 @@ fn location(check: &Http, head: &Response<()>) -> Option<String> {
     Some(String::from_utf8_lossy(location.as_bytes()).into_owned()).filter(|location| !location.is_empty())
 }
 
+/// What is taken of the body behind a head.
+fn taken(hop: &Hop<'_>, head: &Response<()>) -> Take {
+    let is_packed = || head.headers().get(CONTENT_ENCODING).is_some_and(|value| value.as_bytes() == b"gzip");
+    match location(hop.check, head) {
+        Some(_) => Take::Nothing,
+        None if hop.accepts_gzip() && is_packed() => Take::Unpacked,
+        None => Take::AsItIs,
+    }
+}
+
+/// What a check makes of the bytes that a server answers with, as in a run but for the connection: the status with the end of
+/// the body, or with the URL that it sends on to. For the fuzzer.
+pub async fn read_http_answer(answer: Vec<u8>) -> Result<(u16, String), String> {
+    const KEPT_MAX: usize = 4096;
+    let check = Http { method: "GET".to_owned(), follow_redirects: true, ..Http::default() };
+    let hop = Hop::first(&check, Url::parse("http://user:secret@server.test:81/a/b?c")?);
+    let mut received = Received::new(BODY_BYTES_MAX, KEPT_MAX);
+    let stream = tokio::io::join(std::io::Cursor::new(answer), tokio::io::sink());
+    let answered = exchange::http1(stream, hop.request()?, &mut received, |head| taken(&hop, head)).await;
+    let Some(head) = received.head.take() else {
+        return Err(answered.err().map(|error| exchange::words(&error)).unwrap_or_default());
+    };
+    let told = match location(&check, &head) {
+        Some(location) => hop.next(&location, head.status())?.url.to_string(),
+        None => received.into_tail().text(),
+    };
+    Ok((head.status().as_u16(), told))
+}
+
 async fn ask(tls: &TlsConfigs, hop: &Hop<'_>, received: &mut Received) -> Result<(), String> {
     let default_port = match &*hop.url.scheme {
         "http" => 80,
@@ -129,15 +158,7 @@ async fn ask(tls: &TlsConfigs, hop: &Hop<'_>, received: &mut Received) -> Result
         return Err("http: no Host in request URL".to_owned());
     }
     let request = hop.request()?;
-    let accepts_gzip = hop.accepts_gzip();
-    let take = |head: &Response<()>| {
-        let is_packed = || head.headers().get(CONTENT_ENCODING).is_some_and(|value| value.as_bytes() == b"gzip");
-        match location(hop.check, head) {
-            Some(_) => Take::Nothing,
-            None if accepts_gzip && is_packed() => Take::Unpacked,
-            None => Take::AsItIs,
-        }
-    };
+    let take = |head: &Response<()>| taken(hop, head);
     let stream = dial::tcp(&hop.url.address(default_port)).await?;
     let answered = if default_port == 80 {
         exchange::http1(stream, request, received, take).await

@@ -32,7 +32,7 @@ use crate::machine::{RunResult, health_of};
 use crate::settings::Settings;
 
 pub use grpc::{HealthReply, read_health_reply};
-pub use http::Sender;
+pub use http::{Sender, read_http_answer};
 pub use output::Tail;
 
 /// What runs have in common.
