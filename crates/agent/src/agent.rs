@@ -40,8 +40,8 @@ struct Inner {
     catalog: Arc<dyn Catalog>,
     runner: Runner,
     store: Option<Store>,
-    /// Ends each run that is under way. There are at most [`Settings::commands_max`] and [`Settings::connections_max`], one for each alias of another node, and those
-    /// that are being ended.
+    /// Ends each run that is under way. There are at most [`Settings::commands_max`] and [`Settings::connections_max`], one
+    /// for each alias of another node, and those that are being ended.
     cancels: Mutex<HashMap<u64, oneshot::Sender<()>>>,
     /// Wakes whoever sleeps until the next deadline, for an earlier one.
     wake_driver: Notify,

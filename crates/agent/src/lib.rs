@@ -3,9 +3,9 @@
 //! The core is the [`machine`]: the local state, fed with events and the time, drained of effects. It has no task, socket,
 //! file, clock or randomness. Around it, [`Agent`] holds it behind one lock, one task sleeps until the next deadline in
 //! its table, one brings the catalog in line ([`catalog`]), one writes files ([`store`]), and each *run* of a check is a
-//! task of its own ([`run`]), of which there are never more than [`Settings::commands_max`] and [`Settings::connections_max`]; an alias of another node has a task
-//! that waits for changes there. A check that waits costs an entry
-//! in the table and nothing else.
+//! task of its own ([`run`]), of which there are never more than [`Settings::commands_max`] and
+//! [`Settings::connections_max`]; an alias of another node has a task that waits for changes there. A check that waits
+//! costs an entry in the table and nothing else.
 //!
 //! **Invariants**
 //! - A check has at most one run at a time, and the next is due only when an interval has passed since it ended.
