@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quorate_base::metrics::Registry;
-use quorate_node::{Config, ConsensusConfig, Handle, LogWriter, Member, NodeId, Sabotage};
+use quorate_node::{Config, ConsensusConfig, Handle, LogWriter, Member, NodeId, Peers, Sabotage};
 use quorate_state::{Check, CheckStatus, Node, Registration, Service};
 use tokio::time::Instant;
 
@@ -78,7 +78,7 @@ impl Cluster {
         server.starts += 1;
         let seed = self.seed.wrapping_mul(31) ^ (place as u64) << 32 ^ server.starts;
         let life = Life::new(seed, &server.disk, self.started);
-        let config = config(server.id, self.first_members.clone());
+        let config = config(server.id, self.first_members.clone(), self.network.peers(server.id));
         let (host, transport) = (life.host.clone(), self.network.port(server.id));
         // In a task of the host, so that what the start itself starts belongs to the host too.
         let (sender, receiver) = tokio::sync::oneshot::channel();
@@ -131,7 +131,7 @@ impl Cluster {
     }
 }
 
-fn config(id: NodeId, first_members: BTreeMap<NodeId, Member>) -> Config {
+fn config(id: NodeId, first_members: BTreeMap<NodeId, Member>, peers: Arc<dyn Peers>) -> Config {
     Config {
         consensus: ConsensusConfig {
             segment_bytes: SEGMENT_BYTES,
@@ -147,10 +147,15 @@ fn config(id: NodeId, first_members: BTreeMap<NodeId, Member>) -> Config {
             ..ConsensusConfig::new(id, "/data")
         },
         name: format!("server-{}", id.as_u128()),
+        datacenter: "dc1".into(),
+        version: "0.1.0".into(),
+        peers: Some(peers),
         first_members,
         registration: registration(),
         tombstone_ttl_ms: 5_000,
         watches_max: 1_000,
+        parked_max: 1_000,
+        kept_answer_bytes_max: 16 << 20,
         leader_wait_ms: 2_000,
         metrics: Registry::default(),
     }

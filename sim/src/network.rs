@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use quorate_base::Host;
-use quorate_node::{BoxFuture, Handle, Member, NodeId, Rpc, RpcReply, Transport, TransportError};
+use quorate_node::{BoxFuture, Handle, Member, NodeId, Peers, Rpc, RpcReply, Transport, TransportError};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
@@ -59,6 +60,10 @@ impl Weather {
     pub const FAIR: Self = Self { lost_per_mille: 0, repeated_per_mille: 0, slow_per_mille: 0, slow_ms: 0 };
 }
 
+/// How long it takes until a connection sends again what was lost on it.
+const SENT_AGAIN: Duration = Duration::from_millis(200);
+/// How often a connection looks whether the other side is still there.
+const SILENCE: Duration = Duration::from_millis(300);
 /// The longest way of a message that is not slow, in microseconds.
 const USUAL_DELAY_US: u64 = 3_000;
 
@@ -79,8 +84,13 @@ impl SimNetwork {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The end of the network at one server.
+    /// The end of the network at one server, for consensus.
     pub fn port(&self, from: NodeId) -> Arc<dyn Transport> {
+        Arc::new(Port { network: self.clone(), from })
+    }
+
+    /// The same for the requests of clients.
+    pub fn peers(&self, from: NodeId) -> Arc<dyn Peers> {
         Arc::new(Port { network: self.clone(), from })
     }
 
@@ -158,6 +168,44 @@ impl SimNetwork {
         });
     }
 
+    /// Carries a client's request from one server to another and its answer back, over a connection: nothing on it is
+    /// lost unless it breaks. `None` if it did; the request may have arrived all the same.
+    async fn hand_over(&self, from: NodeId, to: NodeId, request: Bytes) -> Option<Bytes> {
+        self.travel(from, to).await?;
+        let (handle, host) = self.lock().servers.get(&to).cloned()?;
+        let (sender, receiver) = oneshot::channel();
+        host.spawn(async move {
+            // The asker may have given up.
+            let _ = sender.send(handle.serve_bytes(&request).await);
+        });
+        let answer = tokio::select! {
+            answer = receiver => answer.ok()?,
+            () = self.cut_off(from, to) => return None,
+        };
+        self.travel(to, from).await?;
+        Some(answer)
+    }
+
+    /// The time that a message on a connection is under way.
+    async fn travel(&self, from: NodeId, to: NodeId) -> Option<()> {
+        // What would be lost is sent again by the machines, which takes its time.
+        let way = self.ways().first().copied().unwrap_or(SENT_AGAIN);
+        sleep(way).await;
+        (!self.is_cut(from, to)).then_some(())
+    }
+
+    fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
+        let inner = self.lock();
+        inner.cut.contains(&(from, to)) || inner.cut.contains(&(to, from))
+    }
+
+    /// Resolves when two servers can't reach each other, as a connection notices by its silence.
+    async fn cut_off(&self, from: NodeId, to: NodeId) {
+        while !self.is_cut(from, to) {
+            sleep(SILENCE).await;
+        }
+    }
+
     async fn call(self, from: NodeId, to: NodeId, rpc: Rpc) -> ReplyResult {
         let (sender, receiver) = oneshot::channel();
         let mut sender = Some(sender);
@@ -188,6 +236,25 @@ pub type ReplyResult = Result<RpcReply, TransportError>;
 struct Port {
     network: SimNetwork,
     from: NodeId,
+}
+
+impl Peers for Port {
+    fn ask(
+        &self,
+        to: NodeId,
+        _: &Member,
+        request: Bytes,
+        at_most: Duration,
+    ) -> BoxFuture<'static, Result<Bytes, TransportError>> {
+        let (network, from) = (self.network.clone(), self.from);
+        Box::pin(async move {
+            match tokio::time::timeout(at_most, network.hand_over(from, to, request)).await {
+                Ok(Some(answer)) => Ok(answer),
+                Ok(None) => Err(TransportError::Failed("the connection broke".to_owned())),
+                Err(_) => Err(TransportError::Failed("no answer in time".to_owned())),
+            }
+        })
+    }
 }
 
 impl Transport for Port {

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use quorate_node::{NodeId, Role, Rpc};
+use quorate_node::{Caller, Consistency, Handle, NodeId, Role, Rpc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -92,6 +92,11 @@ pub async fn run(plan: Plan) -> Result<Summary, Violation> {
     run.judge()
 }
 
+/// The state as a server has it, whatever it knows of the others.
+fn state_of(handle: &Handle) -> Option<quorate_node::View> {
+    handle.view_now(&Caller::anonymous(), Consistency::STALE)
+}
+
 fn violation(property: &str, what: impl ToString) -> Violation {
     Violation { property: property.to_owned(), what: what.to_string() }
 }
@@ -153,8 +158,9 @@ impl Run {
     fn check(&mut self, settled: bool) -> Result<(), Violation> {
         self.steps += 1;
         let handles = self.cluster.servers.iter().filter_map(|server| server.handle());
-        let servers: Vec<_> =
-            handles.map(|handle| ServerView { status: handle.status(), state: handle.snapshot() }).collect();
+        let servers: Vec<_> = handles
+            .filter_map(|handle| Some(ServerView { status: handle.status(), state: state_of(handle)? }))
+            .collect();
         let delivered = std::mem::take(&mut *self.delivered.lock().unwrap_or_else(PoisonError::into_inner));
         for (from, to, rpc) in &delivered {
             (from, to, format!("{rpc:?}")).hash(&mut self.trace);

@@ -7,8 +7,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use quorate_node::{Consistency, Handle, ProposeError};
-use quorate_state::{CheckStatus, Operation, Response, Topic};
+use quorate_node::{
+    Answer, Ask, Body, Consistency, Handle, NodeEntries, Proposal, ProposeError, Question, Refusal, Reply, Request,
+    Wait,
+};
+use quorate_state::{CheckStatus, Index, Operation, Response};
 
 use crate::definition::Alias;
 use crate::machine::{NodeView, Step, Told};
@@ -41,19 +44,38 @@ pub trait Catalog: Send + Sync + 'static {
 #[derive(Clone)]
 pub struct NodeCatalog(pub Handle);
 
-/// How long to wait before asking for word of changes again when there are too many who do.
+/// How long to wait before asking for word of changes again when it can't be had.
 const WATCH_RETRY: Duration = Duration::from_secs(10);
+/// How long one wait for a change lasts at most; then the next begins.
+const WATCH_WAIT: Duration = Duration::from_secs(600);
+
+impl NodeCatalog {
+    /// All that the catalog has of a node, with its index; if an index was seen, once there is something newer.
+    async fn entries(
+        &self,
+        node: &str,
+        consistency: Consistency,
+        seen: Option<Index>,
+    ) -> Result<(Index, NodeEntries), String> {
+        let wait = seen.map(|seen| Wait { seen, at_most: WATCH_WAIT });
+        let ask = Ask { question: Question::NodeEntries(node.into()), consistency, wait };
+        match self.0.serve(Request::local(Body::Ask(ask))).await.reply().await {
+            Ok(Reply::Answered(answered)) => match &answered.answer.answer {
+                Answer::NodeEntries(entries) => Ok((answered.answer.index, entries.clone())),
+                other => Err(format!("the node answered {other:?}")),
+            },
+            Ok(other) => Err(format!("the node answered {other:?}")),
+            Err(refusal) => Err(refusal.to_string()),
+        }
+    }
+}
 
 impl Catalog for NodeCatalog {
     fn view(&self, node: &str) -> BoxFuture<Result<NodeView, String>> {
-        let (handle, node) = (self.0.clone(), node.to_owned());
+        let (catalog, node) = (self.clone(), node.to_owned());
         Box::pin(async move {
-            handle.ready(Consistency::Default).await.map_err(|error| error.to_string())?;
-            let state = handle.state();
-            Ok(NodeView {
-                services: state.services_on(&node).cloned().collect(),
-                checks: state.checks_on(&node).cloned().collect(),
-            })
+            let (_, entries) = catalog.entries(&node, Consistency::Default, None).await?;
+            Ok(NodeView { services: entries.services, checks: entries.checks })
         })
     }
 
@@ -63,39 +85,43 @@ impl Catalog for NodeCatalog {
             Step::Register(registration) => Operation::Register(registration.clone()),
             Step::Deregister(what) => Operation::Deregister(what.clone()),
         };
+        let body = Body::Propose(Proposal { operation, term: None });
         Box::pin(async move {
-            match handle.propose(operation).await {
-                Ok(Response::Refused(refusal)) => Told::Refused(refusal.to_string()),
+            match handle.serve(Request::local(body)).await.reply().await {
+                Ok(Reply::Written(Response::Refused(refusal))) => Told::Refused(refusal.to_string()),
                 Ok(_) => Told::Taken,
                 // It would be as large again.
-                Err(error @ ProposeError::TooLarge { .. }) => Told::Refused(error.to_string()),
+                Err(error @ Refusal::NotWritten(ProposeError::TooLarge { .. })) => Told::Refused(error.to_string()),
                 Err(error) => Told::Failed(error.to_string()),
             }
         })
     }
 
     fn changed(&self, node: &str) -> BoxFuture<()> {
-        let watch = self.0.watch(&[Topic::node(node), Topic::node_checks(node)]);
+        let (catalog, node) = (self.clone(), node.to_owned());
         Box::pin(async move {
-            match watch {
-                Ok(mut watch) => drop(watch.changed().await),
-                Err(_) => tokio::time::sleep(WATCH_RETRY).await,
+            // What this server has is enough to know of a change, whether it leads or not.
+            let news = async {
+                let (index, _) = catalog.entries(&node, Consistency::STALE, None).await?;
+                catalog.entries(&node, Consistency::STALE, Some(index)).await
+            };
+            if news.await.is_err() {
+                tokio::time::sleep(WATCH_RETRY).await;
             }
         })
     }
 
     fn health(&self, alias: &Alias) -> BoxFuture<Result<AliasView, String>> {
-        let (handle, alias) = (self.0.clone(), alias.clone());
+        let (catalog, alias) = (self.clone(), alias.clone());
         Box::pin(async move {
-            handle.ready(Consistency::Default).await.map_err(|error| error.to_string())?;
-            let state = handle.state();
-            let of_service = state.checks_on(&alias.node).filter(|check| {
+            let (_, entries) = catalog.entries(&alias.node, Consistency::Default, None).await?;
+            let of_service = entries.checks.iter().filter(|check| {
                 check.service_id.is_empty() || !alias.service_id.is_empty() && check.service_id == alias.service_id
             });
             Ok(AliasView {
                 exists: match &*alias.service_id {
-                    "" => state.node(&alias.node).is_some(),
-                    id => state.service_on(&alias.node, id).is_some(),
+                    "" => entries.node.is_some(),
+                    id => entries.services.iter().any(|service| service.id.eq_ignore_ascii_case(id)),
                 },
                 checks: of_service.map(|check| (check.name.clone(), check.status, check.output.clone())).collect(),
             })

@@ -146,13 +146,27 @@ impl<A: Application> Consensus<A> {
     /// Has a command committed and applied, and gives the application's answer. Dropping the future does not take the
     /// command back.
     pub async fn propose(&self, command: Bytes) -> Result<Applied<A::Response>, ProposeError> {
+        self.propose_as(command, None).await
+    }
+
+    /// The same, if this server leads in this very term; otherwise [`ProposeError::NotLeader`], also if it leads in a
+    /// later one.
+    pub async fn propose_in_term(&self, command: Bytes, term: u64) -> Result<Applied<A::Response>, ProposeError> {
+        self.propose_as(command, Some(term)).await
+    }
+
+    async fn propose_as(&self, command: Bytes, term: Option<u64>) -> Result<Applied<A::Response>, ProposeError> {
         let server = &self.0;
         let waited_ms = server.config.proposal_timeout_ms;
         let deadline = Instant::now() + Duration::from_millis(waited_ms);
         let admission = server.admit(&command, deadline).await?;
         let (sender, receiver) = oneshot::channel::<Written<A::Response>>();
         let reply = Reply { sender, _admission: admission };
-        if let Err(fatal) = server.raft.client_write_ff(Command(command), Some(reply)).await {
+        let sent = match term {
+            None => server.raft.client_write_ff(Command(command), Some(reply)).await,
+            Some(term) => server.raft.write(Command(command)).responder(reply).with_leader(term).await,
+        };
+        if let Err(fatal) = sent {
             return Err(ProposeError::Stopped { reason: server.reason(&fatal), outcome: Outcome::Unchanged });
         }
         match tokio::time::timeout_at(deadline, receiver).await {

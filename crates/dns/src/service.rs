@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use quorate_base::Host;
 use quorate_base::metrics::Registry;
-use quorate_node::{Consistency, Handle};
-use tokio::time::Instant;
+use quorate_node::{Caller, Consistency, Handle, View};
 
 use crate::foreign::Foreign;
 use crate::health::Health;
@@ -22,8 +21,6 @@ use crate::respond::{self, Asked, Outcome, Responder, Transport};
 use crate::waits::{WaitPlace, Waits};
 use crate::zone::{CurrentZone, Zone};
 
-/// How long a thread believes what it knew of the leader: `max_stale` need not be exact, and asking takes a lock.
-const FRESHNESS_KEPT: Duration = Duration::from_millis(100);
 /// From which age on an answer counts as stale in the metrics; Consul's.
 const STALE: Duration = Duration::from_secs(5);
 /// How many names outside an answer may lead to that recursors are asked about.
@@ -54,15 +51,6 @@ pub(crate) struct Worker {
     responder: Responder,
     /// What is passed where nothing is known of names outside.
     nothing: Foreign,
-    /// When the freshness was last looked at, and what it was.
-    freshness: Option<(Instant, Freshness)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Freshness {
-    Fresh,
-    Stale,
-    TooOld,
 }
 
 /// What became of a packet.
@@ -123,7 +111,7 @@ impl Service {
     /// What a thread needs to answer.
     pub(crate) fn worker(&self) -> Worker {
         let responder = Responder::new(self.0.zone.get(), Shuffle::new(self.0.host.random.number()));
-        Worker { service: self.clone(), responder, nothing: Foreign::default(), freshness: None }
+        Worker { service: self.clone(), responder, nothing: Foreign::default() }
     }
 }
 
@@ -131,9 +119,7 @@ impl Worker {
     /// Answers a client's packet into `out` if that can be done at once.
     pub(crate) fn handle(&mut self, packet: &[u8], transport: Transport, client: IpAddr, out: &mut Vec<u8>) -> Handled {
         self.follow_zone();
-        let outcome = if self.may_answer() {
-            let inner = &*self.service.0;
-            let state = inner.node.state();
+        let outcome = if let Some(state) = self.view() {
             let outcome = self.responder.respond(&state, packet, transport, &self.nothing, out);
             match outcome {
                 Outcome::Answered(asked) => return Handled::Answered(asked),
@@ -163,48 +149,24 @@ impl Worker {
         let current = &self.service.0.zone;
         if !current.is(self.responder.zone()) {
             self.responder.set_zone(current.get());
-            self.freshness = None;
         }
     }
 
-    /// Whether what is published may be told now.
-    fn may_answer(&mut self) -> bool {
+    /// What may be shown now; `None` if that takes a wait.
+    fn view(&self) -> Option<View> {
         let (inner, settings) = (&*self.service.0, &self.responder.zone().settings);
         if !settings.allow_stale {
-            return inner.node.ready_now(Consistency::Default).is_some();
+            return inner.node.view_now(&Caller::anonymous(), Consistency::Default);
         }
-        let now = Instant::now();
-        let known = self.freshness.filter(|(looked, _)| now.duration_since(*looked) < FRESHNESS_KEPT);
-        let freshness = match known {
-            Some((_, freshness)) => freshness,
-            None => {
-                let freshness = self.service.freshness(settings.max_stale);
-                self.freshness = Some((now, freshness));
-                freshness
-            }
-        };
-        match freshness {
-            Freshness::Fresh => true,
-            Freshness::Stale => {
-                inner.metrics.stale_queries.increment();
-                true
-            }
-            Freshness::TooOld => false,
+        let view = inner.node.view_now(&Caller::anonymous(), Consistency::Stale(Some(settings.max_stale)))?;
+        if Duration::from_millis(view.freshness().last_contact_ms) > STALE {
+            inner.metrics.stale_queries.increment();
         }
+        Some(view)
     }
 }
 
 impl Service {
-    fn freshness(&self, max_stale: Duration) -> Freshness {
-        let inner = &*self.0;
-        let age = inner.node.ready_now(Consistency::Stale).map(|freshness| freshness.last_contact_ms);
-        match age.map(Duration::from_millis) {
-            Some(age) if age <= STALE => Freshness::Fresh,
-            Some(age) if age <= max_stale => Freshness::Stale,
-            _ => Freshness::TooOld,
-        }
-    }
-
     /// Answers a packet that takes a wait. The answer is empty if there is to be none.
     pub(crate) async fn answer_later(&self, packet: &[u8], transport: Transport, wait: &mut Wait) -> Vec<u8> {
         let inner = &*self.0;
@@ -212,19 +174,21 @@ impl Service {
         let mut outcome = wait.outcome.take();
         let zone = &wait.zone;
         let mut foreign = Foreign::default();
+        // What was found before led outside of the zone; the leader need not be asked for the rest.
+        let mut consistency = Consistency::STALE;
         for _ in 0..ROUNDS_MAX {
             match outcome {
                 None => {
-                    if inner.node.ready(Consistency::Default).await.is_err() {
-                        respond::respond_failure(zone, packet, transport, &mut out);
-                        return out;
-                    }
+                    consistency = Consistency::Default;
                 }
                 Some(Outcome::Forward) => return self.forward(zone, packet, transport).await,
                 Some(Outcome::Resolve(names)) => self.resolve(zone, &names, packet, &mut foreign).await,
                 Some(Outcome::Answered(_) | Outcome::Ignored) => return out,
             }
-            let state = inner.node.snapshot();
+            let Ok(state) = inner.node.view(&Caller::anonymous(), consistency).await else {
+                respond::respond_failure(zone, packet, transport, &mut out);
+                return out;
+            };
             let mut responder = inner.late.lock().unwrap_or_else(PoisonError::into_inner);
             if !responder.zone().is(zone) {
                 responder.set_zone(zone.clone());

@@ -1,21 +1,22 @@
-//! Answers to questions, encoded once, and the cache of them.
+//! Answers as they are sent: encoded, compressed, and kept for the next client for as long as the node keeps the answer.
 //!
-//! A kept answer is used as long as the index of its question is what it was: the index changes with every change of what
-//! the question depends on, so there is nothing to expire. The cache holds at most its bound in bytes; it forgets what was
-//! not asked for since the last time it was half full.
+//! The node gives the same answer, the same allocation, to all who ask the same while nothing has changed. What is made of
+//! it here is kept by that: it is used only while the node still gives out that very answer, so there is nothing to expire,
+//! and it never crosses callers, since the node's answers do not. The table holds at most its bound in bytes; it forgets
+//! what was not asked for since the last time it was half full.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use quorate_base::metrics::{Counter, Gauge, Registry};
-use quorate_state::Index;
+use quorate_base::metrics::{Gauge, Registry};
+use quorate_node::Indexed;
+use tokio::sync::OnceCell;
 
 use crate::gzip;
-use crate::questions::{Asked, LARGE_BYTES};
+use crate::render::Form;
 use crate::reply::{self, Reply};
 
 /// What the body of an answer is.
@@ -51,36 +52,24 @@ impl Encoded {
     }
 }
 
-/// An encoded answer.
+/// A body that is this long is compressed away from the thread that everything else needs: it takes some 2 ms.
+const LONG_TO_COMPRESS_BYTES: usize = 256 << 10;
+
+/// An encoded answer with its compressed copy, once somebody takes one.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    /// The index to wait beyond.
-    pub(crate) index: Index,
+pub(crate) struct Rendered {
     encoded: Encoded,
     compressed: OnceLock<Bytes>,
 }
 
-impl Answer {
-    pub(crate) fn new(index: Index, encoded: Encoded) -> Self {
-        Self { index, encoded, compressed: OnceLock::new() }
-    }
-
-    /// How long its body is.
-    pub(crate) fn bytes(&self) -> usize {
-        self.encoded.body.len()
-    }
-
-    /// Tells two answers to one question apart, whatever their index.
-    pub(crate) fn fingerprint(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.encoded.status.hash(&mut hasher);
-        self.encoded.body.hash(&mut hasher);
-        hasher.finish()
+impl Rendered {
+    pub(crate) fn new(encoded: Encoded) -> Self {
+        Self { encoded, compressed: OnceLock::new() }
     }
 
     /// Whether to compress it takes long and has not been done.
     pub(crate) fn is_long_to_compress(&self) -> bool {
-        self.encoded.body.len() >= LARGE_BYTES && self.compressed.get().is_none()
+        self.encoded.body.len() >= LONG_TO_COMPRESS_BYTES && self.compressed.get().is_none()
     }
 
     /// Compresses it, once for all who ask.
@@ -116,127 +105,156 @@ impl Answer {
 
     /// About how much memory it takes, with a compressed copy.
     fn weight(&self) -> usize {
-        const HEAD_BYTES: usize = 256;
-        self.encoded.body.len() + self.encoded.body.len() / 4 + HEAD_BYTES
+        self.encoded.body.len() + self.encoded.body.len() / 4
     }
 }
 
-/// Kept answers to questions that are asked again and again.
-pub(crate) struct AnswerCache {
+/// An answer being encoded or encoded: whoever comes second waits for the first.
+pub(crate) type Slot = Arc<OnceCell<Arc<Rendered>>>;
+
+/// What was made of answers that the node gives out more than once.
+pub(crate) struct RenderedAnswers {
     bytes_max: usize,
     generations: Mutex<Generations>,
-    hits: Counter,
-    misses: Counter,
     bytes: Gauge,
 }
+
+/// The place of an answer in memory, how it is shown, and whether it is indented. The place belongs to no other answer for
+/// as long as there is a [`Weak`] to it.
+type Key = (usize, Form, bool);
 
 /// Answers move to the young generation when they are asked for; when it is half of the bound, the old one is dropped and
 /// the young one becomes old.
 #[derive(Default)]
 struct Generations {
-    young: HashMap<Asked, Arc<Answer>>,
+    young: HashMap<Key, Entry>,
     young_bytes: usize,
-    old: HashMap<Asked, Arc<Answer>>,
-    old_bytes: usize,
+    old: HashMap<Key, Entry>,
 }
 
-impl AnswerCache {
-    /// A cache of at most so many bytes; with 0 it keeps nothing.
+struct Entry {
+    answer: Weak<Indexed>,
+    slot: Slot,
+    /// What it counts for; set once it is encoded.
+    weight: usize,
+}
+
+/// What an entry counts for beside its bytes.
+const ENTRY_BYTES: usize = 256;
+
+impl RenderedAnswers {
+    /// A table of at most about so many bytes; with 0 it keeps nothing.
     pub(crate) fn new(bytes_max: usize, registry: &Registry) -> Self {
-        Self {
-            bytes_max,
-            generations: Mutex::default(),
-            hits: registry.counter("quorate.http.answers.hit"),
-            misses: registry.counter("quorate.http.answers.miss"),
-            bytes: registry.gauge("quorate.http.answers.bytes"),
-        }
+        Self { bytes_max, generations: Mutex::default(), bytes: registry.gauge("quorate.http.answers.bytes") }
     }
 
-    /// The kept answer to a question, if it is that of this index.
-    pub(crate) fn get(&self, asked: &Asked, index: Index) -> Option<Arc<Answer>> {
+    /// The place for what is made of an answer.
+    pub(crate) fn slot(&self, answer: &Arc<Indexed>, form: Form, pretty: bool) -> Slot {
+        if self.bytes_max == 0 {
+            return Slot::default();
+        }
+        let key = (Arc::as_ptr(answer) as usize, form, pretty);
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-        let young = generations.young.get(asked).filter(|answer| answer.index == index).cloned();
-        let found = young.or_else(|| {
-            let (asked, answer) = generations.old.remove_entry(asked)?;
-            generations.old_bytes -= answer.weight();
-            let found = (answer.index == index).then(|| answer.clone())?;
-            self.insert(&mut generations, asked, answer);
-            Some(found)
+        if let Some(entry) = generations.young.get(&key) {
+            return entry.slot.clone();
+        }
+        let entry = generations.old.remove(&key).unwrap_or_else(|| Entry {
+            answer: Arc::downgrade(answer),
+            slot: Slot::default(),
+            weight: ENTRY_BYTES,
         });
-        if found.is_some() {
-            self.hits.increment()
-        } else {
-            self.misses.increment()
-        }
-        found
+        let slot = entry.slot.clone();
+        generations.young_bytes += entry.weight;
+        generations.young.insert(key, entry);
+        self.turn_over(&mut generations);
+        slot
     }
 
-    /// Keeps an answer.
-    pub(crate) fn keep(&self, asked: &Asked, answer: &Arc<Answer>) {
+    /// An answer was encoded in its place: from now on it counts for what it takes.
+    pub(crate) fn encoded(&self, answer: &Arc<Indexed>, form: Form, pretty: bool, rendered: &Rendered) {
+        let key = (Arc::as_ptr(answer) as usize, form, pretty);
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let weight = ENTRY_BYTES + rendered.weight();
         // One that alone fills a generation would push out all others.
-        if answer.weight() < self.bytes_max / 4 {
-            let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
-            self.insert(&mut generations, asked.clone(), answer.clone());
+        if weight >= self.bytes_max / 4 {
+            if let Some(entry) = generations.young.remove(&key) {
+                generations.young_bytes -= entry.weight;
+            }
+            return;
+        }
+        if let Some(entry) = generations.young.get_mut(&key) {
+            let before = std::mem::replace(&mut entry.weight, weight);
+            generations.young_bytes = generations.young_bytes - before + weight;
+            self.turn_over(&mut generations);
         }
     }
 
-    fn insert(&self, generations: &mut Generations, asked: Asked, answer: Arc<Answer>) {
-        generations.young_bytes += answer.weight();
-        if let Some(before) = generations.young.insert(asked, answer) {
-            generations.young_bytes -= before.weight();
-        }
+    fn turn_over(&self, generations: &mut Generations) {
         if generations.young_bytes > self.bytes_max / 2 {
-            generations.old = std::mem::take(&mut generations.young);
-            generations.old_bytes = std::mem::take(&mut generations.young_bytes);
+            // What the node has let go of is asked for by nobody.
+            let mut young = std::mem::take(&mut generations.young);
+            young.retain(|_, entry| entry.answer.strong_count() > 0);
+            generations.young_bytes = 0;
+            generations.old = young;
         }
-        self.bytes.set((generations.young_bytes + generations.old_bytes) as f64);
+        let old: usize = generations.old.values().map(|entry| entry.weight).sum();
+        self.bytes.set((generations.young_bytes + old) as f64);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::questions::Question;
-    use crate::routes::kv::KvQuestion;
+    use quorate_node::Answer;
 
-    fn asked(key: &str) -> Asked {
-        Asked { question: Question::Kv(KvQuestion::Entry { key: key.into(), raw: false }), pretty: false }
+    use super::*;
+
+    fn answer() -> Arc<Indexed> {
+        Arc::new(Indexed { index: 1, answer: Answer::Names(Vec::new()) })
     }
 
-    fn answer(index: Index, length: usize) -> Arc<Answer> {
-        Arc::new(Answer::new(index, Encoded::json(vec![b'x'; length])))
+    fn render(table: &RenderedAnswers, answer: &Arc<Indexed>, length: usize) {
+        let rendered = Arc::new(Rendered::new(Encoded::json(vec![b'x'; length])));
+        let slot = table.slot(answer, Form::Names, false);
+        if slot.set(rendered.clone()).is_ok() {
+            table.encoded(answer, Form::Names, false, &rendered);
+        }
     }
 
     #[test]
-    fn an_answer_is_used_for_its_own_index_only() {
-        let cache = AnswerCache::new(1 << 20, &Registry::default());
-        cache.keep(&asked("a"), &answer(5, 10));
-        assert!(cache.get(&asked("a"), 5).is_some());
-        assert!(cache.get(&asked("a"), 6).is_none());
-        assert!(cache.get(&asked("b"), 5).is_none());
+    fn what_is_made_of_an_answer_is_used_for_that_answer_and_form_alone() {
+        let table = RenderedAnswers::new(1 << 20, &Registry::default());
+        let (one, equal) = (answer(), answer());
+        render(&table, &one, 10);
+        assert!(table.slot(&one, Form::Names, false).initialized());
+        assert!(!table.slot(&one, Form::Names, true).initialized());
+        assert!(!table.slot(&one, Form::Keys, false).initialized());
+        assert!(!table.slot(&equal, Form::Names, false).initialized());
     }
 
     #[test]
     fn the_bound_holds_and_what_is_asked_for_stays() {
         const BYTES_MAX: usize = 100_000;
-        let cache = AnswerCache::new(BYTES_MAX, &Registry::default());
-        cache.keep(&asked("hot"), &answer(1, 1_000));
+        let table = RenderedAnswers::new(BYTES_MAX, &Registry::default());
+        let hot = answer();
+        render(&table, &hot, 1_000);
+        let mut alive = Vec::new();
         for number in 0..1_000 {
-            cache.keep(&asked(&number.to_string()), &answer(1, 1_000));
-            assert!(cache.get(&asked("hot"), 1).is_some(), "{number}");
-            let generations = cache.generations.lock().unwrap();
-            let held = |map: &HashMap<Asked, Arc<Answer>>| map.values().map(|answer| answer.weight()).sum::<usize>();
+            let other = answer();
+            render(&table, &other, 1_000);
+            alive.push(other);
+            assert!(table.slot(&hot, Form::Names, false).initialized(), "{number}");
+            let generations = table.generations.lock().unwrap();
+            let held = |map: &HashMap<Key, Entry>| map.values().map(|entry| entry.weight).sum::<usize>();
             assert_eq!(held(&generations.young), generations.young_bytes);
-            assert_eq!(held(&generations.old), generations.old_bytes);
-            assert!(generations.young_bytes + generations.old_bytes <= BYTES_MAX + 2_000);
+            assert!(generations.young_bytes + held(&generations.old) <= BYTES_MAX + 2_000);
         }
-        assert!(cache.get(&asked("0"), 1).is_none());
+        assert!(!table.slot(&alive[0], Form::Names, false).initialized());
     }
 
     #[test]
     fn nothing_is_kept_with_a_bound_of_nothing() {
-        let cache = AnswerCache::new(0, &Registry::default());
-        cache.keep(&asked("a"), &answer(1, 0));
-        assert!(cache.get(&asked("a"), 1).is_none());
+        let (table, answer) = (RenderedAnswers::new(0, &Registry::default()), answer());
+        render(&table, &answer, 1);
+        assert!(!table.slot(&answer, Form::Names, false).initialized());
     }
 }

@@ -19,6 +19,7 @@ mod wire;
 
 use std::io::IoSlice;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,7 +27,7 @@ use quorate_base::clients::ClientGuard;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 
-use crate::server::{ConnectionGuard, Shared, stopping};
+use crate::shared::{Shared, stopping};
 use crate::stream::{Arrival, Peer, Stream};
 use attached::{Left, Parked};
 use wire::Wire;
@@ -134,4 +135,23 @@ async fn write(stream: &mut Stream, head: &[u8], body: &[u8], stall_timeout: Dur
         }
     }
     true
+}
+
+/// Counts a connection for as long as it lives.
+pub(crate) struct ConnectionGuard(Arc<Shared>);
+
+impl ConnectionGuard {
+    pub(crate) fn enter(shared: &Arc<Shared>) -> Option<Self> {
+        if shared.connections.fetch_add(1, Ordering::Relaxed) >= shared.settings.connections_max {
+            shared.connections.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(Self(shared.clone()))
+    }
+}
+
+impl Drop for ConnectionGuard {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
 }

@@ -14,34 +14,35 @@ use hyper::header::{
 use hyper::{Method, Request, StatusCode, Version};
 use tokio::time::Instant;
 
+use crate::ask;
+use crate::call::Call;
 use crate::gzip;
+use crate::measure::RouteName;
 use crate::path;
 use crate::query::Parameters;
-use crate::questions;
-use crate::reply::{self, Body, Refused, Reply};
-use crate::request::Call;
-use crate::routes::{self, Action, Found, Outcome, Route};
-use crate::server::Shared;
+use crate::reply::{self, Body, Outcome, Refused, Reply};
+use crate::routes::{self, Action, Found, Route};
+use crate::shared::Shared;
 use crate::stream::Peer;
 
 /// Answers a request, or parks it.
 pub(crate) async fn answer(server: Arc<Shared>, peer: Peer, request: Request<Incoming>) -> Outcome {
-    match answer_undressed(server.clone(), peer, request).await {
+    match answer_without_headers(server.clone(), peer, request).await {
         Outcome::Ready(mut reply) => {
-            server.in_force().rules.dress(&mut reply);
+            server.in_force().rules.add_headers_to(&mut reply);
             Outcome::Ready(reply)
         }
         // Without headers to add there is nothing to wrap, and parked queries are many.
         Outcome::Parked(answer) if !server.in_force().rules.has_headers() => Outcome::Parked(answer),
         Outcome::Parked(answer) => Outcome::Parked(Box::pin(async move {
             let mut reply = answer.await;
-            server.in_force().rules.dress(&mut reply);
+            server.in_force().rules.add_headers_to(&mut reply);
             reply
         })),
     }
 }
 
-async fn answer_undressed(server: Arc<Shared>, peer: Peer, request: Request<Incoming>) -> Outcome {
+async fn answer_without_headers(server: Arc<Shared>, peer: Peer, request: Request<Incoming>) -> Outcome {
     let (head, body) = request.into_parts();
     if head_bytes(&head) > server.in_force().terms.head_bytes_max {
         let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
@@ -51,32 +52,37 @@ async fn answer_undressed(server: Arc<Shared>, peer: Peer, request: Request<Inco
         Ok(found) => found,
         Err(reply) => return Outcome::Ready(*reply),
     };
-    let dressing = Dressing { gzip: gzip::is_accepted(&head.headers) };
+    let common = CommonHeaders { gzip: gzip::is_accepted(&head.headers) };
     if let Some(refusal) = server.in_force().rules.blocked(head.uri.path()) {
-        return Outcome::Ready(dressing.put_on(refusal));
+        return Outcome::Ready(common.add_to(refusal));
     }
+    let Ok(parameters) = Parameters::parse(head.uri.query().unwrap_or("")) else {
+        return Outcome::Ready(common.add_to(reply::empty(StatusCode::INTERNAL_SERVER_ERROR)));
+    };
     let (place, action) = match find_action(route, &head) {
         Ok(found) => found,
-        Err(reply) => return Outcome::Ready(dressing.put_on(*reply)),
+        Err(reply) => return Outcome::Ready(common.add_to(*reply)),
     };
     if let Some(refusal) = server.in_force().rules.unwritable(&head.method, peer) {
-        return Outcome::Ready(dressing.put_on(refusal));
+        return Outcome::Ready(common.add_to(refusal));
     }
     let started = Instant::now();
-    let log = log_line(&head);
+    let log = log_line(&head, &parameters);
     let is_read = head.method == Method::GET;
-    let call = Call { server: server.clone(), head, body, rest_at };
+    let call = Call { server: server.clone(), head, body, rest_at, parameters };
     let outcome = match action {
-        Action::Ask(parse) => questions::answer(call, parse, dressing.gzip).await,
+        Action::Ask(parse) => ask::answer(call, parse, common.gzip).await,
         Action::Do(handler) => handler(call).await.unwrap_or_else(|refused| Outcome::Ready(refused.into_reply())),
     };
     let finish = move |server: &Shared, reply: Reply| {
         let elapsed = started.elapsed();
-        server.route_metrics.record(route, place, elapsed);
+        let method = &route.verbs[place].method;
+        let name = RouteName { number: route.number, pattern: route.pattern, method, place };
+        server.route_metrics.record(name, elapsed);
         if let Some(line) = &log {
             tracing::debug!(request = line, status = reply.status().as_u16(), ?elapsed, "answered");
         }
-        dressing.put_on(sent(server, peer, is_read, dressing.compress(reply)))
+        common.add_to(sent(server, peer, is_read, common.compress(reply)))
     };
     match outcome {
         Outcome::Ready(reply) => Outcome::Ready(finish(&server, reply)),
@@ -182,9 +188,6 @@ fn last(status: StatusCode, text: &'static str) -> Reply {
 
 /// What is done for the method, or the answer if that is nothing.
 fn find_action(route: &'static Route, head: &hyper::http::request::Parts) -> Result<(usize, Action), Box<Reply>> {
-    if Parameters::parse(head.uri.query().unwrap_or("")).is_err() {
-        return Err(Box::new(reply::empty(StatusCode::INTERNAL_SERVER_ERROR)));
-    }
     if let Some(found) = route.action(&head.method) {
         return Ok(found);
     }
@@ -240,13 +243,13 @@ fn redirect(head: &hyper::http::request::Parts, path: &str) -> Reply {
 }
 
 /// The request for the log, if anybody reads it: its token is left out.
-fn log_line(head: &hyper::http::request::Parts) -> Option<String> {
+fn log_line(head: &hyper::http::request::Parts, parameters: &Parameters) -> Option<String> {
     if !tracing::enabled!(tracing::Level::DEBUG) {
         return None;
     }
     let mut line = format!("{} {}", head.method, head.uri.path());
     let mut separator = '?';
-    for (name, value) in Parameters::parse(head.uri.query().unwrap_or("")).unwrap_or_default().iter() {
+    for (name, value) in parameters.iter() {
         line.push(separator);
         line.push_str(&name);
         line.push('=');
@@ -258,13 +261,13 @@ fn log_line(head: &hyper::http::request::Parts) -> Option<String> {
 
 /// What all answers of a route share.
 #[derive(Clone, Copy)]
-struct Dressing {
+struct CommonHeaders {
     /// Whether the client takes gzip.
     gzip: bool,
 }
 
-impl Dressing {
-    fn put_on(self, reply: Reply) -> Reply {
+impl CommonHeaders {
+    fn add_to(self, reply: Reply) -> Reply {
         let mut reply = self.compress(reply);
         reply.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
         reply.headers_mut().insert(reply::DEFAULT_ACL_POLICY, HeaderValue::from_static("allow"));

@@ -14,25 +14,30 @@
 //!   is over, or when the server stops; by nothing else.
 
 mod answers;
+mod ask;
+mod body;
+mod call;
 mod connection;
 mod dispatch;
 mod encode;
-pub mod filter;
+mod go;
 mod gzip;
 mod large;
 mod local;
 mod measure;
+mod options;
 mod path;
 mod query;
-mod questions;
+mod render;
 mod reply;
-mod request;
 mod routes;
 mod rules;
 mod server;
 mod settings;
+mod shared;
 mod stream;
 pub mod tls;
+mod views;
 
 pub use local::{Hooks, Local, LogSource, Reloading};
 pub use rules::{Network, NoNetwork, is_header};

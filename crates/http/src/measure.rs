@@ -3,11 +3,23 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use hyper::Method;
 use quorate_base::metrics::{Counter, Gauge, MetricName, Registry, Sample};
-use quorate_node::{Handle, Role};
+use quorate_node::{Body, Handle, Knowing, Reply, Request, Role};
 use tokio::time::Instant;
 
-use crate::routes::{self, Route};
+/// A route and one of its methods, as metrics name them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RouteName<'a> {
+    /// The route's number.
+    pub(crate) number: usize,
+    /// Its path.
+    pub(crate) pattern: &'a str,
+    /// The method.
+    pub(crate) method: &'a Method,
+    /// The method's place among those of the route.
+    pub(crate) place: usize,
+}
 
 /// The times of requests. A route that was never asked has none: readers would see a hundred empty ones.
 pub(crate) struct RouteMetrics {
@@ -17,16 +29,17 @@ pub(crate) struct RouteMetrics {
 }
 
 impl RouteMetrics {
-    pub(crate) fn new(registry: &Registry) -> Self {
-        let samples = routes::all().iter().map(|route| route.actions.iter().map(|_| OnceLock::new()).collect());
+    /// For routes with so many methods each, by their numbers.
+    pub(crate) fn new(registry: &Registry, methods: impl Iterator<Item = usize>) -> Self {
+        let samples = methods.map(|methods| (0..methods).map(|_| OnceLock::new()).collect());
         Self { registry: registry.clone(), samples: samples.collect() }
     }
 
-    /// Records how long a request took, waiting included, as in Consul.
-    pub(crate) fn record(&self, route: &Route, place: usize, elapsed: Duration) {
-        let sample = self.samples[route.number][place].get_or_init(|| {
+    /// Records how long a request of a route by one of its methods took, waiting included, as in Consul.
+    pub(crate) fn record(&self, route: RouteName<'_>, elapsed: Duration) {
+        let sample = self.samples[route.number][route.place].get_or_init(|| {
             let path = route.pattern.trim_start_matches('/').replace('/', "_");
-            let method = route.actions[place].0.as_str();
+            let method = route.method.as_str();
             self.registry.sample(MetricName::with_labels("consul.api.http", &[("method", method), ("path", &path)]))
         });
         sample.record_duration(elapsed);
@@ -121,17 +134,20 @@ impl Gauges {
         }
     }
 
-    pub(crate) fn refresh(&self, node: &Handle) {
-        let state = node.snapshot();
-        self.kv_entries.set(state.key_count() as f64);
-        self.nodes.set(state.nodes().count() as f64);
-        self.services.set(state.service_names().count() as f64);
-        self.service_instances.set(state.services().count() as f64);
-        let status = node.status();
-        self.servers.set(status.servers.len() as f64);
-        self.is_leader.set(if status.role == Role::Leader { 1.0 } else { 0.0 });
-        self.applied_index.set(status.progress.applied.map_or(0.0, |at| at.index as f64));
-        self.last_index.set(status.progress.last_log.map_or(0.0, |at| at.index as f64));
+    pub(crate) async fn refresh(&self, node: &Handle) {
+        let ask = |body| async { node.serve(Request::local(body)).await.reply().await };
+        if let Ok(Reply::Counts(counts)) = ask(Body::Counts).await {
+            self.kv_entries.set(counts.keys as f64);
+            self.nodes.set(counts.nodes as f64);
+            self.services.set(counts.services as f64);
+            self.service_instances.set(counts.instances as f64);
+        }
+        if let Ok(Reply::Status(status)) = ask(Body::Status(Knowing::Local)).await {
+            self.servers.set(status.servers.len() as f64);
+            self.is_leader.set(if status.role == Role::Leader { 1.0 } else { 0.0 });
+            self.applied_index.set(status.progress.applied.map_or(0.0, |at| at.index as f64));
+            self.last_index.set(status.progress.last_log.map_or(0.0, |at| at.index as f64));
+        }
         if let Some(resident) = resident_bytes() {
             // There is no heap of a runtime to tell apart from the process.
             self.resident_bytes.set(resident as f64);

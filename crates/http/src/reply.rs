@@ -14,6 +14,14 @@ use tokio::sync::mpsc;
 /// An answer.
 pub(crate) type Reply = Response<Body>;
 
+/// What a handler gives: an answer now, or one that a parked request waits for.
+pub(crate) enum Outcome {
+    /// The answer.
+    Ready(Reply),
+    /// The request is parked: its answer may take minutes.
+    Parked(Pin<Box<dyn Future<Output = Reply> + Send>>),
+}
+
 /// `Content-Type` of JSON.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// `Content-Type` of plain text, as Go's server finds it out.
@@ -37,6 +45,11 @@ pub(crate) const CONTENT_HASH: HeaderName = HeaderName::from_static("x-consul-co
 pub(crate) const REASON: HeaderName = HeaderName::from_static("x-consul-reason");
 /// Whether `?cached` was answered from a kept answer.
 pub(crate) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+
+/// A truth value in a header.
+pub(crate) fn truth(value: bool) -> HeaderValue {
+    HeaderValue::from_static(if value { "true" } else { "false" })
+}
 
 /// The body of an answer.
 pub(crate) enum Body {

@@ -97,7 +97,7 @@ impl Rules {
     }
 
     /// Adds the headers that every answer has; what a route says itself stands.
-    pub(crate) fn dress(&self, reply: &mut Reply) {
+    pub(crate) fn add_headers_to(&self, reply: &mut Reply) {
         for (name, value) in &self.headers {
             reply.headers_mut().entry(name).or_insert_with(|| value.clone());
         }

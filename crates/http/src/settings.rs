@@ -67,8 +67,6 @@ impl Default for Terms {
 /// The names, versions and bounds of one HTTP server, for as long as it lives.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The datacenter; any other in `?dc=` has no path.
-    pub datacenter: String,
     /// The agent's node name: the default for sessions, and what `?near=_agent` means.
     pub node_name: String,
     /// The agent's node id, a UUID.
@@ -121,7 +119,6 @@ impl Default for Settings {
     fn default() -> Self {
         const DAY: i64 = 24 * 3_600;
         Self {
-            datacenter: "dc1".into(),
             node_name: String::new(),
             node_id: String::new(),
             consul_version: "1.13.9".into(),

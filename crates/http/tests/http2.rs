@@ -138,7 +138,7 @@ async fn a_client_that_says_nothing_is_cut_off_like_any_other() {
 async fn one_client_can_not_have_all_places_for_queries() {
     // A quarter of these is one client's.
     let secured = secured(Settings { parked_queries_max: 8, ..settings() }).await;
-    let index = secured.running.node.state().index();
+    let index = secured.running.index();
     let mut parked = Vec::new();
     for _ in 0..2 {
         let mut client = secured.client().await;

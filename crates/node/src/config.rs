@@ -1,10 +1,13 @@
 //! What a node is told at its start.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use quorate_base::metrics::Registry;
 use quorate_consensus::{Member, NodeId};
 use quorate_state::Registration;
+
+use crate::forward::Peers;
 
 /// What a node is told at its start.
 #[derive(Clone)]
@@ -13,6 +16,12 @@ pub struct Config {
     pub consensus: quorate_consensus::Config,
     /// The server's name among its peers.
     pub name: String,
+    /// Its datacenter. Requests for any other have no way to go.
+    pub datacenter: String,
+    /// The version of the program, which archives name.
+    pub version: String,
+    /// How requests reach the leader from here. Without it, what only the leader may answer is refused.
+    pub peers: Option<Arc<dyn Peers>>,
     /// The servers of a new cluster, itself among them: what it starts with if its data directory is empty. Empty, and
     /// it waits to be added to a cluster that exists.
     pub first_members: BTreeMap<NodeId, Member>,
@@ -21,8 +30,13 @@ pub struct Config {
     /// How long a deleted key is remembered for those who watch its prefix, in milliseconds; 15 min in Consul. Too short,
     /// and a watcher that is away for longer gets one answer too many; too long, and mass deletes hold memory.
     pub tombstone_ttl_ms: u64,
-    /// The most questions parked at once; each costs about a kilobyte. Past it they are refused.
+    /// The most waits for changes at once, by different questions and by the node itself; each costs about a kilobyte. Past
+    /// it questions are refused. At least `parked_max`, and some more for the answers that are kept.
     pub watches_max: usize,
+    /// The most requests that wait for a change at once. Past it they are refused.
+    pub parked_max: usize,
+    /// About how many bytes of answers are kept for the next asker. None are kept with 0.
+    pub kept_answer_bytes_max: usize,
     /// How long a read or write waits for a leader to be found before it is refused, in milliseconds; 7 s in Consul.
     /// Longer than an election, shorter than clients' time-outs.
     pub leader_wait_ms: u64,

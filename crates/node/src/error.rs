@@ -29,6 +29,42 @@ pub enum ReadError {
     Stopped(String),
 }
 
+/// Why a request was not answered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It is for a datacenter that this one has no way to.
+    #[error("No path to datacenter")]
+    NoPath,
+    /// The operation was not answered by the state. The error says whether it may have taken place.
+    #[error(transparent)]
+    NotWritten(#[from] ProposeError),
+    /// The question can't be answered now.
+    #[error(transparent)]
+    NotRead(#[from] ReadError),
+    /// The question's filter can't be read.
+    #[error("{0}")]
+    Filter(String),
+    /// Answering the question would take more work than one question may cost.
+    #[error("{0}")]
+    TooCostly(String),
+    /// Anything else, in words for the asker.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Refusal {
+    /// The node is being shut down.
+    pub(crate) fn stopping() -> Self {
+        Self::NotRead(ReadError::Stopped("it is being shut down".to_owned()))
+    }
+}
+
+impl From<TooManyWatches> for Refusal {
+    fn from(error: TooManyWatches) -> Self {
+        Self::NotRead(error.into())
+    }
+}
+
 /// Why a restore did not take place. The state is as before unless the proposal's error says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RestoreError {
@@ -37,7 +73,7 @@ pub enum RestoreError {
     Archive(#[from] ArchiveError),
     /// A step of it was not taken in.
     #[error(transparent)]
-    Propose(#[from] ProposeError),
+    Propose(#[from] Refusal),
     /// The state refused a step: another restore came between.
     #[error("the restore was interrupted: {0}")]
     Refused(String),

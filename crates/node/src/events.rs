@@ -4,8 +4,15 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
+use quorate_state::{Key, Topic};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use uuid::Uuid;
+
+use crate::error::Refusal;
+use crate::handle::Handle;
+use crate::request::{AskEvents, Wait};
+use crate::watch::Woken;
 
 /// How many events are kept, as in Consul.
 const EVENTS_MAX: usize = 256;
@@ -29,16 +36,37 @@ pub struct Event {
     pub lamport_time: u64,
 }
 
+/// Events seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventList {
+    /// Made from the id of the last one, so that it is a different number for different lists, and no order. At least 1.
+    pub index: u64,
+    /// The events, oldest first.
+    pub events: Vec<Event>,
+}
+
+/// The two halves of an id, one upon the other.
+fn index_of(id: Uuid) -> u64 {
+    let (high, low) = id.as_u64_pair();
+    (high ^ low).max(1)
+}
+
 /// The events seen.
 pub(crate) struct Events {
     seen: Mutex<VecDeque<Event>>,
-    /// How many events were ever seen.
-    count: watch::Sender<u64>,
+    news: watch::Sender<News>,
+}
+
+/// Wakes those who wait for events.
+#[derive(Clone, Copy, Debug, Default)]
+struct News {
+    /// How often those who waited were told to wait no longer.
+    nudges: u64,
 }
 
 impl Events {
     pub(crate) fn new() -> Self {
-        Self { seen: Mutex::default(), count: watch::Sender::new(0) }
+        Self { seen: Mutex::default(), news: watch::Sender::new(News::default()) }
     }
 
     /// Keeps an event, forgetting the oldest if there are too many, and gives it its Lamport time.
@@ -51,15 +79,45 @@ impl Events {
             }
             seen.push_back(event);
         }
-        self.count.send_modify(|count| *count += 1);
+        self.news.send_modify(|_| ());
     }
 
-    pub(crate) fn list(&self) -> Vec<Event> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    /// The events of a name, or all if it is empty; oldest first.
+    pub(crate) fn list(&self, name: &str) -> EventList {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let events: Vec<Event> = seen.iter().filter(|event| name.is_empty() || event.name == name).cloned().collect();
+        EventList { index: events.last().map_or(1, |event| index_of(event.id)), events }
     }
 
-    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
-        self.count.subscribe()
+    /// Ends all waits.
+    pub(crate) fn nudge_all(&self) {
+        self.news.send_modify(|news| news.nudges += 1);
+    }
+}
+
+impl Handle {
+    /// Waits until the list of events is a different one, the whole state is replaced, or the time is over.
+    pub(crate) async fn wait_for_events(&self, ask: &AskEvents, wait: Wait) -> Result<EventList, Refusal> {
+        let _place = self.parked().take_place()?;
+        let deadline = Instant::now() + wait.at_most;
+        let mut news = self.events().news.subscribe();
+        let nudges = news.borrow_and_update().nudges;
+        // No command writes the empty key: only the replacement of the whole state wakes this.
+        let mut restores = self.watch(&[Topic::Key(Key::from(""))])?;
+        loop {
+            let list = self.events().list(&ask.name);
+            if list.index != wait.seen || news.borrow_and_update().nudges != nudges {
+                return Ok(list);
+            }
+            let is_over = tokio::select! {
+                changed = news.changed() => changed.is_err(),
+                woken = restores.changed() => woken == Woken::Replaced,
+                () = tokio::time::sleep_until(deadline) => true,
+            };
+            if is_over {
+                return Ok(self.events().list(&ask.name));
+            }
+        }
     }
 }
 
@@ -81,7 +139,8 @@ mod tests {
                 lamport_time: 0,
             });
         }
-        let list = events.list();
+        assert!(events.list("none").events.is_empty());
+        let list = events.list("").events;
         assert_eq!(list.len(), EVENTS_MAX);
         assert_eq!(list[0].id, Uuid::from_u128(44));
         assert!(list.windows(2).all(|pair| pair[0].lamport_time < pair[1].lamport_time));

@@ -8,42 +8,26 @@ use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use quorate_base::Host;
 use quorate_consensus::{Consensus, Member, NodeId, Role, Rpc, RpcError, RpcReply, StartError, Transport};
-use quorate_state::{Command, Operation, Registration, Response, Session, SessionId, State, Topic};
-use tokio::sync::{mpsc, watch};
+use quorate_state::{Operation, Registration, Response, Session, SessionId, State, Topic};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 use tokio::time::Instant;
 
 use crate::application::{Replicated, Shared};
 use crate::archive::{self, ArchiveHeader};
+use crate::asked::LONG_TURNS;
 use crate::codec;
 use crate::config::Config;
-use crate::error::{ProposeError, ReadError};
-use crate::events::{Event, Events};
+use crate::error::{ProposeError, ReadError, Refusal};
+use crate::events::Events;
+use crate::forward::Peers;
+use crate::kept::Kept;
 use crate::leader::{self, SessionClock};
 use crate::metrics::Metrics;
+use crate::parked::{Parked, WaitPlace};
+use crate::request::{Caller, Consistency, Freshness};
 use crate::restore::Restore;
 use crate::status::{Server, Status};
-use crate::watch::{Watch, WatchTable};
-
-/// How fresh an answer must be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Consistency {
-    /// The leader answers while it holds a lease that no other leader can hold.
-    #[default]
-    Default,
-    /// The leader answers after a majority confirmed that it still leads.
-    Consistent,
-    /// Any server answers from what it has.
-    Stale,
-}
-
-/// How fresh an answer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Freshness {
-    /// Whether a leader is known.
-    pub known_leader: bool,
-    /// How long ago this server heard from it, in milliseconds; 0 on the leader.
-    pub last_contact_ms: u64,
-}
+use crate::watch::{TooManyWatches, Watch, WatchTable};
 
 /// A running node. Clones are cheap and speak of the same one.
 #[derive(Clone)]
@@ -54,7 +38,14 @@ struct Inner {
     consensus: Consensus<Replicated>,
     shared: Arc<Shared>,
     events: Events,
+    parked: Parked,
+    kept: Kept,
+    long_turns: Semaphore,
+    peers: Option<Arc<dyn Peers>>,
+    id: NodeId,
     name: String,
+    datacenter: String,
+    version: String,
     registration: watch::Sender<Arc<Registration>>,
     tombstone_ttl: Duration,
     leader_wait: Duration,
@@ -94,6 +85,7 @@ impl Handle {
             sessions: SessionClock::default(),
             metrics: Metrics::new(&config.metrics),
         });
+        let id = config.consensus.id;
         let settings = quorate_consensus::Config { metrics: config.metrics.clone(), ..config.consensus };
         let consensus = Consensus::start(settings, host.clone(), transport, application(shared.clone())).await?;
         if !config.first_members.is_empty() && consensus.status().borrow().members.members.is_empty() {
@@ -107,7 +99,14 @@ impl Handle {
             consensus,
             shared,
             events: Events::new(),
+            parked: Parked::new(config.parked_max),
+            kept: Kept::new(config.kept_answer_bytes_max),
+            long_turns: Semaphore::new(LONG_TURNS),
+            peers: config.peers,
+            id,
             name: config.name,
+            datacenter: config.datacenter,
+            version: config.version,
             registration: watch::Sender::new(Arc::new(config.registration)),
             tombstone_ttl: Duration::from_millis(config.tombstone_ttl_ms),
             leader_wait: Duration::from_millis(config.leader_wait_ms),
@@ -131,46 +130,58 @@ impl Handle {
     }
 
     /// Has an operation committed and applied, and gives the state's answer. Waits a little for a leader to be found.
-    pub async fn propose(&self, operation: Operation) -> Result<Response, ProposeError> {
+    pub(crate) async fn commit(&self, operation: &Operation, term: Option<u64>) -> Result<Response, ProposeError> {
         let metrics = &self.0.shared.metrics;
         metrics.proposals.increment();
         let started = Instant::now();
-        let command = codec::encode_command(&Command { now_ms: self.0.host.wall.now_ms(), operation });
-        let mut applied = self.0.consensus.propose(command.clone()).await;
+        let command = codec::encode_operation(self.0.host.wall.now_ms(), operation);
+        let mut applied = self.propose_once(command.clone(), term).await;
         while let Err(ProposeError::NotLeader { leader: None }) = applied {
             let deadline = started + self.0.leader_wait;
             if Instant::now() >= deadline {
                 break;
             }
             self.next_try(deadline).await;
-            applied = self.0.consensus.propose(command.clone()).await;
+            applied = self.propose_once(command.clone(), term).await;
         }
-        let applied = applied?;
+        let response = applied?;
         metrics.commit_time.record_duration(started.elapsed());
-        Ok(applied.response)
+        Ok(response)
+    }
+
+    async fn propose_once(&self, command: Bytes, term: Option<u64>) -> Result<Response, ProposeError> {
+        let applied = match term {
+            None => self.0.consensus.propose(command).await,
+            Some(term) => self.0.consensus.propose_in_term(command, term).await,
+        };
+        Ok(applied?.response)
     }
 
     /// The state as this server has it now, for a short look. Costs a few nanoseconds; don't hold it across a wait.
-    pub fn state(&self) -> Guard<Arc<State>> {
+    pub(crate) fn published(&self) -> Guard<Arc<State>> {
         self.0.shared.published.load()
     }
 
     /// The state as this server has it now, to keep.
-    pub fn snapshot(&self) -> Arc<State> {
+    pub(crate) fn snapshot(&self) -> Arc<State> {
         self.0.shared.published.load_full()
     }
 
-    /// Whether [`Self::state`] may answer a question of this consistency at once; `None` if that takes a wait.
-    pub fn ready_now(&self, consistency: Consistency) -> Option<Freshness> {
+    /// What [`Handle::view`] waits for, if that takes no wait.
+    pub(crate) fn ready_now(&self, consistency: Consistency) -> Option<Freshness> {
         match consistency {
-            Consistency::Stale => Some(self.freshness()),
-            Consistency::Default => self.0.consensus.check_lease().ok().map(|()| LEADER_IS_HERE),
+            Consistency::Stale(age_max) => {
+                let freshness = self.freshness();
+                let is_fresh = age_max.is_none_or(|max| u128::from(freshness.last_contact_ms) <= max.as_millis());
+                is_fresh.then_some(freshness)
+            }
+            Consistency::Default => self.0.consensus.check_lease().ok().map(|()| Freshness::LEADER),
             Consistency::Consistent => None,
         }
     }
 
-    /// Waits until [`Self::state`] may answer a question of this consistency.
-    pub async fn ready(&self, consistency: Consistency) -> Result<Freshness, ReadError> {
+    /// Waits until the published state may answer a question of this consistency.
+    pub(crate) async fn ready(&self, consistency: Consistency) -> Result<Freshness, ReadError> {
         if let Some(freshness) = self.ready_now(consistency) {
             return Ok(freshness);
         }
@@ -178,7 +189,7 @@ impl Handle {
         loop {
             let confirmed = tokio::time::timeout_at(deadline, self.0.consensus.read_index()).await;
             match confirmed {
-                Ok(Ok(())) => return Ok(LEADER_IS_HERE),
+                Ok(Ok(())) => return Ok(Freshness::LEADER),
                 Err(_) => return Err(ReadError::NoLeader),
                 Ok(Err(quorate_consensus::ReadError::Stopped { reason })) => return Err(ReadError::Stopped(reason)),
                 Ok(Err(quorate_consensus::ReadError::NotLeader { leader: Some(leader) })) => {
@@ -192,7 +203,7 @@ impl Handle {
 
     /// Waits a moment before asking consensus again, not past `deadline`. It goes by time and not by changes of status,
     /// since asking is itself such a change.
-    async fn next_try(&self, deadline: Instant) {
+    pub(crate) async fn next_try(&self, deadline: Instant) {
         const MOMENT: Duration = Duration::from_millis(20);
         tokio::time::sleep_until(deadline.min(Instant::now() + MOMENT)).await;
     }
@@ -201,7 +212,7 @@ impl Handle {
         let status = self.0.consensus.status();
         let status = status.borrow();
         if status.role == Role::Leader {
-            return LEADER_IS_HERE;
+            return Freshness::LEADER;
         }
         let last_contact = status.last_contact.map_or(Duration::MAX, |contact| contact.elapsed());
         Freshness {
@@ -211,68 +222,38 @@ impl Handle {
     }
 
     /// Starts to wait for these topics. Register before evaluating the question.
-    pub fn watch(&self, topics: &[Topic]) -> Result<Watch, ReadError> {
-        Ok(self.0.shared.watches.register(topics)?)
+    pub(crate) fn watch(&self, topics: &[Topic]) -> Result<Watch, TooManyWatches> {
+        self.0.shared.watches.register(topics)
     }
 
-    /// Asks a question until its answer is another one than the asker has, or the time is over.
-    ///
-    /// `evaluate` gives the answer with its index. It is asked again only when one of the topics was touched. Returns at
-    /// once if the answer's index is not the one that the asker has seen (`seen`, 0 for none), or the state was replaced.
-    pub async fn ask_again<T: PartialEq>(
-        &self,
-        topics: &[Topic],
-        seen: u64,
-        deadline: Instant,
-        evaluate: impl Fn(&State) -> (u64, T),
-    ) -> Result<(u64, T), ReadError> {
-        let mut watch = self.watch(topics)?;
-        let first = evaluate(&self.state());
-        if first.0 > seen || seen == 0 {
-            return Ok(first);
-        }
-        loop {
-            let woken = tokio::time::timeout_at(deadline, watch.changed()).await;
-            let now = evaluate(&self.state());
-            match woken {
-                Ok(crate::Woken::Touched) if now.1 == first.1 => {}
-                _ => return Ok(now),
-            }
-        }
-    }
-
-    /// The leader gives a session its full time again. `None` if there is no such session.
-    pub async fn renew_session(&self, id: SessionId) -> Result<Option<Arc<Session>>, ReadError> {
-        self.ready(Consistency::Default).await?;
-        let session = self.state().session(id).cloned();
+    /// Gives a session its full time again. `None` if there is no such session. For a leader whose lease was checked.
+    pub(crate) fn renew_session(&self, id: SessionId) -> Option<Arc<Session>> {
+        let session = self.published().session(id).cloned();
         if let Some(session) = &session {
             self.0.shared.sessions.renew(session);
         }
-        Ok(session)
+        session
     }
 
-    /// Keeps a user event among the last ones seen.
-    pub fn keep_event(&self, event: Event) {
-        self.0.events.push(event);
+    /// Takes a place among all requests that wait for a change, for one that waits for something else than the node's
+    /// state.
+    pub fn wait_place(&self) -> Result<WaitPlace, TooManyWatches> {
+        self.0.parked.take_place()
     }
 
-    /// The last user events seen, oldest first.
-    pub fn events(&self) -> Vec<Event> {
-        self.0.events.list()
-    }
-
-    /// Tells of each new user event: the value is how many were ever seen.
-    pub fn events_seen(&self) -> watch::Receiver<u64> {
-        self.0.events.subscribe()
+    /// Ends all waits for changes: each is answered with what there is. For a server that is about to stop.
+    pub fn end_waits(&self) {
+        self.0.parked.nudge_all();
+        self.0.events.nudge_all();
     }
 
     /// The state as an archive, in pieces. It is that of this moment; writes go on meanwhile.
-    pub fn save_archive(&self, quorate_version: &str) -> mpsc::Receiver<Bytes> {
+    pub(crate) fn save_archive(&self) -> mpsc::Receiver<Bytes> {
         let state = self.snapshot();
         let header = ArchiveHeader {
             index: state.index(),
             created_ms: self.0.host.wall.now_ms(),
-            quorate_version: quorate_version.to_owned(),
+            quorate_version: self.0.version.clone(),
         };
         let (pieces, receiver) = mpsc::channel(ARCHIVE_PIECES_WAITING);
         self.0.host.spawn(async move {
@@ -282,9 +263,10 @@ impl Handle {
         receiver
     }
 
-    /// Starts to replace the state by an archive.
-    pub fn restore_archive(&self) -> Restore {
-        Restore::new(self.clone())
+    /// Starts to replace the state of a datacenter by an archive, which arrives in pieces: each is a request of its own.
+    pub fn restore_archive(&self, datacenter: &str, caller: Caller) -> Result<Restore, Refusal> {
+        self.check_datacenter(datacenter)?;
+        Ok(Restore::new(self.clone(), caller))
     }
 
     /// What this server knows of itself and the cluster.
@@ -301,6 +283,7 @@ impl Handle {
         Status {
             id: status.id,
             name: self.0.name.clone(),
+            datacenter: self.0.datacenter.clone(),
             role: status.role,
             term: status.term,
             servers: status.members.members.iter().map(|(id, member)| server(id, member)).collect(),
@@ -314,6 +297,7 @@ impl Handle {
     pub fn refresh_metrics(&self) {
         let metrics = &self.0.shared.metrics;
         metrics.watches.set(self.0.shared.watches.count() as f64);
+        metrics.parked.set(self.0.parked.waiters() as f64);
         metrics.session_deadlines.set(self.0.shared.sessions.count() as f64);
     }
 
@@ -360,12 +344,62 @@ impl Handle {
         self.0.registration.subscribe()
     }
 
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.shared.metrics
+    }
+
+    pub(crate) fn events(&self) -> &Events {
+        &self.0.events
+    }
+
+    pub(crate) fn parked(&self) -> &Parked {
+        &self.0.parked
+    }
+
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.0.kept
+    }
+
+    pub(crate) fn peers(&self) -> Option<&Arc<dyn Peers>> {
+        self.0.peers.as_ref()
+    }
+
+    pub(crate) fn leader_wait(&self) -> Duration {
+        self.0.leader_wait
+    }
+
+    pub(crate) fn id(&self) -> NodeId {
+        self.0.id
+    }
+
+    /// The node's datacenter.
+    pub fn datacenter(&self) -> &str {
+        &self.0.datacenter
+    }
+
+    /// Waits for the turn to make a long answer.
+    pub(crate) async fn long_turn(&self) -> Option<SemaphorePermit<'_>> {
+        // It fails only for a closed semaphore, and nobody closes this one.
+        self.0.long_turns.acquire().await.ok()
+    }
+
+    /// Whether this server leads and holds its lease: then its state has all that was ever acknowledged.
+    pub(crate) fn leads(&self) -> bool {
+        self.0.consensus.check_lease().is_ok()
+    }
+
+    /// The server that leads, as far as this one knows.
+    pub(crate) fn known_leader(&self) -> Option<(NodeId, Member)> {
+        let status = self.0.consensus.status();
+        let status = status.borrow();
+        let leader = status.leader?;
+        Some((leader, status.members.members.get(&leader)?.clone()))
+    }
+
     pub(crate) fn tombstone_ttl(&self) -> Duration {
         self.0.tombstone_ttl
     }
 }
-
-const LEADER_IS_HERE: Freshness = Freshness { known_leader: true, last_contact_ms: 0 };
 
 async fn write_archive(
     state: &State,

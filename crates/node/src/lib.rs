@@ -1,37 +1,63 @@
 //! A member of the cluster: joins consensus and state behind one [`Handle`].
 //!
-//! A write is encoded, proposed, committed, applied by one task, published, and only then answered; so whoever got an
-//! answer finds it in every later read of the same server. A read looks at the published state without a lock, after it
-//! made sure that the state is fresh enough for what was asked. A question that waits is parked on its own topics.
+//! Everything that can be asked is a [`Request`], and [`Handle::serve`] answers it. A write is encoded, proposed,
+//! committed, applied by one task, published, and only then answered; so whoever got an answer finds it in every later
+//! read of the same server. A read looks at the published state without a lock, after it made sure that the state is fresh
+//! enough for what was asked. A question that waits is parked on its own topics.
 //!
 //! **Invariants**
-//! - Nothing above this crate touches consensus.
+//! - Nothing above this crate touches consensus, or the state but by a request or a [`View`].
 //! - A watch is registered before its question is evaluated, and a batch is published before watches are woken.
 //! - A leader's duties are proposals like any other.
+//! - Answers are shared by everything that decides them, the caller included.
 
 mod application;
 pub mod archive;
+mod asked;
 pub mod codec;
 mod config;
 mod error;
 mod events;
+mod forward;
 mod handle;
+mod kept;
 mod leader;
 mod metrics;
+mod parked;
+mod question;
+mod request;
 mod restore;
+mod right;
 #[cfg(feature = "sabotage")]
 mod sabotage;
+mod selection;
+mod serve;
 mod status;
+mod txn;
+mod view;
 mod watch;
 
 pub use config::Config;
-pub use error::{Outcome, ProposeError, ReadError, RestoreError};
-pub use events::Event;
-pub use handle::{Consistency, Freshness, Handle};
+pub use error::{Outcome, ProposeError, ReadError, Refusal, RestoreError};
+pub use events::{Event, EventList};
+pub use forward::Peers;
+pub use handle::Handle;
+pub use parked::WaitPlace;
+pub use question::{
+    Answer, FilterText, HealthQuestion, Instance, NodeEntries, NodeMeta, NodeServices, Question, TAGS_MAX, Tags, Wanted,
+};
+pub use request::{
+    Answered, Archive, Ask, AskEvents, Body, Caller, Consistency, Freshness, Indexed, Knowing, Proposal, Reply,
+    Request, Wait,
+};
 pub use restore::Restore;
+pub use right::{Access, Resource, Right};
 #[cfg(feature = "sabotage")]
 pub use sabotage::Sabotage;
-pub use status::{Server, Status};
+pub use serve::{Served, Waiting};
+pub use status::{Counts, Server, Status};
+pub use txn::{Txn, TxnAnswer};
+pub use view::View;
 pub use watch::{TooManyWatches, Watch, Woken};
 
 pub use quorate_consensus::{

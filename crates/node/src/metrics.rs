@@ -14,8 +14,18 @@ pub(crate) struct Metrics {
     pub(crate) commit_time: Sample,
     /// Sessions whose deadline this leader watches.
     pub(crate) session_deadlines: Gauge,
-    /// Questions parked.
+    /// Waits for changes, of parked questions, kept answers and the node itself.
     pub(crate) watches: Gauge,
+    /// Requests that wait.
+    pub(crate) parked: Gauge,
+    /// How often a parked question was answered anew.
+    pub(crate) parked_evaluated: Counter,
+    /// How often somebody who waited got news.
+    pub(crate) parked_woken: Counter,
+    /// Questions answered by an answer that was kept.
+    pub(crate) answers_hit: Counter,
+    /// Questions of the same kinds for which none was.
+    pub(crate) answers_missed: Counter,
     /// What it takes to apply one command, in milliseconds.
     apply_time: Sample,
     /// The same by the kind of command.
@@ -44,6 +54,11 @@ impl Metrics {
             commit_time: registry.sample("consul.raft.commitTime"),
             session_deadlines: registry.gauge("consul.session_ttl.active"),
             watches: registry.gauge("quorate.watches.parked"),
+            parked: registry.gauge("consul.rpc.queries_blocking"),
+            parked_evaluated: registry.counter("quorate.http.parked.evaluated"),
+            parked_woken: registry.counter("quorate.http.parked.woken"),
+            answers_hit: registry.counter("quorate.http.answers.hit"),
+            answers_missed: registry.counter("quorate.http.answers.miss"),
             apply_time: registry.sample("consul.raft.fsm.apply"),
             kinds: Kinds::new(registry),
         }

@@ -3,9 +3,10 @@
 use quorate_state::{Operation, Record, Response, RestoreStep};
 use uuid::Uuid;
 
-use crate::Handle;
 use crate::archive::{ArchiveItem, ArchiveReader};
 use crate::error::RestoreError;
+use crate::handle::Handle;
+use crate::request::{Body, Caller, Proposal, Reply, Request};
 
 /// How many bytes of records go into one proposal: small enough that other writes fit between, large enough that the log
 /// is not made of heads.
@@ -14,6 +15,7 @@ const STEP_BYTES: usize = 256 << 10;
 /// A restore under way. Nothing of it is visible until [`Restore::finish`]; after an error call [`Restore::abandon`].
 pub struct Restore {
     handle: Handle,
+    caller: Caller,
     id: Uuid,
     reader: ArchiveReader,
     batch: Vec<Record>,
@@ -22,9 +24,9 @@ pub struct Restore {
 }
 
 impl Restore {
-    pub(crate) fn new(handle: Handle) -> Self {
+    pub(crate) fn new(handle: Handle, caller: Caller) -> Self {
         let id = handle.host().random.uuid();
-        Self { handle, id, reader: ArchiveReader::default(), batch: Vec::new(), batch_bytes: 0, steps: 0 }
+        Self { handle, caller, id, reader: ArchiveReader::default(), batch: Vec::new(), batch_bytes: 0, steps: 0 }
     }
 
     /// Takes the next bytes of the archive.
@@ -71,8 +73,10 @@ impl Restore {
     }
 
     async fn propose(&self, step: RestoreStep) -> Result<(), RestoreError> {
-        match self.handle.propose(Operation::Restore(step)).await? {
-            Response::Refused(refusal) => Err(RestoreError::Refused(refusal.to_string())),
+        let body = Body::Propose(Proposal { operation: Operation::Restore(step), term: None });
+        let request = Request { caller: self.caller.clone(), ..Request::local(body) };
+        match self.handle.serve(request).await.reply().await? {
+            Reply::Written(Response::Refused(refusal)) => Err(RestoreError::Refused(refusal.to_string())),
             _ => Ok(()),
         }
     }

@@ -1,6 +1,7 @@
 //! What a server knows of itself and the cluster.
 
 use quorate_consensus::{NodeId, Progress, Role};
+use quorate_state::State;
 
 /// What a server knows of itself and the cluster.
 #[derive(Clone, Debug, PartialEq)]
@@ -9,6 +10,8 @@ pub struct Status {
     pub id: NodeId,
     /// Its name.
     pub name: String,
+    /// Its datacenter.
+    pub datacenter: String,
     /// What it does.
     pub role: Role,
     /// The newest term that it knows.
@@ -43,4 +46,28 @@ pub struct Server {
     pub leader: bool,
     /// Whether it votes.
     pub voter: bool,
+}
+
+/// How much there is of everything in the state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Keys.
+    pub keys: usize,
+    /// Nodes.
+    pub nodes: usize,
+    /// Names of services.
+    pub services: usize,
+    /// Instances of services.
+    pub instances: usize,
+}
+
+impl Counts {
+    pub(crate) fn of(state: &State) -> Self {
+        Self {
+            keys: state.key_count(),
+            nodes: state.node_count(),
+            services: state.service_names().count(),
+            instances: state.instance_count(),
+        }
+    }
 }

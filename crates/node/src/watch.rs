@@ -1,6 +1,6 @@
 //! Who waits for what: the table of watches, and waking exactly those whose topics a batch touched.
 //!
-//! A watch is registered before its question is evaluated, and a batch is published before the table is told of it. So
+//! A watch is registered before its question is evaluated, and a batch is published before the table hears of it. So
 //! either the evaluation saw the batch, or the batch finds the watch: no change is missed.
 //!
 //! Prefixes need no tree: a changed key is looked up cut to each length that some watched prefix has, and there are few
@@ -23,10 +23,48 @@ pub(crate) struct WatchTable {
 
 #[derive(Default)]
 struct Inner {
-    by_topic: HashMap<Topic, Vec<Arc<Signal>>>,
+    by_topic: HashMap<Topic, Signals>,
     /// How many watched prefixes there are of each length.
     prefix_lengths: BTreeMap<usize, usize>,
     watches: usize,
+    /// The number of the next watch.
+    next: u64,
+}
+
+/// The watches of one topic by their numbers. Mostly there is one, and when there are many each leaves without a search.
+enum Signals {
+    One(u64, Arc<Signal>),
+    Many(HashMap<u64, Arc<Signal>>),
+}
+
+impl Signals {
+    fn add(&mut self, number: u64, signal: Arc<Signal>) {
+        match self {
+            Self::One(first, other) => {
+                let first = (*first, other.clone());
+                *self = Self::Many(HashMap::from([first, (number, signal)]));
+            }
+            Self::Many(signals) => drop(signals.insert(number, signal)),
+        }
+    }
+
+    /// Takes a watch out; whether none is left.
+    fn remove(&mut self, number: u64) -> bool {
+        match self {
+            Self::One(only, _) => *only == number,
+            Self::Many(signals) => {
+                signals.remove(&number);
+                signals.is_empty()
+            }
+        }
+    }
+
+    fn each(&self, act: impl FnMut(&Arc<Signal>)) {
+        match self {
+            Self::One(_, signal) => std::iter::once(signal).for_each(act),
+            Self::Many(signals) => signals.values().for_each(act),
+        }
+    }
 }
 
 /// Why a watch woke.
@@ -34,7 +72,7 @@ struct Inner {
 pub enum Woken {
     /// One of its topics was touched; its answer may have changed.
     Touched,
-    /// The whole state was replaced; it is to be answered at once.
+    /// The whole state was replaced; it is to be answered immediately.
     Replaced,
 }
 
@@ -59,6 +97,7 @@ impl Signal {
 pub struct Watch {
     table: Arc<WatchTable>,
     signal: Arc<Signal>,
+    number: u64,
     topics: Box<[Topic]>,
 }
 
@@ -88,21 +127,34 @@ impl WatchTable {
             return Err(TooManyWatches { limit: self.watches_max });
         }
         inner.watches += 1;
+        let number = inner.next;
+        inner.next += 1;
         for topic in topics {
-            inner.by_topic.entry(topic.clone()).or_default().push(signal.clone());
+            match inner.by_topic.get_mut(topic) {
+                Some(signals) => signals.add(number, signal.clone()),
+                None => drop(inner.by_topic.insert(topic.clone(), Signals::One(number, signal.clone()))),
+            }
             if let Topic::KeysUnder(prefix) = topic {
                 *inner.prefix_lengths.entry(prefix.as_bytes().len()).or_default() += 1;
             }
         }
-        Ok(Watch { table: self.clone(), signal, topics: topics.into() })
+        Ok(Watch { table: self.clone(), signal, number, topics: topics.into() })
     }
 
     /// Wakes whoever waits for what a batch touched. Called after the batch is published.
     pub(crate) fn wake(&self, changes: &Changes) {
         let inner = self.lock();
-        if changes.everything {
-            inner.by_topic.values().flatten().for_each(|signal| signal.raise(REPLACED));
+        if inner.by_topic.is_empty() {
             return;
+        }
+        if changes.everything {
+            inner.by_topic.values().for_each(|signals| signals.each(|signal| signal.raise(REPLACED)));
+            return;
+        }
+        if changes.topics.len() > inner.by_topic.len() {
+            // One command may touch a million keys, while few topics are watched.
+            let touched = inner.by_topic.iter().filter(|(topic, _)| changes.touches(topic));
+            return touched.for_each(|(_, signals)| signals.each(|signal| signal.raise(TOUCHED)));
         }
         for topic in &changes.topics {
             inner.touch(topic);
@@ -117,17 +169,12 @@ impl WatchTable {
         self.lock().watches
     }
 
-    fn deregister(&self, topics: &[Topic], signal: &Arc<Signal>) {
+    fn deregister(&self, topics: &[Topic], number: u64) {
         let mut inner = self.lock();
         inner.watches -= 1;
         for topic in topics {
-            if let Some(signals) = inner.by_topic.get_mut(topic) {
-                if let Some(place) = signals.iter().position(|other| Arc::ptr_eq(other, signal)) {
-                    signals.swap_remove(place);
-                }
-                if signals.is_empty() {
-                    inner.by_topic.remove(topic);
-                }
+            if inner.by_topic.get_mut(topic).is_some_and(|signals| signals.remove(number)) {
+                inner.by_topic.remove(topic);
             }
             if let Topic::KeysUnder(prefix) = topic {
                 let length = prefix.as_bytes().len();
@@ -145,7 +192,7 @@ impl WatchTable {
 impl Inner {
     fn touch(&self, topic: &Topic) {
         if let Some(signals) = self.by_topic.get(topic) {
-            signals.iter().for_each(|signal| signal.raise(TOUCHED));
+            signals.each(|signal| signal.raise(TOUCHED));
         }
     }
 
@@ -161,10 +208,9 @@ impl Watch {
     pub async fn changed(&mut self) -> Woken {
         poll_fn(|context| {
             self.signal.waker.register(context.waker());
-            match self.signal.state.swap(QUIET, Ordering::AcqRel) {
-                QUIET => Poll::Pending,
-                TOUCHED => Poll::Ready(Woken::Touched),
-                _ => Poll::Ready(Woken::Replaced),
+            match self.poll_now() {
+                None => Poll::Pending,
+                Some(woken) => Poll::Ready(woken),
             }
         })
         .await
@@ -178,11 +224,16 @@ impl Watch {
             _ => Some(Woken::Replaced),
         }
     }
+
+    /// Whether nothing was touched since the last wait. Unlike the others it takes no word of it away.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.signal.state.load(Ordering::Acquire) == QUIET
+    }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.table.deregister(&self.topics, &self.signal);
+        self.table.deregister(&self.topics, self.number);
     }
 }
 
@@ -214,6 +265,8 @@ mod tests {
             let mut watch = table.register(&[Topic::KeysUnder(prefix.into())]).unwrap();
             table.wake(&touching(&[Topic::Key(key.into())]));
             assert_eq!(watch.poll_now().is_some(), wakes, "{prefix:?} {key:?}");
+            table.wake(&touching(&[Topic::Key(key.into()), Topic::Nodes, Topic::Sessions]));
+            assert_eq!(watch.poll_now().is_some(), wakes, "{prefix:?} {key:?} among more topics than are watched");
         }
     }
 
@@ -224,6 +277,18 @@ mod tests {
         table.wake(&Changes { everything: true, ..Changes::default() });
         table.wake(&touching(&[Topic::Nodes]));
         assert_eq!(watch.poll_now(), Some(Woken::Replaced));
+    }
+
+    #[test]
+    fn many_watches_of_one_topic_leave_in_any_order() {
+        let table = WatchTable::new(10);
+        let mut watches: Vec<Watch> = (0..4).map(|_| table.register(&[Topic::Nodes]).unwrap()).collect();
+        drop(watches.remove(2));
+        drop(watches.remove(0));
+        table.wake(&touching(&[Topic::Nodes]));
+        assert!(watches.iter_mut().all(|watch| watch.poll_now() == Some(Woken::Touched)));
+        drop(watches);
+        assert!(table.lock().by_topic.is_empty());
     }
 
     #[test]

@@ -83,4 +83,18 @@ impl Changes {
     pub fn is_empty(&self) -> bool {
         self.topics.is_empty() && !self.everything
     }
+
+    /// Whether whoever waits for a topic is to look again.
+    pub fn touches(&self, topic: &Topic) -> bool {
+        if self.everything {
+            return true;
+        }
+        match topic {
+            Topic::KeysUnder(prefix) => {
+                let first = self.topics.range(Topic::Key(prefix.clone())..).next();
+                matches!(first, Some(Topic::Key(key)) if key.as_bytes().starts_with(prefix.as_bytes()))
+            }
+            other => self.topics.contains(other),
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Clients that read, write, compare and delete a few keys, and note each call and what came of it.
 
-use quorate_node::Consistency;
+use quorate_node::{Answer, Consistency, Question};
 use quorate_state::{KeyOperation, KeyValue, KeyVerb, Operation, Response};
 
 use super::router::Write;
@@ -117,10 +117,11 @@ async fn call(
 
 async fn read(key: &str, router: &mut Router) -> Option<Option<(u64, u64)>> {
     let consistency = if router.random().bool() { Consistency::Default } else { Consistency::Consistent };
-    router
-        .read(consistency, |state| {
-            let entry = state.key(key.as_bytes())?;
-            Some((u64::from_be_bytes(entry.value[..].try_into().ok()?), entry.stamp.modified))
-        })
-        .await
+    let answered = router.ask(Question::Key(key.into()), consistency).await?;
+    let Answer::Key(entry) = &answered.answer.answer else { return None };
+    Some(
+        entry
+            .as_ref()
+            .and_then(|entry| Some((u64::from_be_bytes(entry.value[..].try_into().ok()?), entry.stamp.modified))),
+    )
 }

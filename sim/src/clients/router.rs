@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use quorate_node::{Consistency, NodeId, Outcome, ProposeError, ReadError};
-use quorate_state::{Operation, Response, State};
+use quorate_node::{
+    Answered, Ask, Body, Consistency, NodeId, Outcome, Proposal, ProposeError, Question, ReadError, Refusal, Reply,
+    Request, Wait,
+};
+use quorate_state::{Operation, Response};
 use tokio::time::{sleep, timeout};
 
 use crate::cluster::{Directory, Running};
@@ -52,30 +55,63 @@ impl Router {
         hinted.or_else(|| self.random.choice(running))
     }
 
-    /// Writes, at one server, once.
+    /// Writes, at one server, once. That server may hand it to the leader.
     pub async fn write(&mut self, operation: Operation) -> Write {
         let Some(server) = self.pick() else { return Write::Refused };
-        let answer = timeout(PATIENCE, server.handle.propose(operation)).await;
-        match answer {
-            Ok(Ok(response)) => return Write::Answered(response),
-            Ok(Err(ProposeError::NotLeader { leader: Some((id, _)) })) if id != server.id => self.hint = Some(id),
+        let body = Body::Propose(Proposal { operation, term: None });
+        match timeout(PATIENCE, server.serve(body)).await {
+            Ok(Ok(Reply::Written(response))) => return Write::Answered(response),
+            Ok(Err(Refusal::NotWritten(error))) => {
+                self.follow(&server, &error);
+                if error.outcome() == Outcome::Unchanged {
+                    return Write::Refused;
+                }
+            }
             _ => self.hint = None,
         }
-        match answer {
-            Ok(Err(error)) if error.outcome() == Outcome::Unchanged => Write::Refused,
-            _ => Write::Unknown,
-        }
+        Write::Unknown
     }
 
-    /// Reads at one server, once; `None` if it can't answer.
-    pub async fn read<T>(&mut self, consistency: Consistency, look: impl FnOnce(&State) -> T) -> Option<T> {
+    /// Asks a question at one server, once; `None` if it can't answer.
+    pub async fn ask(&mut self, question: Question, consistency: Consistency) -> Option<Answered> {
         let server = self.pick()?;
-        match timeout(PATIENCE, server.handle.ready(consistency)).await {
+        match timeout(PATIENCE, server.ask(question, consistency, None)).await {
             // A machine without power shows nothing to anyone.
-            Ok(Ok(_)) if self.directory.has(&server) => return Some(look(&server.handle.state())),
-            Ok(Err(ReadError::NotLeader { leader: (id, _) })) if id != server.id => self.hint = Some(id),
+            Ok(Ok(answered)) if self.directory.has(&server) => return Some(answered),
+            Ok(Err(Refusal::NotRead(ReadError::NotLeader { leader: (id, _) }))) if id != server.id => {
+                self.hint = Some(id);
+            }
             _ => self.hint = None,
         }
         None
+    }
+
+    /// Goes to the leader that a refusal names, sometimes: the others must be able to hand requests on.
+    fn follow(&mut self, server: &Running, error: &ProposeError) {
+        self.hint = match error {
+            ProposeError::NotLeader { leader: Some((id, _)) } if *id != server.id => Some(*id),
+            _ => None,
+        };
+    }
+}
+
+impl Running {
+    /// Has the server answer a request.
+    pub async fn serve(&self, body: Body) -> Result<Reply, Refusal> {
+        // Boxed: the compiler does not follow futures this deep into each other.
+        Box::pin(async { self.handle.serve(Request::local(body)).await.reply().await }).await
+    }
+
+    /// Asks a question, and may wait for news.
+    pub async fn ask(
+        &self,
+        question: Question,
+        consistency: Consistency,
+        wait: Option<Wait>,
+    ) -> Result<Answered, Refusal> {
+        match self.serve(Body::Ask(Ask { question, consistency, wait })).await? {
+            Reply::Answered(answered) => Ok(answered),
+            other => Err(Refusal::Other(format!("a question was answered {other:?}"))),
+        }
     }
 }

@@ -11,10 +11,7 @@ mod log_matching;
 mod one_leader;
 mod watches;
 
-use std::sync::Arc;
-
 use quorate_node::{NodeId, Rpc, Status};
-use quorate_state::State;
 
 use crate::clients::Accounts;
 
@@ -35,7 +32,7 @@ pub struct ServerView {
     /// What it says of itself.
     pub status: Status,
     /// Its state.
-    pub state: Arc<State>,
+    pub state: quorate_node::View,
 }
 
 /// Something that must hold.

@@ -12,7 +12,7 @@ impl Property for Watches {
             return Ok(());
         };
         for (prefix, told) in view.accounts.told() {
-            let (_, present) = watched(&server.state, &prefix);
+            let present = watched(&server.state, &prefix);
             if told != present {
                 return Err(format!("a watcher of {prefix:?} was told {told:?} last, but there is {present:?}"));
             }

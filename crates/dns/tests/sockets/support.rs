@@ -82,10 +82,15 @@ fn config(metrics: Registry) -> Config {
     Config {
         consensus: ConsensusConfig::new(id, "/raft"),
         name: "n1".into(),
+        datacenter: "dc1".into(),
+        version: "0.1.0".into(),
+        peers: None,
         first_members: [(id, member)].into(),
         registration: registration("n1", "10.0.0.1", None),
         tombstone_ttl_ms: 900_000,
         watches_max: 16,
+        parked_max: 16,
+        kept_answer_bytes_max: 16 << 20,
         leader_wait_ms: 7_000,
         metrics,
     }

@@ -17,10 +17,9 @@ use tokio::time::Instant;
 
 use super::wire::{Answer, Traffic, Waiting, Wire};
 use crate::dispatch;
-use crate::reply::Body;
-use crate::routes::Outcome;
-use crate::server::{Shared, stopping};
+use crate::reply::{Body, Outcome};
 use crate::settings::Settings;
+use crate::shared::{Shared, stopping};
 use crate::stream::{Peer, Stream};
 
 /// What has left hyper.

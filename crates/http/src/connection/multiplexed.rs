@@ -21,9 +21,8 @@ use quorate_base::clients::ClientGuard;
 use tokio::time::Instant;
 
 use crate::dispatch;
-use crate::reply::{Body, Refused, Reply};
-use crate::routes::Outcome;
-use crate::server::{Shared, stopping};
+use crate::reply::{Body, Outcome, Refused, Reply};
+use crate::shared::{Shared, stopping};
 use crate::stream::{Peer, Stream};
 
 /// How many requests may be under way at once on a connection; as many as Go's server allows.

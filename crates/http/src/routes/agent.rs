@@ -4,14 +4,15 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use quorate_api as api;
-use quorate_node::{Role, Server, Status};
+use quorate_filter::AGENT_MEMBERS;
+use quorate_node::{Knowing, Role, Server, Status};
 use serde_json::json;
 
 use super::filtering::Filtering;
-use super::{Action, Doing, Outcome};
-use crate::filter;
-use crate::reply::Refused;
-use crate::request::Call;
+use super::status::status;
+use super::{Action, Doing};
+use crate::call::Call;
+use crate::reply::{Outcome, Refused};
 use crate::settings::{Settings, Terms};
 
 pub(super) const SELF: Action = Action::Do(|call| Box::pin(agent_self(call)) as Doing);
@@ -23,13 +24,14 @@ type Texts = BTreeMap<Cow<'static, str>, Cow<'static, str>>;
 
 async fn agent_self(call: Call) -> Result<Outcome, Refused> {
     let settings = &call.server.settings;
+    let status = status(&call, Knowing::Local).await?;
     let in_force = call.server.in_force();
-    let status = call.server.node.status();
+    let datacenter = call.server.node.datacenter();
     let own = status.servers.iter().find(|server| server.id == status.id);
     let answer = api::AgentSelf {
         config: api::AgentConfig {
-            datacenter: (&*settings.datacenter).into(),
-            primary_datacenter: (&*settings.datacenter).into(),
+            datacenter: datacenter.into(),
+            primary_datacenter: datacenter.into(),
             node_name: (&*settings.node_name).into(),
             node_id: (&*settings.node_id).into(),
             revision: (&*settings.revision).into(),
@@ -39,7 +41,7 @@ async fn agent_self(call: Call) -> Result<Outcome, Refused> {
             quorate_version: (&*settings.quorate_version).into(),
             session_ttl_min: Some(in_force.terms.session_ttl_min.0),
         },
-        debug_config: debug_config(settings, &in_force.terms),
+        debug_config: debug_config(settings, datacenter, &in_force.terms),
         coordinate: Some(api::Coordinate::default()),
         member: member(settings, &status, own),
         stats: stats(settings, &status, counts(&call)),
@@ -55,11 +57,15 @@ fn own_meta(call: &Call) -> Texts {
 }
 
 /// The parts of Consul's runtime configuration that mean something here, under its names.
-fn debug_config(settings: &Settings, terms: &Terms) -> BTreeMap<Cow<'static, str>, serde_json::Value> {
+fn debug_config(
+    settings: &Settings,
+    datacenter: &str,
+    terms: &Terms,
+) -> BTreeMap<Cow<'static, str>, serde_json::Value> {
     let entries = [
         ("ACLsEnabled", json!(false)),
         ("AdvertiseAddrLAN", json!(settings.advertise_address)),
-        ("Datacenter", json!(settings.datacenter)),
+        ("Datacenter", json!(datacenter)),
         ("DataDir", json!(settings.data_directory)),
         ("DefaultQueryTime", json!(go_text(terms.wait_default))),
         ("DevMode", json!(settings.pretty_always)),
@@ -68,7 +74,7 @@ fn debug_config(settings: &Settings, terms: &Terms) -> BTreeMap<Cow<'static, str
         ("MaxQueryTime", json!(go_text(terms.wait_max))),
         ("NodeID", json!(settings.node_id)),
         ("NodeName", json!(settings.node_name)),
-        ("PrimaryDatacenter", json!(settings.datacenter)),
+        ("PrimaryDatacenter", json!(datacenter)),
         ("Revision", json!(settings.revision)),
         ("SerfPortLAN", json!(settings.gossip_port)),
         ("ServerMode", json!(true)),
@@ -99,7 +105,7 @@ fn member<'a>(settings: &'a Settings, status: &Status, server: Option<&Server>) 
     let tags: [(&str, Cow<'a, str>); 13] = [
         ("acls", "0".into()),
         ("build", format!("{}:", settings.consul_version).into()),
-        ("dc", (&*settings.datacenter).into()),
+        ("dc", status.datacenter.clone().into()),
         ("ft_fs", "1".into()),
         ("ft_si", "1".into()),
         ("id", id.into()),
@@ -243,8 +249,8 @@ async fn version(call: Call) -> Result<Outcome, Refused> {
 
 async fn members(call: Call) -> Result<Outcome, Refused> {
     call.refuse_partition()?;
-    let segment = call.parameters().first("segment");
-    if !call.parameters().first("wan").is_empty() {
+    let segment = call.parameters.first("segment");
+    if !call.parameters.first("wan").is_empty() {
         if !segment.is_empty() && segment != "_all" {
             return Err(Refused::bad_request("Cannot provide a segment with wan=true"));
         }
@@ -255,11 +261,15 @@ async fn members(call: Call) -> Result<Outcome, Refused> {
     if !segment.is_empty() && segment != "_all" {
         return Err(Refused::internal("Network segments are not supported in this version of Consul"));
     }
-    let (filter, refused) = Filtering::of(&call, &filter::AGENT_MEMBERS);
-    refused.map_or(Ok(()), Err)?;
+    let mut filtering = Filtering::of(&call, &AGENT_MEMBERS)?;
     let settings = &call.server.settings;
-    let status = call.server.node.status();
-    let members = status.servers.iter().map(|server| member(settings, &status, Some(server)));
-    let members: Vec<_> = members.filter(|member| filter.passes(member)).collect();
+    let status = status(&call, Knowing::Local).await?;
+    let mut members = Vec::new();
+    for server in &status.servers {
+        let member = member(settings, &status, Some(server));
+        if filtering.passes(&member)? {
+            members.push(member);
+        }
+    }
     Ok(Outcome::Ready(call.json(&members)))
 }

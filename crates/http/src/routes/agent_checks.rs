@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use quorate_agent::machine::{CheckEntry, Machine};
 use quorate_api as api;
+use quorate_filter::HEALTH_CHECKS;
 use quorate_state::CheckStatus;
 
 use super::agent_services::{agent, decode, done};
 use super::filtering::Filtering;
-use super::{Action, Doing, Outcome};
-use crate::filter::{self, Filter};
-use crate::reply::Refused;
-use crate::request::Call;
+use super::{Action, Doing};
+use crate::call::Call;
+use crate::reply::{Outcome, Refused};
 
 pub(super) const LIST: Action = Action::Do(|call| Box::pin(list(call)) as Doing);
 pub(super) const REGISTER: Action = Action::Do(|call| Box::pin(register(call)) as Doing);
@@ -45,24 +45,22 @@ fn view<'a>(machine: &'a Machine, entry: &'a CheckEntry, node: &'a str) -> api::
 
 async fn list(call: Call) -> Result<Outcome, Refused> {
     call.refuse_namespace()?;
-    let (filtering, refused) = Filtering::of(&call, &filter::HEALTH_CHECKS);
-    if let Some(mut refused) = refused {
-        let text = call.parameters().first_bytes("filter");
-        if let Err(error) = Filter::parse(&*text, &filter::HEALTH_CHECKS)
-            && error.is_misfit()
-        {
-            // Consul leaves the introduction out here when the language is right and the fields are not.
-            refused.text = error.reason().to_owned().into();
-        }
-        return Err(refused);
-    }
+    let mut filtering = Filtering::of(&call, &HEALTH_CHECKS).map_err(|error| {
+        // Consul leaves the introduction out here when the language is right and the fields are not.
+        if error.is_misfit() { Refused::internal(error.reason().to_owned()) } else { error.into() }
+    })?;
     let node = &call.server.settings.node_name;
     let reply = agent(&call)?.look(|machine| {
-        let all = machine.checks().iter().map(|(id, entry)| (&**id, view(machine, entry, node)));
-        let passing: BTreeMap<_, _> = all.filter(|(_, check)| filtering.passes(check)).collect();
-        call.json(&passing)
+        let mut passing = BTreeMap::new();
+        for (id, entry) in machine.checks() {
+            let check = view(machine, entry, node);
+            if filtering.passes(&check)? {
+                passing.insert(&**id, check);
+            }
+        }
+        Ok::<_, Refused>(call.json(&passing))
     });
-    Ok(Outcome::Ready(reply))
+    Ok(Outcome::Ready(reply?))
 }
 
 async fn register(mut call: Call) -> Result<Outcome, Refused> {
@@ -80,7 +78,7 @@ async fn deregister(call: Call) -> Result<Outcome, Refused> {
 
 async fn told(call: Call, status: CheckStatus) -> Result<Outcome, Refused> {
     call.refuse_namespace()?;
-    let note = call.parameters().first("note").into_owned();
+    let note = call.parameters.first("note").into_owned();
     agent(&call)?.update_ttl(&call.rest_text(), status, note).await?;
     Ok(done())
 }

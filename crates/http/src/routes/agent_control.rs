@@ -5,11 +5,11 @@ use tokio::sync::mpsc;
 use tracing::Level;
 
 use super::agent_services::done;
-use super::{Action, Doing, Outcome};
+use super::{Action, Doing};
+use crate::call::Call;
 use crate::local::Hooks;
-use crate::reply::{Body, Refused, Reply};
-use crate::request::Call;
-use crate::server::stopping;
+use crate::reply::{Body, Outcome, Refused, Reply};
+use crate::shared::stopping;
 
 pub(super) const RELOAD: Action = Action::Do(|call| Box::pin(reload(call)) as Doing);
 pub(super) const LEAVE: Action = Action::Do(|call| Box::pin(leave(call)) as Doing);
@@ -62,7 +62,7 @@ fn level_of(word: &str) -> Option<Level> {
 }
 
 async fn monitor(call: Call) -> Result<Outcome, Refused> {
-    let parameters = call.parameters();
+    let parameters = &call.parameters;
     let word = parameters.first("loglevel");
     let level = level_of(&word).ok_or_else(|| Refused::bad_request(format!("Unknown log level: {word}")))?;
     let Some(logs) = hooks(&call).logs else {

@@ -12,9 +12,9 @@ use quorate_api as api;
 use quorate_state::CheckStatus;
 
 use super::agent_services::{self, agent};
-use super::{Action, Doing, Outcome};
-use crate::reply::{self, Refused, Reply};
-use crate::request::Call;
+use super::{Action, Doing};
+use crate::call::Call;
+use crate::reply::{self, Outcome, Refused, Reply};
 
 pub(super) const BY_ID: Action = Action::Do(|call| Box::pin(by_id(call)) as Doing);
 pub(super) const BY_NAME: Action = Action::Do(|call| Box::pin(by_name(call)) as Doing);
@@ -88,7 +88,7 @@ fn health_of<'a>(
     }
     let told = api::AgentServiceHealth {
         aggregated_status: health.word(),
-        service: Some(agent_services::view(service, &settings.datacenter)),
+        service: Some(agent_services::view(service, call.server.node.datacenter())),
         checks: Some(checks),
     };
     (health, told)
@@ -96,7 +96,7 @@ fn health_of<'a>(
 
 /// The answer with its reason, as JSON or, if that is asked for, as the reason alone.
 fn answer(call: &Call, status: StatusCode, reason: &str, json: impl FnOnce() -> Reply) -> Outcome {
-    let mut reply = if call.parameters().first("format") == "text" {
+    let mut reply = if call.parameters.first("format") == "text" {
         let mut reply = reply::whole(status, Bytes::from(reason.to_owned()));
         reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         reply

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Action, Doing, Outcome};
-use crate::reply::Refused;
-use crate::request::Call;
+use super::{Action, Doing};
+use crate::call::Call;
+use crate::reply::{Outcome, Refused};
 
 pub(super) const GET: Action = Action::Do(|call| Box::pin(host(call)) as Doing);
 

@@ -12,11 +12,11 @@ use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use quorate_base::metrics::{Aggregate, INTERVAL, MetricName, Reading, Readings, Value};
 use serde::Serialize;
 
-use super::{Action, Doing, Outcome};
+use super::{Action, Doing};
+use crate::call::Call;
 use crate::encode;
-use crate::reply::{self, Body, Refused, Reply};
-use crate::request::Call;
-use crate::server::stopping;
+use crate::reply::{self, Body, Outcome, Refused, Reply};
+use crate::shared::stopping;
 
 pub(super) const GET: Action = Action::Do(|call| Box::pin(metrics(call)) as Doing);
 pub(super) const STREAM: Action = Action::Do(|call| Box::pin(stream(call)) as Doing);
@@ -39,14 +39,14 @@ async fn stream(call: Call) -> Result<Outcome, Refused> {
                 () = sender.closed() => return,
                 () = stopping(&mut draining) => return,
             }
-            server.refresh_gauges();
+            server.refresh_gauges().await;
         }
     });
     Ok(Outcome::Ready(Reply::new(Body::Endless(receiver))))
 }
 
 async fn metrics(call: Call) -> Result<Outcome, Refused> {
-    call.server.refresh_gauges();
+    call.server.refresh_gauges().await;
     let readings = call.server.metrics.read();
     if !wants_prometheus(&call) {
         return Ok(Outcome::Ready(call.json(&summary(&readings))));
@@ -57,7 +57,7 @@ async fn metrics(call: Call) -> Result<Outcome, Refused> {
 }
 
 fn wants_prometheus(call: &Call) -> bool {
-    if call.parameters().first("format") == "prometheus" {
+    if call.parameters.first("format") == "prometheus" {
         return true;
     }
     let accept = call.head.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("");

@@ -10,16 +10,19 @@ use quorate_agent::machine::ServiceEntry;
 use quorate_agent::{Agent, AgentError};
 use quorate_api as api;
 use quorate_api::go_json;
+use quorate_filter::CATALOG_NODE;
 use quorate_state::Service;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::filtering::Filtering;
-use super::{Action, Doing, Outcome, views};
-use crate::filter;
-use crate::questions::{Place, deadline};
-use crate::reply::{self, Refused, Reply};
-use crate::request::{self, Call};
-use crate::server::stopping;
+use super::{Action, Doing};
+use crate::call::Call;
+use crate::go;
+use crate::options::Options;
+use crate::reply::{self, Outcome, Refused, Reply};
+use crate::shared::stopping;
+use crate::views;
 
 pub(super) const LIST: Action = Action::Do(|call| Box::pin(list(call)) as Doing);
 pub(super) const ONE: Action = Action::Do(|call| Box::pin(one(call)) as Doing);
@@ -39,11 +42,11 @@ impl From<AgentError> for Refused {
         let text = match &error {
             AgentError::UnknownService(id) => format!(
                 "Unknown service ID {}. Ensure that the service ID is passed, not the service name.",
-                request::go_quoted(id)
+                go::go_quoted(id)
             ),
             AgentError::UnknownCheck(id) => format!(
                 "Unknown check ID {}. Ensure that the check ID is passed, not the check name.",
-                request::go_quoted(id)
+                go::go_quoted(id)
             ),
             other => other.to_string(),
         };
@@ -106,17 +109,19 @@ pub(super) fn view<'a>(service: &'a Service, datacenter: &'a str) -> api::AgentS
 
 async fn list(call: Call) -> Result<Outcome, Refused> {
     call.refuse_namespace()?;
-    let (filtering, refused) = Filtering::of(&call, &filter::CATALOG_NODE);
-    if let Some(refused) = refused {
-        return Err(refused);
-    }
-    let datacenter = &call.server.settings.datacenter;
+    let mut filtering = Filtering::of(&call, &CATALOG_NODE)?;
+    let datacenter = call.server.node.datacenter();
     let reply = agent(&call)?.look(|machine| {
-        let all = machine.services().iter().map(|(id, entry)| (&**id, view(&entry.service, datacenter)));
-        let passing: BTreeMap<_, _> = all.filter(|(_, service)| filtering.passes(service)).collect();
-        call.json(&passing)
+        let mut passing = BTreeMap::new();
+        for (id, entry) in machine.services() {
+            let service = view(&entry.service, datacenter);
+            if filtering.passes(&service)? {
+                passing.insert(&**id, service);
+            }
+        }
+        Ok::<_, Refused>(call.json(&passing))
     });
-    Ok(Outcome::Ready(reply))
+    Ok(Outcome::Ready(reply?))
 }
 
 /// A hash (FNV-1a) of what is told of a service, as it stands in the header.
@@ -130,7 +135,7 @@ fn content_hash(service: &api::AgentService<'_>) -> String {
 
 /// A service with its hash, or the refusal if there is none.
 fn found(call: &Call, agent: &Agent, id: &str) -> Result<(String, Reply), Refused> {
-    let datacenter = &call.server.settings.datacenter;
+    let datacenter = call.server.node.datacenter();
     agent.look(|machine| {
         let Some(ServiceEntry { service, .. }) = machine.services().get(id) else {
             return Err(Refused::not_found(format!("unknown service ID: {id}")));
@@ -147,19 +152,19 @@ fn found(call: &Call, agent: &Agent, id: &str) -> Result<(String, Reply), Refuse
 }
 
 async fn one(call: Call) -> Result<Outcome, Refused> {
-    let options = call.options_of_waiting()?;
+    let options = Options::of_waiting(&call.parameters)?;
     call.refuse_namespace()?;
     let agent = agent(&call)?;
     let id = call.rest_text().into_owned();
-    let seen = call.parameters().first("hash").into_owned();
+    let seen = call.parameters.first("hash").into_owned();
     let mut changes = agent.changes();
     changes.mark_unchanged();
     let (hash, reply) = found(&call, &agent, &id)?;
     if hash != seen {
         return Ok(Outcome::Ready(reply));
     }
-    let place = Place::take(&call.server)?;
-    let deadline = deadline(&call.server, options.wait);
+    let place = call.server.node.wait_place().map_err(|error| Refused::overloaded(error.to_string()))?;
+    let deadline = Instant::now() + call.server.longest_wait(options.wait);
     Ok(Outcome::Parked(Box::pin(async move {
         let _place = place;
         let mut draining = call.server.draining.subscribe();
@@ -182,7 +187,7 @@ async fn register(mut call: Call) -> Result<Outcome, Refused> {
     call.refuse_namespace()?;
     let body: api::ServiceDefinition = decode(&mut call).await?;
     let replace = {
-        let parameters = call.parameters();
+        let parameters = &call.parameters;
         let value = parameters.first("replace-existing-checks");
         parameters.has("replace-existing-checks") && (value.is_empty() || value == "true")
     };
@@ -198,27 +203,27 @@ async fn deregister(call: Call) -> Result<Outcome, Refused> {
 
 /// Whether maintenance is to begin.
 fn enabled(call: &Call) -> Result<bool, Refused> {
-    let parameters = call.parameters();
+    let parameters = &call.parameters;
     if !parameters.has("enable") {
         return Err(Refused::bad_request("Missing value for enable"));
     }
     let value = parameters.first("enable");
-    request::parse_bool(&value)
-        .ok_or_else(|| Refused::bad_request(format!("Invalid value for enable: {}", request::go_quoted(&value))))
+    go::parse_bool(&value)
+        .ok_or_else(|| Refused::bad_request(format!("Invalid value for enable: {}", go::go_quoted(&value))))
 }
 
 async fn maintenance(call: Call) -> Result<Outcome, Refused> {
     let id = call.named("Missing service ID")?;
     let enable = enabled(&call)?;
     call.refuse_namespace()?;
-    let reason = call.parameters().first("reason").into_owned();
+    let reason = call.parameters.first("reason").into_owned();
     agent(&call)?.service_maintenance(&id, enable.then_some(&reason)).await?;
     Ok(done())
 }
 
 async fn node_maintenance(call: Call) -> Result<Outcome, Refused> {
     let enable = enabled(&call)?;
-    let reason = call.parameters().first("reason").into_owned();
+    let reason = call.parameters.first("reason").into_owned();
     agent(&call)?.node_maintenance(enable.then_some(&reason)).await?;
     Ok(done())
 }

@@ -1,21 +1,17 @@
 //! Nodes and services: `/v1/catalog/`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use hyper::header::{AGE, HeaderValue};
 use quorate_api as api;
-use quorate_state::{Operation, State, Topic};
+use quorate_node::{Body, Proposal, Question, Reply};
+use quorate_state::Operation;
 
-use super::filtering::{Filtering, NodeMeta, Tags};
-use super::{Action, Doing, Outcome, registration, views};
-use crate::answers::Encoded;
-use crate::encode;
-use crate::filter;
+use super::{Action, Doing, narrowing, registration};
+use crate::ask::{self, Ask};
+use crate::call::Call;
 use crate::measure::{Timer, Timers};
-use crate::questions::{Ask, LARGE_ENTRIES, Manner, Question};
-use crate::reply::{self, Refused};
-use crate::request::{Call, Options};
-use crate::settings::Settings;
+use crate::options::Options;
+use crate::render::Form;
+use crate::reply::{self, Outcome, Refused};
 
 pub(super) const REGISTER: Action = Action::Do(|call| Box::pin(register(call)) as Doing);
 pub(super) const DEREGISTER: Action = Action::Do(|call| Box::pin(deregister(call)) as Doing);
@@ -26,182 +22,42 @@ pub(super) const SERVICE: Action = Action::Ask(ask_service);
 pub(super) const NODE: Action = Action::Ask(ask_node);
 pub(super) const NODE_SERVICES: Action = Action::Ask(ask_node_services);
 
-/// A question about the catalog.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum CatalogQuestion {
-    /// All nodes.
-    Nodes { meta: NodeMeta, filter: Filtering },
-    /// The names of all services with their tags.
-    Services { meta: NodeMeta, filter: Filtering },
-    /// The instances of a service.
-    Instances { name: Box<str>, tags: Tags, meta: NodeMeta, filter: Filtering },
-    /// The services of a node, by id.
-    NodeServices { node: Box<str>, filter: Filtering },
-    /// The services of a node, as a list.
-    NodeServiceList { node: Box<str>, filter: Filtering },
-}
-
-impl CatalogQuestion {
-    pub(crate) fn manner(&self) -> Manner {
-        let (tells_cache, is_kept) = match self {
-            Self::Services { .. } | Self::Instances { .. } => (true, true),
-            Self::Nodes { .. } => (false, true),
-            Self::NodeServices { .. } | Self::NodeServiceList { .. } => (false, false),
-        };
-        Manner { tells_consistency: true, tells_on_error: true, tells_cache, is_kept }
-    }
-
-    pub(crate) fn topics(&self, state: &State) -> Vec<Topic> {
-        match self {
-            Self::Nodes { .. } => vec![Topic::Nodes],
-            Self::Services { meta, filter } if meta.is_empty() && filter.is_empty() => vec![Topic::Services],
-            Self::Services { .. } => vec![Topic::Instances, Topic::Nodes],
-            Self::Instances { name, .. } => vec![Topic::service(name)],
-            Self::NodeServices { node, .. } | Self::NodeServiceList { node, .. } => {
-                match state.node_by_name_or_id_prefix(node) {
-                    Some(found) if state.node(node).is_some() => vec![Topic::node(&found.name)],
-                    // Found by its id: another node may come that fits as well.
-                    Some(found) => vec![Topic::node(&found.name), Topic::node(node), Topic::Nodes],
-                    None => vec![Topic::node(node), Topic::Nodes],
-                }
-            }
-        }
-    }
-
-    pub(crate) fn is_large(&self, state: &State) -> bool {
-        match self {
-            Self::Nodes { .. } => state.nodes().nth(LARGE_ENTRIES).is_some(),
-            Self::Services { meta, filter } if meta.is_empty() && filter.is_empty() => {
-                // Names and tags alone are short.
-                state.service_tags().nth(LARGE_ENTRIES * 4).is_some()
-            }
-            Self::Services { .. } => state.services().nth(LARGE_ENTRIES).is_some(),
-            Self::Instances { name, .. } => state.instances(name).nth(LARGE_ENTRIES).is_some(),
-            Self::NodeServices { node, .. } | Self::NodeServiceList { node, .. } => {
-                state.services_on(node).nth(LARGE_ENTRIES).is_some()
-            }
-        }
-    }
-
-    pub(crate) fn evaluate(&self, state: &State, settings: &Settings, pretty: bool) -> Encoded {
-        let datacenter = &*settings.datacenter;
-        Encoded::json(match self {
-            Self::Nodes { meta, filter } => {
-                let nodes = state.nodes().filter(|node| meta.matches(&node.meta));
-                let views = nodes.map(|node| views::node(node, datacenter));
-                encode::list(views.filter(|node| filter.passes(node)), pretty)
-            }
-            Self::Services { meta, filter } => encode::json(&service_tags(state, meta, filter, datacenter), pretty),
-            Self::Instances { name, tags, meta, filter } => {
-                let instances = state
-                    .instances(name)
-                    .filter(|(node, service)| tags.matches(&service.tags) && meta.matches(&node.meta));
-                let views = instances.map(|(node, service)| views::catalog_service(node, service, datacenter));
-                encode::list(views.filter(|instance| filter.passes(instance)), pretty)
-            }
-            Self::NodeServices { node, filter } => encode::json(&services_of(state, node, filter, datacenter), pretty),
-            Self::NodeServiceList { node, filter } => {
-                encode::json(&service_list_of(state, node, filter, datacenter), pretty)
-            }
-        })
-    }
-}
-
-/// The tags of each service, over those instances that pass.
-fn service_tags<'a>(
-    state: &'a State,
-    meta: &NodeMeta,
-    filter: &Filtering,
-    datacenter: &str,
-) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
-    let mut services: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    if meta.is_empty() && filter.is_empty() {
-        for (name, tag) in state.service_tags() {
-            services.entry(name).or_default().extend(tag);
-        }
-        return services;
-    }
-    for service in state.services() {
-        let passes = state.node(&service.node).is_some_and(|node| {
-            meta.matches(&node.meta) && filter.passes(&views::catalog_service(node, service, datacenter))
-        });
-        if passes {
-            services.entry(&service.name).or_default().extend(service.tags.iter().map(String::as_str));
-        }
-    }
-    services
-}
-
-fn services_of<'a>(
-    state: &'a State,
-    node: &str,
-    filter: &Filtering,
-    datacenter: &'a str,
-) -> Option<api::NodeServices<'a>> {
-    let node = state.node_by_name_or_id_prefix(node)?;
-    let views = state.services_on(&node.name).map(|service| views::service(service));
-    let services = views.filter(|service| filter.passes(service)).map(|service| (service.id.clone(), service));
-    Some(api::NodeServices { node: views::node(node, datacenter), services: services.collect() })
-}
-
-/// As [`services_of`], but a list in the state's order. A node without services has `null`, one with services that do not
-/// pass has `[]`.
-fn service_list_of<'a>(
-    state: &'a State,
-    node: &str,
-    filter: &Filtering,
-    datacenter: &'a str,
-) -> api::NodeServiceList<'a> {
-    let Some(node) = state.node_by_name_or_id_prefix(node) else {
-        return api::NodeServiceList::default();
-    };
-    let mut views = state.services_on(&node.name).map(|service| views::service(service)).peekable();
-    let has_services = views.peek().is_some();
-    let services = views.filter(|service| filter.passes(service)).collect();
-    api::NodeServiceList { node: Some(views::node(node, datacenter)), services: has_services.then_some(services) }
-}
-
-fn ask(question: CatalogQuestion, options: Options, refused: Option<Refused>) -> Ask {
-    Ask { question: Question::Catalog(question), options, refused }
-}
-
 fn ask_nodes(call: &Call) -> Result<Ask, Refused> {
     call.refuse_partition()?;
     let options = call.options()?;
-    let (filter, refused) = Filtering::of(call, &filter::CATALOG_NODES);
-    Ok(ask(CatalogQuestion::Nodes { meta: NodeMeta::of(call), filter }, options, refused))
+    let question = Question::Nodes { meta: narrowing::node_meta(call)?, filter: narrowing::filter(call) };
+    Ok(Ask { question, options, form: Form::Nodes })
 }
 
 fn ask_services(call: &Call) -> Result<Ask, Refused> {
     call.refuse_namespace()?;
     let options = call.options()?;
-    let (filter, refused) = Filtering::of(call, &filter::CATALOG_SERVICE);
-    Ok(ask(CatalogQuestion::Services { meta: NodeMeta::of(call), filter }, options, refused))
+    let question = Question::Services { meta: narrowing::node_meta(call)?, filter: narrowing::filter(call) };
+    Ok(Ask { question, options, form: Form::Services })
 }
 
 fn ask_service(call: &Call) -> Result<Ask, Refused> {
     call.refuse_namespace()?;
     let options = call.options()?;
-    let name = call.named("Missing service name")?.into();
-    let (filter, refused) = Filtering::of(call, &filter::CATALOG_SERVICE);
-    let (tags, meta) = (Tags::of(call), NodeMeta::of(call));
-    Ok(ask(CatalogQuestion::Instances { name, tags, meta, filter }, options, refused))
+    let service = call.named("Missing service name")?.into();
+    let (tags, meta) = (narrowing::tags(call)?, narrowing::node_meta(call)?);
+    let question = Question::Instances { service, tags, meta, filter: narrowing::filter(call) };
+    Ok(Ask { question, options, form: Form::Instances })
 }
 
 fn ask_node(call: &Call) -> Result<Ask, Refused> {
-    call.refuse_namespace()?;
-    let options = call.options()?;
-    let node = call.named("Missing node name")?.into();
-    let (filter, refused) = Filtering::of(call, &filter::CATALOG_NODE);
-    Ok(ask(CatalogQuestion::NodeServices { node, filter }, options, refused))
+    ask_services_of_node(call, Form::NodeServices)
 }
 
 fn ask_node_services(call: &Call) -> Result<Ask, Refused> {
+    ask_services_of_node(call, Form::NodeServiceList)
+}
+
+fn ask_services_of_node(call: &Call, form: Form) -> Result<Ask, Refused> {
     call.refuse_namespace()?;
     let options = call.options()?;
     let node = call.named("Missing node name")?.into();
-    let (filter, refused) = Filtering::of(call, &filter::CATALOG_NODE);
-    Ok(ask(CatalogQuestion::NodeServiceList { node, filter }, options, refused))
+    Ok(Ask { question: Question::NodeServices { node, filter: narrowing::filter(call) }, options, form })
 }
 
 async fn register(mut call: Call) -> Result<Outcome, Refused> {
@@ -210,30 +66,39 @@ async fn register(mut call: Call) -> Result<Outcome, Refused> {
     if !body.peer_name.is_empty() {
         return Err(Refused::internal("cannot register requests with PeerName in them"));
     }
-    registration::refuse_other_datacenter(&call, &body.datacenter)?;
+    let datacenter = body.datacenter.clone();
     let operation = Operation::Register(Box::new(registration::registration(body)?));
-    propose(&call, operation, |timers| &timers.catalog_register).await
+    propose(&call, &datacenter, operation, |timers| &timers.catalog_register).await
 }
 
 async fn deregister(mut call: Call) -> Result<Outcome, Refused> {
     call.refuse_namespace()?;
     let body: api::Deregistration = registration::decode(&mut call).await?;
-    registration::refuse_other_datacenter(&call, &body.datacenter)?;
-    let api::Deregistration { node, service_id, check_id, .. } = body;
+    let api::Deregistration { datacenter, node, service_id, check_id, .. } = body;
     let what = quorate_state::Deregistration { node, service_id, check_id };
-    propose(&call, Operation::Deregister(what), |timers| &timers.catalog_deregister).await
+    propose(&call, &datacenter, Operation::Deregister(what), |timers| &timers.catalog_deregister).await
 }
 
-async fn propose(call: &Call, operation: Operation, timer: fn(&Timers) -> &Timer) -> Result<Outcome, Refused> {
+async fn propose(
+    call: &Call,
+    datacenter: &str,
+    operation: Operation,
+    timer: fn(&Timers) -> &Timer,
+) -> Result<Outcome, Refused> {
     let _timer = timer(&call.server.timers).start();
-    super::done(call.server.node.propose(operation).await?)?;
+    let body = Body::Propose(Proposal { operation, term: None });
+    let reply = call.serve_in(datacenter, body).await.reply().await?;
+    super::done(super::written(reply)?)?;
     Ok(Outcome::Ready(call.json(&true)))
 }
 
 async fn datacenters(call: Call) -> Result<Outcome, Refused> {
-    // The options are only checked: there is one datacenter, and this server knows it.
-    let options = call.options_of_freshness()?;
-    let mut reply = call.json(&[&*call.server.settings.datacenter]);
+    let options = Options::of_freshness(&call.parameters, &call.head.headers)?;
+    let names = match call.serve_in("", Body::Datacenters).await.reply().await? {
+        Reply::Datacenters(names) => names,
+        other => return Err(ask::unexpected(&other)),
+    };
+    let mut reply = call.json(&names);
     if options.cached {
         reply.headers_mut().insert(reply::X_CACHE, HeaderValue::from_static("HIT"));
         reply.headers_mut().insert(AGE, HeaderValue::from_static("0"));

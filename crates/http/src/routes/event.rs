@@ -6,15 +6,13 @@
 use bytes::Bytes;
 use hyper::header::HeaderValue;
 use quorate_api as api;
-use quorate_node::{Event, Woken};
-use quorate_state::{Key, Topic};
+use quorate_filter::matches_pattern;
+use quorate_node::{AskEvents, Body, Event, EventList, Refusal, Reply as NodeReply, Request, Served, Wait};
 
-use super::{Action, Doing, Outcome};
-use crate::filter;
-use crate::questions::{Place, deadline};
-use crate::reply::{self, Refused, Reply};
-use crate::request::Call;
-use crate::server::stopping;
+use super::{Action, Doing};
+use crate::ask;
+use crate::call::Call;
+use crate::reply::{self, Outcome, Refused, Reply};
 
 pub(super) const FIRE: Action = Action::Do(|call| Box::pin(fire(call)) as Doing);
 pub(super) const LIST: Action = Action::Do(|call| Box::pin(list(call)) as Doing);
@@ -33,7 +31,7 @@ async fn fire(mut call: Call) -> Result<Outcome, Refused> {
         true => call.take_json_body().await?,
         false => Bytes::new(),
     };
-    let parameter = |name| call.parameters().first(name).into_owned();
+    let parameter = |name| call.parameters.first(name).into_owned();
     let event = Event {
         id: call.server.node.host().random.uuid(),
         name,
@@ -44,11 +42,9 @@ async fn fire(mut call: Call) -> Result<Outcome, Refused> {
         lamport_time: 0,
     };
     check(&event)?;
-    call.refuse_other_datacenter()?;
     let reply = call.json(&view(&event));
-    if is_for_this_agent(&event, &call) {
-        call.server.node.keep_event(event);
-    }
+    let is_for_this_agent = is_for_this_agent(&event, &call);
+    call.serve_now(Body::Fire { event, is_for_this_agent }).await?;
     Ok(Outcome::Ready(reply))
 }
 
@@ -59,7 +55,7 @@ fn check(event: &Event) -> Result<(), Refused> {
     for (what, pattern) in
         [("node", &event.node_filter), ("service", &event.service_filter), ("tag", &event.tag_filter)]
     {
-        if let Err(error) = filter::matches_pattern(pattern, "") {
+        if let Err(error) = matches_pattern(pattern, "") {
             return Err(Refused::internal(format!("Invalid {what} filter: {error}")));
         }
     }
@@ -74,7 +70,7 @@ fn check(event: &Event) -> Result<(), Refused> {
 
 /// Whether an event is meant for this agent: by its name, and by one of its services.
 fn is_for_this_agent(event: &Event, call: &Call) -> bool {
-    let matches = |pattern: &str, text: &str| filter::matches_pattern(pattern, text) == Ok(true);
+    let matches = |pattern: &str, text: &str| matches_pattern(pattern, text) == Ok(true);
     if !event.node_filter.is_empty() && !matches(&event.node_filter, &call.server.settings.node_name) {
         return false;
     }
@@ -105,55 +101,25 @@ fn view(event: &Event) -> api::UserEvent<'_> {
 
 async fn list(call: Call) -> Result<Outcome, Refused> {
     let options = call.options()?;
-    let mut seen = call.server.node.events_seen();
-    seen.mark_unchanged();
-    let listed = Listed::now(&call);
-    if options.index == 0 || listed.index != options.index {
-        return Ok(Outcome::Ready(listed.reply));
-    }
-    let place = Place::take(&call.server)?;
-    let deadline = deadline(&call.server, options.wait);
-    // No command writes the empty key: only the replacement of the whole state wakes this.
-    let mut restores = call.server.node.watch(&[Topic::Key(Key::from(&b""[..]))])?;
-    Ok(Outcome::Parked(Box::pin(async move {
-        let mut draining = call.server.draining.subscribe();
-        loop {
-            let ended = tokio::select! {
-                changed = seen.changed() => changed.is_err(),
-                woken = restores.changed() => woken == Woken::Replaced,
-                () = tokio::time::sleep_until(deadline) => true,
-                () = stopping(&mut draining) => true,
-            };
-            let listed = Listed::now(&call);
-            if ended || listed.index != options.index {
-                drop(place);
-                return listed.reply;
-            }
-        }
-    })))
+    let is_waiting = options.index > 0 && !call.server.is_draining();
+    let wait = is_waiting.then(|| Wait { seen: options.index, at_most: call.server.longest_wait(options.wait) });
+    let body = Body::Events(AskEvents { name: (&*call.parameters.first("name")).into(), wait });
+    // Events are each agent's own, so the datacenter is passed over.
+    let request = Request { datacenter: "".into(), caller: call.caller(), body };
+    Ok(match call.server.node.serve(request).await {
+        Served::Now(reply) => Outcome::Ready(listed(&call, reply)),
+        Served::Later(waiting) => Outcome::Parked(Box::pin(async move { listed(&call, waiting.reply().await) })),
+    })
 }
 
-/// The list as it is at a moment.
-struct Listed {
-    index: u64,
-    reply: Reply,
-}
-
-impl Listed {
-    fn now(call: &Call) -> Self {
-        let name = call.parameters().first("name");
-        let mut events = call.server.node.events();
-        events.retain(|event| name.is_empty() || event.name == name);
-        let index = events.last().map_or(1, |event| index_of(event.id));
-        let views: Vec<_> = events.iter().map(view).collect();
-        let mut reply = call.json(&views);
-        reply.headers_mut().insert(reply::INDEX, HeaderValue::from(index));
-        Self { index, reply }
-    }
-}
-
-/// The two halves of an id, one upon the other.
-fn index_of(id: uuid::Uuid) -> u64 {
-    let (high, low) = id.as_u64_pair();
-    (high ^ low).max(1)
+fn listed(call: &Call, reply: Result<NodeReply, Refusal>) -> Reply {
+    let EventList { index, events } = match reply {
+        Ok(NodeReply::Events(list)) => list,
+        Ok(other) => return ask::unexpected(&other).into_reply(),
+        Err(refusal) => return Refused::from(refusal).into_reply(),
+    };
+    let views: Vec<_> = events.iter().map(view).collect();
+    let mut reply = call.json(&views);
+    reply.headers_mut().insert(reply::INDEX, HeaderValue::from(index));
+    reply
 }

@@ -1,124 +1,38 @@
-//! Keys and values: `/v1/kv/`.
+//! Keys: `/v1/kv/`.
 
 use bytes::Bytes;
-use quorate_state::{
-    Key, KeyOperation, KeyValue, KeyVerb, Operation, Refusal, Response, SessionReference, State, Topic, ValueShown,
-};
+use quorate_node::Question;
+use quorate_state::{Key, KeyOperation, KeyValue, KeyVerb, Operation, Refusal, Response, SessionReference};
 
-use super::{Action, Doing, Outcome, views};
-use crate::answers::{Content, Encoded};
-use crate::encode;
-use crate::questions::{Ask, LARGE_BYTES, LARGE_ENTRIES, Manner, Question};
-use crate::reply::{Refused, Reply};
-use crate::request::{self, Call};
+use super::{Action, Doing};
+use crate::ask::Ask;
+use crate::call::Call;
+use crate::go;
+use crate::render::Form;
+use crate::reply::{Outcome, Refused, Reply};
 
 pub(super) const GET: Action = Action::Ask(ask);
 pub(super) const PUT: Action = Action::Do(|call| Box::pin(put(call)) as Doing);
 pub(super) const DELETE: Action = Action::Do(|call| Box::pin(delete(call)) as Doing);
 
-/// A question about keys.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum KvQuestion {
-    /// One key.
-    Entry { key: Key, raw: bool },
-    /// All keys under a prefix.
-    Under { prefix: Key },
-    /// The names of the keys under a prefix; each cut behind the first separator that follows the prefix.
-    Names { prefix: Key, separator: Box<[u8]> },
-}
-
-impl KvQuestion {
-    pub(crate) const MANNER: Manner =
-        Manner { tells_consistency: false, tells_on_error: false, tells_cache: false, is_kept: false };
-
-    pub(crate) fn topics(&self) -> Vec<Topic> {
-        vec![match self {
-            Self::Entry { key, .. } => Topic::Key(key.clone()),
-            Self::Under { prefix } | Self::Names { prefix, .. } => Topic::KeysUnder(prefix.clone()),
-        }]
-    }
-
-    pub(crate) fn is_large(&self, state: &State) -> bool {
-        let prefix = match self {
-            Self::Entry { .. } => return false,
-            Self::Under { prefix } | Self::Names { prefix, .. } => prefix,
-        };
-        let mut bytes = 0;
-        let mut seen = state.keys_under(prefix.as_bytes()).take(LARGE_ENTRIES);
-        let all_small = seen.by_ref().all(|(_, entry)| {
-            bytes += entry.value.len();
-            bytes < LARGE_BYTES
-        });
-        !all_small || state.keys_under(prefix.as_bytes()).nth(LARGE_ENTRIES).is_some()
-    }
-
-    pub(crate) fn evaluate(&self, state: &State, pretty: bool) -> Encoded {
-        match self {
-            Self::Entry { key, raw } => match state.key(key.as_bytes()) {
-                None => Encoded::not_found(),
-                Some(entry) if *raw => Encoded {
-                    status: hyper::StatusCode::OK,
-                    content: Content::Raw,
-                    body: Bytes::copy_from_slice(&entry.value),
-                },
-                Some(entry) => Encoded::json(encode::json(&[views::kv_pair(key, entry, ValueShown::Yes)], pretty)),
-            },
-            Self::Under { prefix } => {
-                let mut entries = state.keys_under(prefix.as_bytes()).peekable();
-                if entries.peek().is_none() {
-                    return Encoded::not_found();
-                }
-                let pairs = entries.map(|(key, entry)| views::kv_pair(key, entry, ValueShown::Yes));
-                Encoded::json(encode::list(pairs, pretty))
-            }
-            Self::Names { prefix, separator } => {
-                let mut names = names(state, prefix, separator).peekable();
-                // The root is there even if nothing is under it.
-                if names.peek().is_none() && !prefix.as_bytes().is_empty() {
-                    return Encoded::not_found();
-                }
-                Encoded::json(encode::list(names.map(encode::text_of), pretty))
-            }
-        }
-    }
-}
-
-/// The names of the keys under a prefix, up to the first separator behind it, each once.
-fn names<'a>(state: &'a State, prefix: &Key, separator: &[u8]) -> impl Iterator<Item = &'a [u8]> {
-    let mut last: Option<&[u8]> = None;
-    state.keys_under(prefix.as_bytes()).filter_map(move |(key, _)| {
-        let name = key.as_bytes();
-        let behind_prefix = &name[prefix.as_bytes().len()..];
-        let place = match separator {
-            [] => None,
-            _ => behind_prefix.windows(separator.len()).position(|window| window == separator),
-        };
-        let Some(place) = place else {
-            return Some(name);
-        };
-        let cut = &name[..prefix.as_bytes().len() + place + separator.len()];
-        (last.replace(cut) != Some(cut)).then_some(cut)
-    })
-}
-
 fn ask(call: &Call) -> Result<Ask, Refused> {
     let options = call.options()?;
-    let parameters = call.parameters();
-    let rest = call.rest();
-    let key = Key::from(&*rest);
-    let question = if parameters.has("keys") {
+    let parameters = &call.parameters;
+    let key = Key::from(&*call.rest());
+    let (question, form) = if parameters.has("keys") {
         // The misspelt form is older, and clients still send it.
         let name = if parameters.has("separator") { "separator" } else { "seperator" };
-        KvQuestion::Names { prefix: key, separator: parameters.first_bytes(name).into() }
+        let form = if key.as_bytes().is_empty() { Form::RootNames } else { Form::Names };
+        (Question::KeyNames { prefix: key, separator: parameters.first_bytes(name).into() }, form)
     } else if parameters.has("recurse") {
-        KvQuestion::Under { prefix: key }
-    } else if rest.is_empty() {
+        (Question::Keys(key), Form::Keys)
+    } else if key.as_bytes().is_empty() {
         return Err(missing_key());
     } else {
-        KvQuestion::Entry { key, raw: parameters.has("raw") }
+        (Question::Key(key), if parameters.has("raw") { Form::RawKey } else { Form::Key })
     };
     call.refuse_namespace()?;
-    Ok(Ask { question: Question::Kv(question), options, refused: None })
+    Ok(Ask { question, options, form })
 }
 
 fn missing_key() -> Refused {
@@ -127,7 +41,7 @@ fn missing_key() -> Refused {
 
 /// Refuses parameters that contradict each other.
 fn refuse_conflict(call: &Call, names: &[&str]) -> Result<(), Refused> {
-    let parameters = call.parameters();
+    let parameters = &call.parameters;
     match names.iter().filter(|name| parameters.has(name)).count() {
         0 | 1 => Ok(()),
         _ => Err(Refused::bad_request(format!("Conflicting flags: {}", parameters.encoded()))),
@@ -136,15 +50,15 @@ fn refuse_conflict(call: &Call, names: &[&str]) -> Result<(), Refused> {
 
 /// A parameter that is a number, if it is there.
 fn number(call: &Call, name: &str) -> Result<Option<u64>, Refused> {
-    let parameters = call.parameters();
+    let parameters = &call.parameters;
     match parameters.has(name) {
-        true => request::parse_unsigned(&parameters.first(name)).map(Some).map_err(Refused::internal),
+        true => go::parse_unsigned(&parameters.first(name)).map(Some).map_err(Refused::internal),
         false => Ok(None),
     }
 }
 
 async fn put(mut call: Call) -> Result<Outcome, Refused> {
-    let options = call.options()?;
+    call.options()?;
     call.refuse_namespace()?;
     let key = Key::from(&*call.rest());
     if key.as_bytes().is_empty() {
@@ -153,15 +67,9 @@ async fn put(mut call: Call) -> Result<Outcome, Refused> {
     refuse_conflict(&call, &["cas", "acquire", "release"])?;
     let flags = number(&call, "flags")?.unwrap_or(0);
     let cas = number(&call, "cas")?;
-    let session = |name| {
-        let parameters = call.parameters();
-        parameters.has(name).then(|| SessionReference(parameters.first(name).into_owned()))
-    };
+    let session = |name| call.parameters.has(name).then(|| SessionReference(call.parameters.first(name).into_owned()));
     let (acquire, release) = (session("acquire"), session("release"));
     let body = take_value(&mut call).await?;
-    if options.other_datacenter {
-        return Err(request::no_path());
-    }
     let value = KeyValue { value: (&*body).into(), flags };
     let is_plain = cas.is_none() && acquire.is_none() && release.is_none();
     let verb = match (cas, acquire, release) {
@@ -186,18 +94,15 @@ async fn take_value(call: &mut Call) -> Result<Bytes, Refused> {
 }
 
 async fn delete(call: Call) -> Result<Outcome, Refused> {
-    let options = call.options()?;
+    call.options()?;
     call.refuse_namespace()?;
     refuse_conflict(&call, &["recurse", "cas"])?;
     let key = Key::from(&*call.rest());
-    let recurse = call.parameters().has("recurse");
+    let recurse = call.parameters.has("recurse");
     if key.as_bytes().is_empty() && !recurse {
         return Err(missing_key());
     }
     let cas = number(&call, "cas")?;
-    if options.other_datacenter {
-        return Err(request::no_path());
-    }
     let verb = match (cas, recurse) {
         (Some(index), _) => KeyVerb::DeleteCas(index),
         (None, true) => KeyVerb::DeleteTree,
@@ -209,7 +114,7 @@ async fn delete(call: Call) -> Result<Outcome, Refused> {
 
 async fn apply(call: &Call, operation: KeyOperation) -> Result<bool, Refused> {
     let _timer = call.server.timers.kvs_apply.start();
-    match call.server.node.propose(Operation::Key(operation)).await? {
+    match super::propose(call, Operation::Key(operation)).await? {
         Response::Flag(held) => Ok(held),
         Response::Refused(refusal) => Err(refuse(&refusal)),
         other => Err(super::unexpected(&other)),
@@ -228,58 +133,4 @@ fn refuse(refusal: &Refusal) -> Refused {
 fn flag(call: &Call, held: bool) -> Outcome {
     let reply: Reply = call.json(&held);
     Outcome::Ready(reply)
-}
-
-#[cfg(test)]
-mod tests {
-    use quorate_state::{Changes, Command};
-
-    use super::*;
-
-    fn state_with(keys: &[&str]) -> State {
-        let mut state = State::default();
-        for (number, key) in keys.iter().enumerate() {
-            let verb = KeyVerb::Set(KeyValue { value: b"v"[..].into(), flags: 0 });
-            let operation = Operation::Key(KeyOperation { key: (*key).into(), verb });
-            state.apply(number as u64 + 1, Command { now_ms: 0, operation }, &mut Changes::default());
-        }
-        state
-    }
-
-    fn body(question: &KvQuestion, state: &State) -> String {
-        String::from_utf8(question.evaluate(state, false).body.to_vec()).unwrap()
-    }
-
-    #[test]
-    fn names_are_cut_behind_the_first_separator() {
-        let state = state_with(&["a", "a/b", "a/b/c", "a/d/e", "a/d/f", "ab"]);
-        for (prefix, separator, names) in [
-            ("", "", r#"["a","a/b","a/b/c","a/d/e","a/d/f","ab"]"#),
-            ("", "/", r#"["a","a/","ab"]"#),
-            ("a/", "/", r#"["a/b","a/b/","a/d/"]"#),
-            ("a", "/d/", r#"["a","a/b","a/b/c","a/d/","ab"]"#),
-            ("x", "/", ""),
-        ] {
-            let question = KvQuestion::Names { prefix: prefix.into(), separator: separator.as_bytes().into() };
-            assert_eq!(body(&question, &state), names, "{prefix:?} {separator:?}");
-        }
-    }
-
-    #[test]
-    fn nothing_is_an_empty_list_only_at_the_root() {
-        let state = State::default();
-        let names = |prefix: &str| KvQuestion::Names { prefix: prefix.into(), separator: b""[..].into() };
-        assert_eq!(body(&names(""), &state), "[]");
-        assert_eq!(names("x").evaluate(&state, false).status, 404);
-        assert_eq!(KvQuestion::Under { prefix: "".into() }.evaluate(&state, false).status, 404);
-    }
-
-    #[test]
-    fn many_keys_are_a_large_answer() {
-        let names: Vec<String> = (0..=LARGE_ENTRIES).map(|number| format!("k{number:06}")).collect();
-        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
-        let question = KvQuestion::Under { prefix: "k".into() };
-        assert!(question.is_large(&state_with(&names)));
-        assert!(!question.is_large(&state_with(&names[1..])));
-    }
 }

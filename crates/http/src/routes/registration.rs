@@ -6,8 +6,8 @@ use quorate_state as state;
 use quorate_state::{CheckStatus, Stamp};
 use serde::de::DeserializeOwned;
 
+use crate::call::Call;
 use crate::reply::Refused;
-use crate::request::{self, Call};
 
 /// Reads the body of a registration.
 pub(super) async fn decode<T: DeserializeOwned>(call: &mut Call) -> Result<T, Refused> {
@@ -17,14 +17,6 @@ pub(super) async fn decode<T: DeserializeOwned>(call: &mut Call) -> Result<T, Re
         let edition = if is_namespace { " - Namespaces are a Consul Enterprise feature" } else { "" };
         Refused::bad_request(format!("Request decode failed: {error}{edition}"))
     })
-}
-
-/// Refuses a body that names another datacenter.
-pub(super) fn refuse_other_datacenter(call: &Call, datacenter: &str) -> Result<(), Refused> {
-    match datacenter.is_empty() || datacenter == call.server.settings.datacenter {
-        true => Ok(()),
-        false => Err(request::no_path()),
-    }
 }
 
 /// A registration as the state takes it.

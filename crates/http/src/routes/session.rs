@@ -3,18 +3,18 @@
 use quorate_api::session::LockDelay;
 use quorate_api::{ServiceCheck, SessionCreate, SessionCreated, go_json};
 use quorate_base::duration::GoDuration;
+use quorate_node::{Body, Question, Reply};
 use quorate_state::{
-    Operation, Response, ServiceCheckReference, Session, SessionBehavior, SessionId, SessionReference, Stamp, State,
-    Topic,
+    Operation, Response, ServiceCheckReference, Session, SessionBehavior, SessionId, SessionReference, Stamp,
 };
 
-use super::{Action, Doing, Outcome, views};
-use crate::answers::Encoded;
-use crate::encode;
-use crate::questions::{Ask, LARGE_ENTRIES, Manner, Question};
-use crate::reply::Refused;
-use crate::request::{self, Call};
+use super::{Action, Doing};
+use crate::ask::{self, Ask};
+use crate::call::Call;
+use crate::render::Form;
+use crate::reply::{Outcome, Refused};
 use crate::settings::Settings;
+use crate::views;
 
 pub(super) const CREATE: Action = Action::Do(|call| Box::pin(create(call)) as Doing);
 pub(super) const DESTROY: Action = Action::Do(|call| Box::pin(destroy(call)) as Doing);
@@ -30,75 +30,24 @@ const DEFAULT_LOCK_DELAY: GoDuration = GoDuration(15 * GoDuration::SECOND.0);
 
 const MISSING_SESSION: &str = "Missing session";
 
-/// A question about sessions.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum SessionQuestion {
-    /// One session; none if what the client named can't be one.
-    One(Option<SessionId>),
-    /// Those of a node.
-    OnNode(Box<str>),
-    /// All.
-    All,
-}
-
-impl SessionQuestion {
-    pub(crate) const MANNER: Manner =
-        Manner { tells_consistency: false, tells_on_error: true, tells_cache: false, is_kept: false };
-
-    pub(crate) fn topics(&self, state: &State) -> Vec<Topic> {
-        match self {
-            Self::One(Some(id)) => vec![Topic::Session(*id)],
-            Self::One(None) => Vec::new(),
-            Self::OnNode(node) if state.node(node).is_some() => vec![Topic::node_sessions(node)],
-            // A node of this name may come, or one of this id.
-            Self::OnNode(node) => {
-                vec![Topic::node_sessions(views::node_named(state, node)), Topic::node_sessions(node), Topic::Nodes]
-            }
-            Self::All => vec![Topic::Sessions],
-        }
-    }
-
-    pub(crate) fn is_large(&self, state: &State) -> bool {
-        match self {
-            Self::One(_) => false,
-            Self::OnNode(node) => state.sessions_on(views::node_named(state, node)).nth(LARGE_ENTRIES).is_some(),
-            Self::All => state.sessions().nth(LARGE_ENTRIES).is_some(),
-        }
-    }
-
-    pub(crate) fn evaluate(&self, state: &State, pretty: bool) -> Encoded {
-        Encoded::json(match self {
-            Self::One(id) => {
-                let session = id.and_then(|id| state.session(id));
-                encode::list(session.into_iter().map(|session| views::session(session)), pretty)
-            }
-            Self::OnNode(node) => {
-                let sessions = state.sessions_on(views::node_named(state, node));
-                encode::list(sessions.map(|session| views::session(session)), pretty)
-            }
-            Self::All => encode::list(state.sessions().map(|session| views::session(session)), pretty),
-        })
-    }
-}
-
 fn ask_info(call: &Call) -> Result<Ask, Refused> {
     let options = call.options()?;
     call.refuse_namespace()?;
     let id = SessionReference(call.named(MISSING_SESSION)?).id();
-    Ok(Ask { question: Question::Session(SessionQuestion::One(id)), options, refused: None })
+    Ok(Ask { question: Question::Session(id), options, form: Form::Sessions })
 }
 
 fn ask_node(call: &Call) -> Result<Ask, Refused> {
     let options = call.options()?;
     call.refuse_namespace()?;
     let node = call.named("Missing node name")?.into();
-    Ok(Ask { question: Question::Session(SessionQuestion::OnNode(node)), options, refused: None })
+    Ok(Ask { question: Question::NodeSessions(node), options, form: Form::Sessions })
 }
 
 fn ask_list(call: &Call) -> Result<Ask, Refused> {
     let options = call.options()?;
     call.refuse_namespace()?;
-    Ok(Ask { question: Question::Session(SessionQuestion::All), options, refused: None })
+    Ok(Ask { question: Question::Sessions, options, form: Form::Sessions })
 }
 
 async fn create(mut call: Call) -> Result<Outcome, Refused> {
@@ -110,7 +59,6 @@ async fn create(mut call: Call) -> Result<Outcome, Refused> {
         wanted = go_json::from_slice(&body)
             .map_err(|error| Refused::bad_request(format!("Request decode failed: {error}")))?;
     }
-    call.refuse_other_datacenter()?;
     let id = loop {
         if let Some(id) = SessionId::new(call.server.node.host().random.uuid()) {
             break id;
@@ -119,7 +67,7 @@ async fn create(mut call: Call) -> Result<Outcome, Refused> {
     let ttl_min = call.server.in_force().terms.session_ttl_min;
     let session = session_of(wanted, id, &call.server.settings, ttl_min)?;
     let _timer = call.server.timers.session_apply.start();
-    match call.server.node.propose(Operation::SessionCreate(session)).await? {
+    match super::propose(&call, Operation::SessionCreate(session)).await? {
         Response::Session(id) => Ok(Outcome::Ready(call.json(&SessionCreated { id: id.to_string().into() }))),
         Response::Refused(refusal) => Err(Refused::internal(format!("apply failed: {refusal}"))),
         other => Err(super::unexpected(&other)),
@@ -194,25 +142,24 @@ fn time_to_live(text: &str, min: GoDuration, max: GoDuration) -> Result<GoDurati
 async fn destroy(call: Call) -> Result<Outcome, Refused> {
     call.refuse_namespace()?;
     let reference = SessionReference(call.named(MISSING_SESSION)?);
-    call.refuse_other_datacenter()?;
     // What can't be a session is not there, and that is no error.
     if let Some(id) = reference.id() {
         let _timer = call.server.timers.session_apply.start();
-        super::done(call.server.node.propose(Operation::SessionDestroy(id)).await?)?;
+        super::done(super::propose(&call, Operation::SessionDestroy(id)).await?)?;
     }
     Ok(Outcome::Ready(call.json(&true)))
 }
 
 async fn renew(call: Call) -> Result<Outcome, Refused> {
-    let options = call.options()?;
+    call.options()?;
     call.refuse_namespace()?;
     let name = call.named(MISSING_SESSION)?;
-    if options.other_datacenter {
-        return Err(request::no_path());
-    }
     let _timer = call.server.timers.session_renew.start();
     let session = match SessionReference(name.clone()).id() {
-        Some(id) => call.server.node.renew_session(id).await?,
+        Some(id) => match call.serve_now(Body::RenewSession(id)).await? {
+            Reply::Session(session) => session,
+            other => return Err(ask::unexpected(&other)),
+        },
         None => None,
     };
     match session {

@@ -3,38 +3,34 @@
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
-use quorate_node::{Consistency, RestoreError};
+use quorate_node::{Body, Consistency, Reply, RestoreError};
 
-use super::{Action, Doing, Outcome};
-use crate::reply::{self, Body, Refused};
-use crate::request::{self, Call};
+use super::{Action, Doing};
+use crate::ask;
+use crate::body;
+use crate::call::Call;
+use crate::reply::{self, Outcome, Refused};
 
 pub(super) const GET: Action = Action::Do(|call| Box::pin(save(call)) as Doing);
 pub(super) const PUT: Action = Action::Do(|call| Box::pin(restore(call)) as Doing);
 
 async fn save(call: Call) -> Result<Outcome, Refused> {
-    call.refuse_other_datacenter()?;
-    let consistency = if call.parameters().has("stale") { Consistency::Stale } else { Consistency::Default };
-    let freshness = call.server.node.ready(consistency).await?;
-    let index = call.server.node.state().index().max(1);
-    let pieces = call.server.node.save_archive(&call.server.settings.quorate_version);
-    let mut reply = hyper::Response::new(Body::Pieces(pieces));
-    let headers = reply.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    headers.insert(reply::INDEX, HeaderValue::from(index));
-    let known = if freshness.known_leader { "true" } else { "false" };
-    headers.insert(reply::KNOWN_LEADER, HeaderValue::from_static(known));
-    headers.insert(reply::LAST_CONTACT, HeaderValue::from(freshness.last_contact_ms));
-    headers.insert(reply::QUERY_BACKEND, HeaderValue::from_static("blocking-query"));
+    let consistency = if call.parameters.has("stale") { Consistency::STALE } else { Consistency::Default };
+    let archive = match call.serve_now(Body::Save(consistency)).await? {
+        Reply::Archive(archive) => archive,
+        other => return Err(ask::unexpected(&other)),
+    };
+    let mut reply = hyper::Response::new(reply::Body::Pieces(archive.pieces));
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    ask::show_freshness(&mut reply, archive.index, archive.freshness);
     Ok(Outcome::Ready(reply))
 }
 
 async fn restore(mut call: Call) -> Result<Outcome, Refused> {
-    call.refuse_other_datacenter()?;
-    let mut restore = call.server.node.restore_archive();
+    let mut restore = call.server.node.restore_archive(&call.parameters.first("dc"), call.caller())?;
     let stall_timeout = call.server.settings.stall_timeout;
     let fed: Result<(), Refused> = async {
-        while let Some(piece) = request::next_piece(&mut call.body, stall_timeout).await? {
+        while let Some(piece) = body::next_piece(&mut call.body, stall_timeout).await? {
             restore.feed(&piece).await?;
         }
         Ok(restore.finish().await?)

@@ -1,10 +1,12 @@
 //! Who leads, and who takes part: `/v1/status/` and `/v1/operator/raft/configuration`.
 
 use quorate_api as api;
+use quorate_node::{Body, Knowing, Reply, Status};
 
-use super::{Action, Doing, Outcome};
-use crate::reply::Refused;
-use crate::request::{self, Call};
+use super::{Action, Doing};
+use crate::ask;
+use crate::call::Call;
+use crate::reply::{Outcome, Refused};
 
 pub(super) const LEADER: Action = Action::Do(|call| Box::pin(leader(call)) as Doing);
 pub(super) const PEERS: Action = Action::Do(|call| Box::pin(peers(call)) as Doing);
@@ -13,31 +15,31 @@ pub(super) const RAFT_CONFIGURATION: Action = Action::Do(|call| Box::pin(raft_co
 /// The version of Consul's Raft protocol whose ways this is: servers are known by id.
 const PROTOCOL_VERSION: &str = "3";
 
-fn check_options(call: &Call) -> Result<(), Refused> {
-    if call.options()?.other_datacenter { Err(request::no_path()) } else { Ok(()) }
+/// What the node knows of the cluster.
+pub(super) async fn status(call: &Call, knowing: Knowing) -> Result<Box<Status>, Refused> {
+    match call.serve_now(Body::Status(knowing)).await? {
+        Reply::Status(status) => Ok(status),
+        other => Err(ask::unexpected(&other)),
+    }
 }
 
 async fn leader(call: Call) -> Result<Outcome, Refused> {
-    check_options(&call)?;
-    let status = call.server.node.status();
+    call.options()?;
+    let status = status(&call, Knowing::Local).await?;
     let address = status.leader().map_or("", |leader| &*leader.address);
     Ok(Outcome::Ready(call.json(address)))
 }
 
 async fn peers(call: Call) -> Result<Outcome, Refused> {
-    check_options(&call)?;
-    let status = call.server.node.status();
+    call.options()?;
+    let status = status(&call, Knowing::Local).await?;
     let addresses: Vec<&str> = status.servers.iter().map(|server| &*server.address).collect();
     Ok(Outcome::Ready(call.json(&addresses)))
 }
 
 async fn raft_configuration(call: Call) -> Result<Outcome, Refused> {
     let options = call.options()?;
-    if options.other_datacenter {
-        return Err(request::no_path());
-    }
-    call.server.node.ready(options.consistency).await?;
-    let status = call.server.node.status();
+    let status = status(&call, Knowing::After(options.consistency)).await?;
     let servers = status.servers.iter().map(|server| api::RaftServer {
         id: server.id.to_string().into(),
         node: (&*server.name).into(),

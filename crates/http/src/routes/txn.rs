@@ -5,23 +5,21 @@ use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use quorate_api as api;
 use quorate_api::go_json;
-use quorate_node::{Consistency, Freshness};
+use quorate_node::{Body, Freshness, Reply as NodeReply, Txn, TxnAnswer};
 use quorate_state::{
-    CatalogVerb, KeyOperation, KeyValue, KeyVerb, Operation, Response, SessionReference, State, TxnError, TxnOperation,
-    TxnResult,
+    CatalogVerb, KeyOperation, KeyValue, KeyVerb, SessionReference, TxnError, TxnOperation, TxnResult, ValueShown,
 };
 
-use super::kv::KvQuestion;
-use super::{Action, Doing, Outcome, registration, views};
+use super::{Action, Doing, registration};
+use crate::ask;
+use crate::call::Call;
 use crate::encode;
-use crate::reply::{self, Refused, Reply};
-use crate::request::{self, Call, go_quoted};
+use crate::go::go_quoted;
+use crate::reply::{self, Outcome, Refused, Reply};
 use crate::settings::Terms;
+use crate::views;
 
 pub(super) const PUT: Action = Action::Do(|call| Box::pin(put(call)) as Doing);
-
-/// What the operations gave back, or the errors of those that failed.
-type TxnOutcome = Result<Vec<TxnResult>, Vec<TxnError>>;
 
 async fn put(mut call: Call) -> Result<Outcome, Refused> {
     let body = take_body(&mut call).await?;
@@ -32,79 +30,67 @@ async fn put(mut call: Call) -> Result<Outcome, Refused> {
         let text = format!("Transaction contains too many operations ({} > {most})", wanted.len());
         return Err(Refused::too_large(text));
     }
-    let wanted = convert(wanted, &call.server.in_force().terms)?;
-    if !wanted.writes {
-        return read(&call, wanted).await;
+    let mut txn = convert(wanted, &call.server.in_force().terms)?;
+    let reads_only = !txn.writes;
+    if reads_only {
+        txn.consistency = call.options()?.consistency;
     }
-    call.refuse_other_datacenter()?;
-    let outcome = if wanted.is_understood() {
-        let _timer = call.server.timers.txn_apply.start();
-        match call.server.node.propose(Operation::Txn(wanted.operations)).await? {
-            Response::Txn(outcome) => outcome,
-            Response::Refused(refusal) => return Err(Refused::internal(refusal.to_string())),
-            other => return Err(super::unexpected(&other)),
-        }
-    } else {
-        Err(wanted.errors(&call.server.node.snapshot()))
+    let timers = &call.server.timers;
+    let _timer = if reads_only { timers.txn_read.start() } else { timers.txn_apply.start() };
+    let answer = match call.serve_now(Body::Txn(txn)).await? {
+        NodeReply::Txn(answer) => answer,
+        other => return Err(ask::unexpected(&other)),
     };
-    let body = encode::json(&response(&outcome, &call.server.settings.datacenter), call.pretty());
-    Ok(Outcome::Ready(reply(body, outcome.is_err())))
+    send(&call, answer, reads_only).await
 }
 
-/// Answers a transaction that changes nothing, as fresh as was asked for.
-async fn read(call: &Call, wanted: Converted) -> Result<Outcome, Refused> {
-    let options = call.options()?;
-    if options.other_datacenter {
-        return Err(request::no_path());
+/// Encodes the answer, elsewhere if it may be long.
+async fn send(call: &Call, answer: TxnAnswer, reads_only: bool) -> Result<Outcome, Refused> {
+    let is_long =
+        matches!(&answer.outcome, Ok(results) if results.len() > LONG_RESULTS || bytes_of(results) > LONG_BYTES);
+    if !is_long {
+        return Ok(Outcome::Ready(encode_answer(&answer, call.server.node.datacenter(), call.pretty(), reads_only)));
     }
-    let _timer = call.server.timers.txn_read.start();
-    let node = &call.server.node;
-    let mut freshness = node.ready(options.consistency).await?;
-    let age_ms = u128::from(freshness.last_contact_ms);
-    if options.stale_max.is_some_and(|limit| age_ms > limit.as_millis()) {
-        freshness = node.ready(Consistency::Default).await?;
-    }
-    let state = node.snapshot();
-    let is_large = wanted.operations.iter().any(|operation| reads_much(operation, &state));
+    let turn = call.server.large.turn().await;
+    call.server.large.check_room()?;
     let (server, pretty) = (call.server.clone(), call.pretty());
-    let work = move || {
-        // What is refused before it is looked up tells nothing of how fresh the answer is, as in Consul.
-        let is_acceptable = wanted.unacceptable(&state).is_empty();
-        let freshness = if is_acceptable { freshness } else { UNKNOWN };
-        let outcome = match wanted.is_understood() && is_acceptable {
-            true => state.read_txn(&wanted.operations),
-            false => Err(wanted.errors(&state)),
-        };
-        let body = api::TxnReadResponse {
-            response: response(&outcome, &server.settings.datacenter),
-            index: u64::from(is_acceptable),
-            last_contact: freshness.last_contact_ms.saturating_mul(1_000_000),
-            known_leader: freshness.known_leader,
-            ..Default::default()
-        };
-        (reply(encode::json(&body, pretty), outcome.is_err()), freshness)
-    };
-    let (mut reply, freshness) = match is_large {
-        true => call.server.elsewhere(work).await.ok_or_else(|| Refused::internal("the server is stopping"))?,
-        false => work(),
-    };
-    let known = HeaderValue::from_static(if freshness.known_leader { "true" } else { "false" });
-    reply.headers_mut().insert(reply::KNOWN_LEADER, known);
-    reply.headers_mut().insert(reply::LAST_CONTACT, HeaderValue::from(freshness.last_contact_ms));
-    Ok(Outcome::Ready(reply))
+    let made =
+        call.server.elsewhere(move || encode_answer(&answer, server.node.datacenter(), pretty, reads_only)).await;
+    drop(turn);
+    made.map(Outcome::Ready).ok_or_else(|| Refused::internal("the server is stopping"))
 }
 
-/// What an answer tells of its freshness that was given before it was found out.
-const UNKNOWN: Freshness = Freshness { known_leader: false, last_contact_ms: 0 };
+/// An answer of more results than this is encoded away from the thread that everything else needs.
+const LONG_RESULTS: usize = 1_000;
+/// So is one whose values have more bytes than this.
+const LONG_BYTES: usize = 256 << 10;
 
-/// Whether an operation reads so much that it is to be done away from the thread that everything else needs.
-fn reads_much(operation: &TxnOperation, state: &State) -> bool {
-    match operation {
-        TxnOperation::Key(KeyOperation { key, verb: KeyVerb::GetTree }) => {
-            KvQuestion::Under { prefix: key.clone() }.is_large(state)
-        }
-        _ => false,
+fn bytes_of(results: &[TxnResult]) -> usize {
+    let bytes = |result: &TxnResult| match result {
+        TxnResult::Key(_, entry, ValueShown::Yes) => entry.value.len(),
+        _ => 0,
+    };
+    results.iter().map(bytes).sum()
+}
+
+fn encode_answer(answer: &TxnAnswer, datacenter: &str, pretty: bool, reads_only: bool) -> Reply {
+    let TxnAnswer { outcome, freshness } = answer;
+    if !reads_only {
+        return reply(encode::json(&response(outcome, datacenter), pretty), outcome.is_err());
     }
+    // What was refused before it was looked up says nothing of how fresh the answer is, as in Consul.
+    let shown = freshness.unwrap_or(Freshness::UNKNOWN);
+    let body = api::TxnReadResponse {
+        response: response(outcome, datacenter),
+        index: u64::from(freshness.is_some()),
+        last_contact: shown.last_contact_ms.saturating_mul(1_000_000),
+        known_leader: shown.known_leader,
+        ..Default::default()
+    };
+    let mut reply = reply(encode::json(&body, pretty), outcome.is_err());
+    reply.headers_mut().insert(reply::KNOWN_LEADER, reply::truth(shown.known_leader));
+    reply.headers_mut().insert(reply::LAST_CONTACT, HeaderValue::from(shown.last_contact_ms));
+    reply
 }
 
 fn reply(body: Vec<u8>, failed: bool) -> Reply {
@@ -128,54 +114,6 @@ async fn take_body(call: &mut Call) -> Result<Bytes, Refused> {
     call.take_body(bytes_max, too_large).await
 }
 
-/// Operations as the state takes them.
-#[derive(Debug, Default)]
-struct Converted {
-    operations: Vec<TxnOperation>,
-    /// The place of each of them among all that were wanted.
-    places: Vec<usize>,
-    /// The errors of operations that lack what any verb needs.
-    incomplete: Vec<TxnError>,
-    /// The errors of operations whose verb there is not.
-    unknown_verbs: Vec<TxnError>,
-    /// Whether one of them changes something.
-    writes: bool,
-}
-
-impl Converted {
-    /// Whether all that was wanted are operations.
-    fn is_understood(&self) -> bool {
-        self.incomplete.is_empty() && self.unknown_verbs.is_empty()
-    }
-
-    /// The errors of what is none whatever the others are; with any of them, no operation is tried.
-    fn unacceptable(&self, state: &State) -> Vec<TxnError> {
-        let mut errors = self.placed(state.unacceptable_in_txn(&self.operations));
-        errors.extend(self.incomplete.iter().cloned());
-        errors.sort_by_key(|error| error.operation);
-        errors
-    }
-
-    /// All errors of a transaction that can't succeed.
-    fn errors(&self, state: &State) -> Vec<TxnError> {
-        let unacceptable = self.unacceptable(state);
-        if !unacceptable.is_empty() {
-            return unacceptable;
-        }
-        let failed = state.rehearse_txn(self.operations.clone()).err().unwrap_or_default();
-        let mut errors = self.placed(failed);
-        errors.extend(self.unknown_verbs.iter().cloned());
-        errors.sort_by_key(|error| error.operation);
-        errors
-    }
-
-    /// Errors of `operations` with the places that the client knows.
-    fn placed(&self, errors: Vec<TxnError>) -> Vec<TxnError> {
-        let placed = |error: TxnError| TxnError { operation: self.places[error.operation], ..error };
-        errors.into_iter().map(placed).collect()
-    }
-}
-
 /// Why a part of a transaction is no operation.
 #[derive(Debug)]
 enum NoOperation {
@@ -185,8 +123,8 @@ enum NoOperation {
     UnknownVerb(String),
 }
 
-fn convert(wanted: Vec<api::TxnOperation>, terms: &Terms) -> Result<Converted, Refused> {
-    let mut converted = Converted::default();
+fn convert(wanted: Vec<api::TxnOperation>, terms: &Terms) -> Result<Txn, Refused> {
+    let mut converted = Txn::default();
     let mut place = 0;
     // The first part that is there counts; an operation without any is passed over and not counted.
     for wanted in wanted {
@@ -295,9 +233,9 @@ fn catalog_verb(family: &str, verb: &str, index: u64) -> Result<CatalogVerb, NoO
     })
 }
 
-fn response<'a>(outcome: &'a TxnOutcome, datacenter: &'a str) -> api::TxnResponse<'a> {
+fn response<'a>(outcome: &'a Result<Vec<TxnResult>, Vec<TxnError>>, datacenter: &'a str) -> api::TxnResponse<'a> {
     let result = |result: &'a TxnResult| match result {
-        TxnResult::Key(key, entry, shown) => api::TxnResult::Kv(views::kv_pair(key, entry, *shown)),
+        TxnResult::Key(key, entry, shown) => api::TxnResult::Kv(views::kv_pair(key.as_bytes(), entry, *shown)),
         TxnResult::Node(node) => api::TxnResult::Node(views::node(node, datacenter)),
         // Where lists have `[]` for no tags, a transaction has `null`.
         TxnResult::Service(service) => {
@@ -321,7 +259,7 @@ fn response<'a>(outcome: &'a TxnOutcome, datacenter: &'a str) -> api::TxnRespons
 mod tests {
     use super::*;
 
-    fn converted(body: &str) -> Converted {
+    fn converted(body: &str) -> Txn {
         convert(go_json::from_slice(body.as_bytes()).unwrap(), &Terms::default()).unwrap()
     }
 
@@ -342,21 +280,6 @@ mod tests {
                 TxnError { operation: 2, reason: r#"unknown Node verb "x""#.into() },
             ]
         );
-    }
-
-    #[test]
-    fn what_fails_is_told_beside_unknown_verbs() {
-        let state = State::default();
-        let errors = |body: &str| {
-            let errors = converted(body).errors(&state);
-            errors.into_iter().map(|error| (error.operation, error.reason)).collect::<Vec<_>>()
-        };
-        let body = r#"[{"KV":{"Verb":"x","Key":"a"}},{"KV":{"Verb":"set","Key":"a"}},{"KV":{"Verb":"get","Key":"b"}}]"#;
-        let unknown = (0, r#"unknown KV verb "x""#.to_owned());
-        assert_eq!(errors(body), [unknown, (2, r#"key "b" doesn't exist"#.to_owned())]);
-        let body = r#"[{"KV":{"Verb":"x","Key":"a"}},{"KV":{"Verb":"set"}},{"KV":{"Verb":"y"}}]"#;
-        let missing = || "Must provide key".to_owned();
-        assert_eq!(errors(body), [(1, missing()), (2, missing())]);
     }
 
     #[test]

@@ -13,7 +13,8 @@ use quorate_base::Host;
 use quorate_base::metrics::Registry;
 use quorate_http::{Server, Settings, Terms};
 use quorate_node::{
-    BoxFuture, Config, ConsensusConfig, Handle, Member, NodeId, Rpc, RpcReply, Transport, TransportError,
+    BoxFuture, Caller, Config, ConsensusConfig, Consistency, Handle, Member, NodeId, Rpc, RpcReply, Transport,
+    TransportError,
 };
 use quorate_state::{Check, CheckStatus, Node, Registration, Service};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -31,6 +32,13 @@ pub(crate) struct Running {
     pub(crate) node: Handle,
     pub(crate) server: Server,
     directory: PathBuf,
+}
+
+impl Running {
+    /// The index of the node's state.
+    pub(crate) fn index(&self) -> u64 {
+        self.node.view_now(&Caller::anonymous(), Consistency::STALE).unwrap().index()
+    }
 }
 
 impl Drop for Running {
@@ -97,10 +105,15 @@ pub(crate) async fn start_on(settings: Settings, terms: Terms) -> Running {
     let config = Config {
         consensus: ConsensusConfig::new(id, &directory),
         name: "n1".into(),
+        datacenter: "dc1".into(),
+        version: "0.1.0".into(),
+        peers: None,
         first_members: [(id, member)].into(),
         registration: own_registration(),
         tombstone_ttl_ms: 900_000,
         watches_max: 65_536,
+        parked_max: settings.parked_queries_max,
+        kept_answer_bytes_max: 16 << 20,
         leader_wait_ms: 7_000,
         metrics: metrics.clone(),
     };
@@ -113,7 +126,7 @@ pub(crate) async fn start_on(settings: Settings, terms: Terms) -> Running {
         async move { server.serve(listener).await }
     });
     let registered = async {
-        while node.state().check("n1", "serfHealth").is_none() {
+        while node.view_now(&Caller::anonymous(), Consistency::STALE).unwrap().check("n1", "serfHealth").is_none() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

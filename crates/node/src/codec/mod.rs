@@ -8,10 +8,11 @@
 //! nests no deeper than one level.
 
 mod layout;
+pub mod message;
 mod wire;
 
 use bytes::Bytes;
-use quorate_state::{Command, Record};
+use quorate_state::{Command, Operation, Record};
 
 pub use wire::Malformed;
 use wire::{Reader, Wire};
@@ -25,6 +26,15 @@ pub fn encode_command(command: &Command) -> Bytes {
     let mut out = Vec::with_capacity(256);
     out.push(COMMAND_VERSION);
     command.put(&mut out);
+    out.into()
+}
+
+/// An operation with its time, as a command.
+pub fn encode_operation(now_ms: u64, operation: &Operation) -> Bytes {
+    let mut out = Vec::with_capacity(256);
+    out.push(COMMAND_VERSION);
+    now_ms.put(&mut out);
+    operation.put(&mut out);
     out.into()
 }
 

@@ -46,6 +46,8 @@ pub(crate) async fn run(handle: Handle) {
             () = lead(&handle) => true,
         };
         handle.shared().sessions.stop();
+        // Those who asked the leader wait at the wrong server now.
+        handle.parked().nudge_all();
         info!("leader duties ended");
         if is_over {
             return;
@@ -124,7 +126,7 @@ async fn end_sessions(handle: &Handle, due: Vec<SessionId>) {
 }
 
 async fn reap_tombstones(handle: &Handle, tombstones: &mut TombstoneTimer, now: Instant) {
-    let Some(index) = tombstones.due(now, handle.state().index()) else {
+    let Some(index) = tombstones.due(now, handle.published().index()) else {
         return;
     };
     if let Err(error) = handle.propose(Operation::Reap(index)).await {

@@ -20,6 +20,13 @@ const ELECTION_MS: u64 = 200;
 /// How long a request waits for a leader to be found, as long as Consul's.
 const LEADER_WAIT_MS: u64 = 7_000;
 
+/// The most parked requests; each costs a connection as well, of which there are no more.
+const PARKED_MAX: usize = 32_768;
+/// About how many bytes of answers the node keeps for the next asker: as many as HTTP keeps of their encoded form.
+const KEPT_ANSWER_BYTES_MAX: usize = 16 << 20;
+/// Kept answers wait for changes, too. Each counts for at least half a kilobyte, so this is how many there can be.
+const KEPT_ANSWERS_MAX: usize = KEPT_ANSWER_BYTES_MAX / 512;
+
 pub(super) fn node_config(settings: &Settings, id: NodeId, directory: PathBuf, metrics: Registry) -> Config {
     let addresses = &settings.addresses;
     let multiplier = u64::from(settings.raft_multiplier);
@@ -41,10 +48,15 @@ pub(super) fn node_config(settings: &Settings, id: NodeId, directory: PathBuf, m
     Config {
         consensus,
         name: settings.node.name.clone(),
+        datacenter: settings.datacenter.clone(),
+        version: version::QUORATE.to_owned(),
+        peers: None,
         first_members: if settings.bootstrap { [(id, member)].into() } else { Default::default() },
         registration: registration::of_server(settings, id),
         tombstone_ttl_ms: settings.limits.tombstone_ttl.as_millis() as u64,
-        watches_max: quorate_http::Settings::default().parked_queries_max,
+        watches_max: PARKED_MAX + KEPT_ANSWERS_MAX,
+        parked_max: PARKED_MAX,
+        kept_answer_bytes_max: KEPT_ANSWER_BYTES_MAX,
         leader_wait_ms: LEADER_WAIT_MS,
         metrics,
     }
@@ -63,7 +75,6 @@ pub(super) fn http_settings(settings: &Settings, id: NodeId, file_limit: Option<
     let addresses = &settings.addresses;
     let defaults = quorate_http::Settings::default();
     quorate_http::Settings {
-        datacenter: settings.datacenter.clone(),
         node_name: settings.node.name.clone(),
         node_id: id.to_string(),
         consul_version: version::CONSUL_API.to_owned(),

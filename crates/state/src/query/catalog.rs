@@ -58,6 +58,16 @@ impl State {
         self.catalog.nodes_at(address)
     }
 
+    /// How many nodes there are.
+    pub fn node_count(&self) -> usize {
+        self.catalog.node_count()
+    }
+
+    /// How many instances of services there are.
+    pub fn instance_count(&self) -> usize {
+        self.catalog.service_count()
+    }
+
     /// All nodes, by name.
     pub fn nodes(&self) -> impl Iterator<Item = &Arc<Node>> + use<'_> {
         self.catalog.nodes()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Key, KeyEntry, State};
+use crate::{Index, Key, KeyEntry, State};
 
 impl State {
     /// The entry of a key.
@@ -13,6 +13,11 @@ impl State {
     /// All keys that start so, in order.
     pub fn keys_under<'a>(&'a self, prefix: &[u8]) -> impl Iterator<Item = (&'a Key, &'a Arc<KeyEntry>)> + use<'a> {
         self.keys.under(&Key::from(prefix))
+    }
+
+    /// When each deleted key that starts so was deleted, as far as that is remembered.
+    pub fn deletions_under<'a>(&'a self, prefix: &[u8]) -> impl Iterator<Item = Index> + use<'a> {
+        self.keys.tombstones_under(&Key::from(prefix)).map(|(_, index)| *index)
     }
 
     /// How many keys there are.

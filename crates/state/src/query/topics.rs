@@ -14,12 +14,17 @@ impl State {
             },
             Topic::KeysUnder(prefix) => {
                 let entries = self.keys.under(prefix).map(|(_, entry)| entry.stamp.modified);
-                let tombstones = self.keys.tombstones_under(prefix).map(|(_, index)| *index);
-                entries.chain(tombstones).fold(header.floor, Index::max)
+                entries.fold(self.last_deletion_under(prefix.as_bytes()), Index::max)
             }
             // What is there and was never marked came with a restore.
             other => self.marks.get(other).unwrap_or_else(|| if self.exists(other) { 0 } else { header.floor }),
         };
         changed.max(header.restored).max(1)
+    }
+
+    /// The part of [`State::last_change`] of the keys under a prefix that is no entry's own: the last deletion, or what
+    /// was forgotten or restored since.
+    pub fn last_deletion_under(&self, prefix: &[u8]) -> Index {
+        self.deletions_under(prefix).fold(self.header.floor, Index::max).max(self.header.restored).max(1)
     }
 }

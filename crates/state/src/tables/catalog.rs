@@ -64,6 +64,16 @@ impl Catalog {
         self.nodes_by_address.at(address).filter_map(|name| self.nodes.get(name))
     }
 
+    /// How many nodes there are.
+    pub(crate) fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// How many services there are on all nodes.
+    pub(crate) fn service_count(&self) -> usize {
+        self.services.len()
+    }
+
     /// All nodes, by name.
     pub(crate) fn nodes(&self) -> impl Iterator<Item = &Arc<Node>> + use<'_> {
         self.nodes.values()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Stamp;
 
 /// A host.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Node {
     /// Its UUID as registered; empty if the registration gave none.
     pub id: String,
@@ -24,7 +24,7 @@ pub struct Node {
 }
 
 /// An instance of a service on a node.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Service {
     /// The name of the node it runs on.
     pub node: String,
@@ -65,7 +65,7 @@ pub struct Service {
 }
 
 /// An address with its port.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ServiceAddress {
     /// An IP or a host name.
     pub address: String,
@@ -74,7 +74,7 @@ pub struct ServiceAddress {
 }
 
 /// How much traffic an instance wants beside its peers, by its state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Weights {
     /// While it passes.
     pub passing: i64,
@@ -120,7 +120,7 @@ impl CheckStatus {
 }
 
 /// A check of a node, or of a service on it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Check {
     /// The name of its node.
     pub node: String,

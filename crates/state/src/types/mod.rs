@@ -12,7 +12,7 @@ pub use session::*;
 pub type Index = u64;
 
 /// When an entry came to be and when it last changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Stamp {
     /// The index of the command that created the entry.
     pub created: Index,

@@ -6,7 +6,7 @@ use super::Stamp;
 pub type SessionId = uuid::NonNilUuid;
 
 /// What happens to the keys that a session holds when it ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SessionBehavior {
     /// Their locks are released; the keys stay.
     #[default]
@@ -16,7 +16,7 @@ pub enum SessionBehavior {
 }
 
 /// A session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Session {
     /// Its id.
     pub id: SessionId,
@@ -52,7 +52,7 @@ impl Session {
 }
 
 /// A service's check as a session names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ServiceCheckReference {
     /// The check's id.
     pub id: String,

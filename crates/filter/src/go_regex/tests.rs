@@ -52,8 +52,8 @@ fn patterns_mean_what_they_mean_in_go() {
         (r"(|a)*b", "b", true),
         (r"^*", "", true),
     ] {
-        let compiled = compile(pattern.as_bytes()).unwrap_or_else(|error| panic!("{pattern}: {error}"));
-        assert_eq!(compiled.is_match(text.as_bytes()), matches, "{pattern} on {text:?}");
+        let compiled = compile(pattern.as_bytes(), usize::MAX).unwrap_or_else(|error| panic!("{pattern}: {error}"));
+        assert_eq!(compiled.regex.is_match(text.as_bytes()), matches, "{pattern} on {text:?}");
     }
 }
 
@@ -94,7 +94,7 @@ fn refusals_are_those_of_go() {
         ("(?P<n", "invalid named capture", "(?P<n"),
         ("(?P<a-b>c)", "invalid named capture", "(?P<a-b>"),
     ] {
-        let error = compile(pattern.as_bytes()).map(|_| ()).unwrap_err();
+        let error = compile(pattern.as_bytes(), usize::MAX).map(|_| ()).unwrap_err();
         assert_eq!((error.what, error.fragment.as_str()), (what, fragment), "{pattern}");
     }
 }
@@ -105,8 +105,27 @@ fn size_and_depth_are_bounded() {
         let depth = depth as usize;
         format!("{}a{}", "(?:b|c".repeat(depth), "d)*e".repeat(depth))
     };
-    assert!(compile(nested(GROUP_DEPTH_MAX).as_bytes()).is_ok());
-    let too_deep = compile(nested(GROUP_DEPTH_MAX + 1).as_bytes()).unwrap_err();
+    assert!(compile(nested(GROUP_DEPTH_MAX).as_bytes(), usize::MAX).is_ok());
+    let too_deep = compile(nested(GROUP_DEPTH_MAX + 1).as_bytes(), usize::MAX).unwrap_err();
     assert_eq!(too_deep.what, "expression nests too deeply");
-    assert_eq!(compile(br"(\pL{100}){100}").unwrap_err().what, "expression too large");
+    assert_eq!(compile(br"(\pL{100}){10}", usize::MAX).unwrap_err().what, "expression too large");
+}
+
+/// Go refuses counts inside one another whose product is above 1000.
+#[test]
+fn counts_inside_one_another_are_bounded_by_their_product() {
+    for pattern in
+        ["(a{10}){100}", "((a{10}b){10}c){10}", "(a{2}){500}", "(a{1000}){1}", "((a{1000})*)+", "a{1000}b{1000}"]
+    {
+        assert!(compile(pattern.as_bytes(), usize::MAX).is_ok(), "{pattern}");
+    }
+    for (pattern, fragment) in [
+        ("(a{10}){101}", "{101}"),
+        ("((a{10}b){10}c){11}", "{11}"),
+        ("(?:x|(a{2,40})?y){26,}", "{26,}"),
+        ("(a{1000}){2}", "{2}"),
+    ] {
+        let error = compile(pattern.as_bytes(), usize::MAX).unwrap_err();
+        assert_eq!((error.what, &*error.fragment), ("invalid repeat count", fragment), "{pattern}");
+    }
 }

@@ -3,16 +3,20 @@
 //! `Service.Meta["version"] == "2" and not (Checks.Status != passing)`
 //!
 //! A filter is parsed by `grammar` to an `expression`, checked against the `schema` of the endpoint's results and
-//! resolved by `compile`, and run as a `predicate` over the results in their JSON form. The language is the one that
+//! resolved by `compile`, and run as a `predicate` over results, which show their fields by [`Select`]. The language is the one that
 //! Consul 1.13.9 understands (go-bexpr 0.1.2), with its error texts, and with what is odd about it:
 //!
 //! - A comparison on a list of records holds if it does for one of them, also with `!=`; on an empty list none holds.
 //! - On a map's key that is not there, `!=`, `not in`, `is empty`, `matches` and `not matches` hold.
 //! - Only lists and maps can be `empty`.
 //!
-//! **Bounds.** [`TEXT_BYTES_MAX`] on the text, 64 levels of nesting, 32 patterns, each with a bounded size when
-//! compiled. Patterns run in time linear in text and pattern, as in Go; `go_regex` tells what differs.
+//! Everything here is pure.
+//!
+//! **Bounds.** [`TEXT_BYTES_MAX`] on the text, 64 levels of nesting, 32 patterns, [`COMPILED_BYTES_MAX`] on all of them
+//! together when compiled, and a [`Budget`] on what one question may cost: a pattern runs in time linear in the text
+//! *and* in its own size, so that a short filter over a long text can take as long as its writer likes.
 
+mod budget;
 mod compile;
 mod endpoints;
 mod expression;
@@ -21,6 +25,7 @@ mod go_text;
 mod grammar;
 mod predicate;
 mod schema;
+mod select;
 mod syntax_error;
 #[cfg(test)]
 mod tests;
@@ -28,16 +33,22 @@ mod tests;
 pub use endpoints::{AGENT_MEMBERS, CATALOG_NODE, CATALOG_NODES, CATALOG_SERVICE, HEALTH_CHECKS, HEALTH_SERVICE};
 pub use schema::Schema;
 
+use std::sync::Arc;
+
+pub use budget::{Budget, OverBudget};
+pub use compile::COMPILED_BYTES_MAX;
+pub use select::{Place, Records, Select};
+
 use predicate::Predicate;
-use serde_json::Value;
 
 /// The longest filter: as long as a request's target may be.
 pub const TEXT_BYTES_MAX: usize = 64 * 1024;
 
-/// A filter, ready to run over results of the schema it was parsed for.
+/// A filter, ready to run over results of the schema it was parsed for. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Filter {
-    predicate: Predicate,
+    predicate: Arc<Predicate>,
+    weight_bytes: usize,
 }
 
 impl Filter {
@@ -50,24 +61,29 @@ impl Filter {
             return Err(FilterError { offset: TEXT_BYTES_MAX, reason, is_misfit: false });
         }
         if bytes.is_empty() {
-            return Ok(Self { predicate: Predicate::All(Vec::new()) });
+            return Ok(Self { predicate: Arc::new(Predicate::All(Vec::new())), weight_bytes: 0 });
         }
         let text = std::str::from_utf8(bytes).map_err(|error| FilterError::encoding(bytes, error.valid_up_to()))?;
         let expression = grammar::parse(text)?;
-        let predicate = compile::compile(&expression, schema)?;
-        Ok(Self { predicate })
+        let compiled = compile::compile(&expression, schema)?;
+        Ok(Self { predicate: Arc::new(compiled.predicate), weight_bytes: text.len() + compiled.weight_bytes })
     }
 
-    /// Whether a result passes. `result` is one item of the endpoint's answer in its JSON form.
-    pub fn matches(&self, result: &Value) -> bool {
-        self.predicate.holds(result)
+    /// Whether a result of the endpoint passes. An error if finding out would take more than is left of the budget.
+    pub fn matches(&self, result: &impl Select, budget: &mut Budget) -> Result<bool, OverBudget> {
+        self.predicate.holds(result, budget)
+    }
+
+    /// About how many bytes the filter holds, with what its patterns need while they run.
+    pub fn weight_bytes(&self) -> usize {
+        self.weight_bytes
     }
 }
 
 /// Whether a regular expression of Go's syntax matches somewhere in a text; the error is in Go's words.
-pub(crate) fn matches_pattern(pattern: &str, text: &str) -> Result<bool, String> {
-    let regex = go_regex::compile(pattern.as_bytes()).map_err(|error| error.to_string())?;
-    Ok(regex.is_match(text.as_bytes()))
+pub fn matches_pattern(pattern: &str, text: &str) -> Result<bool, String> {
+    let pattern = go_regex::compile(pattern.as_bytes(), COMPILED_BYTES_MAX).map_err(|error| error.to_string())?;
+    Ok(pattern.regex.is_match(text.as_bytes()))
 }
 
 /// Why a text is no filter for an endpoint. Consul answers these with status 500, and the error's text as the body.

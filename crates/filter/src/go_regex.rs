@@ -8,11 +8,11 @@
 //! - `{`, `}`, `]`, `&&`, `--`, `~~` and `[` in a class are literal where they mean nothing else; so is a backslash
 //!   with any ASCII punctuation (`\<`).
 //! - `\Q...\E`, octal escapes, `\p{^Greek}` and repeated flags. A repetition behind flags repeats what is before them.
-//! - What Go refuses is refused, with Go's error text: repeated repetition (`a**`), counts above 1000, look-around,
-//!   backreferences, unknown escapes and flags.
+//! - What Go refuses is refused, with Go's error text: repeated repetition (`a**`), counts above 1000, also as the product
+//!   of counts inside one another, look-around, backreferences, unknown escapes and flags.
 //!
 //! What remains different: names of Unicode classes also include those that only the crate knows (`\p{Alphabetic}`);
-//! and a pattern that takes more than [`COMPILED_BYTES_MAX`] or nests deeper than [`GROUP_DEPTH_MAX`] is refused, where
+//! and a pattern that takes more than [`COMPILED_BYTES_MAX`](crate::COMPILED_BYTES_MAX) with the others of its filter or nests deeper than [`GROUP_DEPTH_MAX`] is refused, where
 //! Go allows 128 MB and a depth of 1000.
 
 use regex::bytes::{Regex, RegexBuilder};
@@ -23,9 +23,6 @@ mod class;
 #[cfg(test)]
 mod tests;
 
-/// The memory one compiled pattern may take. Ordinary patterns take a few kB; counted Unicode classes take the most.
-pub(super) const COMPILED_BYTES_MAX: usize = 1024 * 1024;
-
 /// The highest count in a repetition, which is Go's limit.
 const COUNT_MAX: u32 = 1000;
 
@@ -35,7 +32,7 @@ const GROUP_DEPTH_MAX: u32 = 100;
 /// Why a pattern is not one, in Go's words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("error parsing regexp: {what}: `{fragment}`")]
-pub(super) struct PatternError {
+pub(crate) struct PatternError {
     what: &'static str,
     fragment: String,
 }
@@ -46,20 +43,53 @@ fn refused<T>(what: &'static str, fragment: impl Into<String>) -> Translated<T> 
     Err(PatternError { what, fragment: fragment.into() })
 }
 
-/// Compiles a pattern of Go's syntax.
-pub(super) fn compile(pattern: &[u8]) -> Translated<Regex> {
+/// A compiled pattern.
+#[derive(Clone, Debug)]
+pub(crate) struct Pattern {
+    pub(crate) regex: Regex,
+    /// The least of [`SIZES`] that it fits in.
+    pub(crate) compiled_bytes: usize,
+}
+
+/// The sizes that a pattern is tried to be compiled in, since the library does not say how large it has become.
+const SIZES: [usize; 5] = [4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20];
+
+/// What the engines keep for each thread on which a pattern runs, for a small pattern.
+const CACHE_BYTES: usize = 16 << 10;
+
+impl Pattern {
+    /// How many steps it takes to look for a match in a text. A small pattern becomes an automaton that takes one for
+    /// each byte. A large one becomes too many states for that, and then each byte takes a look at all that are live.
+    pub(crate) fn steps(&self, text: &[u8]) -> u64 {
+        let size = (self.compiled_bytes / SIZES[0]) as u64;
+        (text.len() as u64 + 1).saturating_mul(size * size)
+    }
+
+    /// About how many bytes it holds, with the cache of one thread.
+    pub(crate) fn weight_bytes(&self) -> usize {
+        2 * self.compiled_bytes + CACHE_BYTES
+    }
+}
+
+/// Compiles a pattern of Go's syntax, if it then takes no more bytes than that.
+pub(crate) fn compile(pattern: &[u8], bytes_max: usize) -> Translated<Pattern> {
     let pattern = std::str::from_utf8(pattern)
         .or_else(|error| refused("invalid UTF-8", String::from_utf8_lossy(&pattern[error.valid_up_to()..])))?;
-    RegexBuilder::new(&translate(pattern)?)
-        .size_limit(COMPILED_BYTES_MAX)
-        .dfa_size_limit(COMPILED_BYTES_MAX)
-        // A group can hold an alternation of sequences of repetitions, and a class at the bottom.
-        .nest_limit(4 * GROUP_DEPTH_MAX + 8)
-        .build()
-        .or_else(|error| match error {
-            regex::Error::CompiledTooBig(_) => refused("expression too large", pattern),
-            _ => refused("invalid or unsupported Perl syntax", pattern),
-        })
+    let translated = translate(pattern)?;
+    for size in SIZES.into_iter().filter(|size| *size <= bytes_max) {
+        let built = RegexBuilder::new(&translated)
+            .size_limit(size)
+            .dfa_size_limit(size.max(CACHE_BYTES))
+            // A group can hold an alternation of sequences of repetitions, and a class at the bottom.
+            .nest_limit(4 * GROUP_DEPTH_MAX + 8)
+            .build();
+        match built {
+            Ok(regex) => return Ok(Pattern { regex, compiled_bytes: size }),
+            Err(regex::Error::CompiledTooBig(_)) => {}
+            Err(_) => return refused("invalid or unsupported Perl syntax", pattern),
+        }
+    }
+    refused("expression too large", pattern)
 }
 
 /// The same pattern in the syntax of the `regex` crate.
@@ -69,14 +99,16 @@ fn translate(pattern: &str) -> Translated<String> {
         rest: pattern,
         output: String::new(),
         flags: String::new(),
-        groups: 0,
+        groups: Vec::new(),
+        counts: 1,
         operand: false,
+        operand_counts: 1,
         repetition: None,
     };
     while !translator.rest.is_empty() {
         translator.token()?;
     }
-    if translator.groups > 0 { refused("missing closing )", pattern) } else { Ok(translator.output) }
+    if !translator.groups.is_empty() { refused("missing closing )", pattern) } else { Ok(translator.output) }
 }
 
 struct Translator<'a> {
@@ -85,12 +117,16 @@ struct Translator<'a> {
     rest: &'a str,
     /// What has been written so far.
     output: String,
-    /// The groups that are open.
-    groups: u32,
+    /// The groups that are open, each with [`Self::counts`] of what it stands in.
+    groups: Vec<u32>,
+    /// The largest product of repetition counts inside one another, in the innermost open group so far.
+    counts: u32,
     /// Flags that have been read and wait for the next thing that is no repetition.
     flags: String,
     /// Whether there is something that a repetition could repeat.
     operand: bool,
+    /// The product of counts inside of that.
+    operand_counts: u32,
     /// The repetition that has just been read, and all behind it.
     repetition: Option<&'a str>,
 }
@@ -100,11 +136,11 @@ impl<'a> Translator<'a> {
         let before = self.repetition.take();
         let Some(first) = self.rest.chars().next() else { return Ok(()) };
         match (first, self.rest) {
-            ('*' | '+' | '?', _) => self.repeat(1, before),
+            ('*' | '+' | '?', _) => self.repeat(1, 1, before),
             ('{', text) => match count_bounds(text) {
                 None => self.literal('{', 1),
-                Some((length, true)) => self.repeat(length, before),
-                Some((length, false)) => refused("invalid repeat count", &text[..length]),
+                Some(Count { length, times: Some(times) }) => self.repeat(length, times, before),
+                Some(Count { length, times: None }) => refused("invalid repeat count", &text[..length]),
             },
             ('(', text) if text.starts_with("(?P<") || text.starts_with("(?<") => self.open_named_group(),
             ('(', text) if text.starts_with("(?") => self.flags(),
@@ -112,10 +148,13 @@ impl<'a> Translator<'a> {
                 self.open()?;
                 self.copy(1, false)
             }
-            (')', _) if self.groups == 0 => refused("unexpected )", self.whole),
             (')', _) => {
-                self.groups -= 1;
-                self.copy(1, true)
+                let Some(outside) = self.groups.pop() else { return refused("unexpected )", self.whole) };
+                let inside = std::mem::replace(&mut self.counts, outside);
+                self.copy(1, true)?;
+                self.counts = outside.max(inside);
+                self.operand_counts = inside;
+                Ok(())
             }
             ('|', _) => self.copy(1, false),
             ('^' | '$' | '.', _) => self.copy(1, true),
@@ -135,6 +174,7 @@ impl<'a> Translator<'a> {
         self.output.push_str(written);
         self.rest = behind;
         self.operand = true;
+        self.operand_counts = 1;
         Ok(())
     }
 
@@ -152,9 +192,9 @@ impl<'a> Translator<'a> {
         self.write(&written, &self.rest[length..])
     }
 
-    /// A repetition of `length` bytes, perhaps followed by the mark that makes it reluctant.
-    fn repeat(&mut self, length: usize, before: Option<&'a str>) -> Translated<()> {
-        let length = length + usize::from(self.rest[length..].starts_with('?'));
+    /// A repetition of `length` bytes, perhaps followed by the mark that makes it reluctant, with a count of `times`.
+    fn repeat(&mut self, count_length: usize, times: u32, before: Option<&'a str>) -> Translated<()> {
+        let length = count_length + usize::from(self.rest[count_length..].starts_with('?'));
         let here = self.rest;
         if let Some(doubled) = before {
             return refused("invalid nested repetition operator", &doubled[..doubled.len() - here.len() + length]);
@@ -162,6 +202,11 @@ impl<'a> Translator<'a> {
         if !self.operand {
             return refused("missing argument to repetition operator", &here[..length]);
         }
+        let counts = self.operand_counts.saturating_mul(times.max(1));
+        if times > 1 && counts > COUNT_MAX {
+            return refused("invalid repeat count", &here[..count_length]);
+        }
+        self.counts = self.counts.max(counts);
         // Straight to the output, so that it comes before flags that wait.
         self.output.push_str(&here[..length]);
         self.rest = &here[length..];
@@ -170,8 +215,12 @@ impl<'a> Translator<'a> {
     }
 
     fn open(&mut self) -> Translated<()> {
-        self.groups += 1;
-        if self.groups > GROUP_DEPTH_MAX { refused("expression nests too deeply", self.whole) } else { Ok(()) }
+        self.groups.push(std::mem::replace(&mut self.counts, 1));
+        if self.groups.len() > GROUP_DEPTH_MAX as usize {
+            refused("expression nests too deeply", self.whole)
+        } else {
+            Ok(())
+        }
     }
 
     /// Names do not matter to a filter, so the group is written without its name.
@@ -270,8 +319,16 @@ fn push_literal(output: &mut String, character: char) {
     }
 }
 
-/// Reads `{n}`, `{n,}` or `{n,m}`: its length and whether the counts are allowed. Nothing if it is not of that form.
-fn count_bounds(text: &str) -> Option<(usize, bool)> {
+/// A counted repetition.
+struct Count {
+    /// How many bytes it is written in.
+    length: usize,
+    /// How many times it repeats at most, or at least if there is no most; `None` if such counts are not allowed.
+    times: Option<u32>,
+}
+
+/// Reads `{n}`, `{n,}` or `{n,m}`. Nothing if it is not of that form.
+fn count_bounds(text: &str) -> Option<Count> {
     let close = text.find('}')?;
     let inner = &text[1..close];
     let count = |digits: &str| -> Option<u32> {
@@ -286,7 +343,7 @@ fn count_bounds(text: &str) -> Option<(usize, bool)> {
         Some((least, most)) => (count(least)?, Some(count(most)?)),
     };
     let in_bounds = least <= COUNT_MAX && most.is_none_or(|most| most <= COUNT_MAX && least <= most);
-    Some((close + 1, in_bounds))
+    Some(Count { length: close + 1, times: in_bounds.then_some(most.unwrap_or(least)) })
 }
 
 /// Reads a backslash and the character it stands for; gives that and what follows.

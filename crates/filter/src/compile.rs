@@ -1,32 +1,47 @@
 //! An [`Expression`] and a [`Schema`] to a [`Predicate`], or to the reason why they do not fit each other.
 
-use super::expression::{Comparison, Expression, Test};
-use super::go_regex;
-use super::go_text::{parse_bool, parse_int, quote};
-use super::predicate::{PlaceTest, Predicate, Step};
-use super::schema::{Entered, Kind, Schema};
+use crate::expression::{Comparison, Expression, Test};
+use crate::go_regex::{self, Pattern};
+use crate::go_text::{parse_bool, parse_int, quote};
+use crate::predicate::{PlaceTest, Predicate, Step};
+use crate::schema::{Entered, Kind, Schema};
 
 /// Patterns in one filter. With the limit on each pattern's size this bounds what one request can make the server
 /// compile; Consul has no such limit.
-pub(super) const PATTERNS_MAX: usize = 32;
+pub(crate) const PATTERNS_MAX: usize = 32;
 
 /// Why an expression does not fit a schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Misfit {
+pub(crate) struct Misfit {
     /// Where the comparison at fault begins, in bytes.
-    pub(super) offset: usize,
+    pub(crate) offset: usize,
     /// Consul's words for it.
-    pub(super) reason: String,
+    pub(crate) reason: String,
+}
+
+/// The memory that all patterns of one filter may take when compiled. Ordinary patterns take a few kB; counted Unicode
+/// classes take the most.
+pub const COMPILED_BYTES_MAX: usize = 1024 * 1024;
+
+/// A filter's predicate, and about how many bytes its patterns hold.
+pub(crate) struct Compiled {
+    pub(crate) predicate: Predicate,
+    pub(crate) weight_bytes: usize,
 }
 
 /// Resolves the whole expression. The first comparison at fault, from left to right, decides the error.
-pub(super) fn compile(expression: &Expression, schema: &Schema) -> Result<Predicate, Misfit> {
-    Compiler { schema, patterns: 0 }.predicate(expression)
+pub(crate) fn compile(expression: &Expression, schema: &Schema) -> Result<Compiled, Misfit> {
+    let mut compiler = Compiler { schema, patterns: 0, compiled_bytes: 0, weight_bytes: 0 };
+    let predicate = compiler.predicate(expression)?;
+    Ok(Compiled { predicate, weight_bytes: compiler.weight_bytes })
 }
 
 struct Compiler<'a> {
     schema: &'a Schema,
     patterns: usize,
+    /// What the patterns so far take, which counts against [`COMPILED_BYTES_MAX`].
+    compiled_bytes: usize,
+    weight_bytes: usize,
 }
 
 impl Compiler<'_> {
@@ -98,13 +113,16 @@ impl Compiler<'_> {
         }
     }
 
-    fn pattern(&mut self, pattern: &[u8]) -> Result<regex::bytes::Regex, String> {
+    fn pattern(&mut self, pattern: &[u8]) -> Result<Pattern, String> {
         self.patterns += 1;
         if self.patterns > PATTERNS_MAX {
             return Err(format!("Number of regular expressions exceeds the limit ({PATTERNS_MAX})"));
         }
-        go_regex::compile(pattern)
-            .map_err(|why| format!("Failed to compile regular expression {}: {why}", quoted(pattern)))
+        let pattern = go_regex::compile(pattern, COMPILED_BYTES_MAX.saturating_sub(self.compiled_bytes))
+            .map_err(|why| format!("Failed to compile regular expression {}: {why}", quoted(pattern)))?;
+        self.compiled_bytes += pattern.compiled_bytes;
+        self.weight_bytes += pattern.weight_bytes();
+        Ok(pattern)
     }
 }
 

@@ -8,28 +8,16 @@ use quorate_state as state;
 
 use crate::encode;
 
-/// The name of the node that a client means, who may have given its id.
-pub(crate) fn node_named<'a>(state: &'a state::State, text: &'a str) -> &'a str {
-    match state.node(text) {
-        Some(_) => text,
-        None => state.node_by_id(text).map_or(text, |node| &node.name),
-    }
-}
-
 /// A map that Consul shows as `null` if nothing is in it.
 fn or_null(map: &BTreeMap<String, String>) -> Option<Cow<'_, BTreeMap<String, String>>> {
     (!map.is_empty()).then_some(Cow::Borrowed(map))
 }
 
 /// A key with its entry.
-pub(crate) fn kv_pair<'a>(
-    key: &'a state::Key,
-    entry: &'a state::KeyEntry,
-    shown: state::ValueShown,
-) -> api::KvPair<'a> {
+pub(crate) fn kv_pair<'a>(key: &'a [u8], entry: &'a state::KeyEntry, shown: state::ValueShown) -> api::KvPair<'a> {
     api::KvPair {
         lock_index: entry.lock_index,
-        key: encode::text_of(key.as_bytes()),
+        key: encode::text_of(key),
         flags: entry.flags,
         value: match shown {
             state::ValueShown::Yes => api::KvPair::value_of(&entry.value),
@@ -58,7 +46,7 @@ pub(crate) fn node<'a>(node: &'a state::Node, datacenter: &'a str) -> api::Node<
     }
 }
 
-pub(super) fn address_map(
+pub(crate) fn address_map(
     addresses: &BTreeMap<String, state::ServiceAddress>,
 ) -> Option<Cow<'_, api::catalog::AddressMap>> {
     let copy = |(purpose, at): (&String, &state::ServiceAddress)| {
@@ -67,7 +55,7 @@ pub(super) fn address_map(
     (!addresses.is_empty()).then(|| Cow::Owned(addresses.iter().map(copy).collect()))
 }
 
-pub(super) fn weights(weights: state::Weights) -> api::Weights {
+pub(crate) fn weights(weights: state::Weights) -> api::Weights {
     api::Weights { passing: weights.passing, warning: weights.warning }
 }
 

@@ -9,13 +9,13 @@ use super::*;
 const TRANSCRIPT: &str = include_str!("testdata/filters.txt");
 const RESULTS: &str = include_str!("testdata/results.json");
 
-fn schema(route: &str) -> Schema {
+fn schema(route: &str) -> &'static Schema {
     match route.split_once('/') {
-        Some(("catalog", "nodes")) => CATALOG_NODES,
-        Some(("catalog", rest)) if rest.starts_with("service/") => CATALOG_SERVICE,
-        Some(("catalog", rest)) if rest.starts_with("node/") || rest.starts_with("node-services/") => CATALOG_NODE,
-        Some(("health", rest)) if rest.starts_with("service/") => HEALTH_SERVICE,
-        Some(("health", _)) => HEALTH_CHECKS,
+        Some(("catalog", "nodes")) => &CATALOG_NODES,
+        Some(("catalog", rest)) if rest.starts_with("service/") => &CATALOG_SERVICE,
+        Some(("catalog", rest)) if rest.starts_with("node/") || rest.starts_with("node-services/") => &CATALOG_NODE,
+        Some(("health", rest)) if rest.starts_with("service/") => &HEALTH_SERVICE,
+        Some(("health", _)) => &HEALTH_CHECKS,
         _ => panic!("the transcript has a route without a schema: {route}"),
     }
 }
@@ -33,12 +33,16 @@ fn label(item: &Value) -> String {
     }
 }
 
+fn passes(filter: &Filter, item: &Value) -> bool {
+    filter.matches(item, &mut Budget::default()).expect("far below the budget")
+}
+
 /// What a filter does to a route's results, as the transcript writes it.
 fn answer(route: &str, text: &str, results: &Value) -> String {
-    match Filter::parse(text, &schema(route)) {
+    match Filter::parse(text, schema(route)) {
         Err(error) => error.to_string().split('\n').map(|line| format!("! {line}\n")).collect(),
         Ok(filter) => {
-            let passed = results[route].as_array().unwrap().iter().filter(|item| filter.matches(item));
+            let passed = results[route].as_array().unwrap().iter().filter(|item| passes(&filter, item));
             std::iter::once("=".to_owned()).chain(passed.map(label)).collect::<Vec<_>>().join(" ") + "\n"
         }
     }
@@ -93,8 +97,8 @@ fn length_is_bounded() {
     let term = "Node == x or ";
     let fitting = term.repeat(TEXT_BYTES_MAX / term.len() - 1) + "Node == y";
     let filter = Filter::parse(&fitting, &CATALOG_NODES).unwrap();
-    assert!(filter.matches(&serde_json::json!({ "Node": "y" })));
-    assert!(!filter.matches(&serde_json::json!({ "Node": "z" })));
+    assert!(passes(&filter, &serde_json::json!({ "Node": "y" })));
+    assert!(!passes(&filter, &serde_json::json!({ "Node": "z" })));
     let error = Filter::parse(" ".repeat(TEXT_BYTES_MAX) + "x", &CATALOG_NODES).unwrap_err();
     assert_eq!(error.reason(), "Filter of 65537 bytes exceeds the limit of 65536 bytes");
 }
@@ -104,8 +108,8 @@ fn patterns_are_bounded() {
     let terms = |count: usize| vec!["Node matches a"; count].join(" or ");
     assert!(Filter::parse(terms(compile::PATTERNS_MAX), &CATALOG_NODES).is_ok());
     assert!(Filter::parse(terms(compile::PATTERNS_MAX + 1), &CATALOG_NODES).is_err());
-    let error = Filter::parse(r"Node matches `(\pL{500}){500}`", &CATALOG_NODES).unwrap_err();
-    assert!(error.reason().ends_with(r"error parsing regexp: expression too large: `(\pL{500}){500}`"), "{error}");
+    let error = Filter::parse(r"Node matches `(\pL{100}){10}`", &CATALOG_NODES).unwrap_err();
+    assert!(error.reason().ends_with(r"error parsing regexp: expression too large: `(\pL{100}){10}`"), "{error}");
 }
 
 #[test]
@@ -122,7 +126,7 @@ fn errors_tell_the_comparison_at_fault() {
 
 #[test]
 fn the_empty_filter_passes_everything() {
-    assert!(Filter::parse("", &CATALOG_NODES).unwrap().matches(&Value::Null));
+    assert!(passes(&Filter::parse("", &CATALOG_NODES).unwrap(), &Value::Null));
 }
 
 /// Bytes of strings and keys: plain, quotes, escapes, and some that are no text.
@@ -196,8 +200,8 @@ proptest! {
 
     #[test]
     fn patterns_never_panic(pattern in any_text(), text in any::<String>()) {
-        if let Ok(pattern) = go_regex::compile(pattern.as_bytes()) {
-            pattern.is_match(text.as_bytes());
+        if let Ok(pattern) = go_regex::compile(pattern.as_bytes(), COMPILED_BYTES_MAX) {
+            pattern.regex.is_match(text.as_bytes());
         }
     }
 
@@ -206,7 +210,34 @@ proptest! {
         needle in "[ab{é _@#%&~<>=,:;!'\"/-]{1,3}",
         text in "[ab{é _@#%&~<>=,:;!'\"/-]{0,9}",
     ) {
-        let pattern = go_regex::compile(needle.as_bytes()).unwrap();
-        prop_assert_eq!(pattern.is_match(text.as_bytes()), text.contains(&needle));
+        let pattern = go_regex::compile(needle.as_bytes(), COMPILED_BYTES_MAX).unwrap();
+        prop_assert_eq!(pattern.regex.is_match(text.as_bytes()), text.contains(&needle));
     }
+}
+
+/// A short filter over a long text took 31 s when nothing bounded the product of its pattern's size and the text.
+#[test]
+fn a_filter_that_would_take_long_is_refused_before_it_runs() {
+    let output = "a".repeat(300_000);
+    let check = serde_json::json!({ "Output": output });
+    let pattern = "([a-z]{1,30}[a-y]{1,30}){1,33}x";
+    let filter = Filter::parse(format!("Output matches \"{pattern}\""), &HEALTH_CHECKS).unwrap();
+    assert_eq!(filter.matches(&check, &mut Budget::default()), Err(OverBudget));
+    // A pattern as they are written runs over megabytes.
+    let filter = Filter::parse("Output matches \"(?i)error: [a-z]+ [0-9]{3}\"", &HEALTH_CHECKS).unwrap();
+    let mut budget = Budget::default();
+    for _ in 0..10 {
+        assert_eq!(filter.matches(&check, &mut budget), Ok(false));
+    }
+    assert!(budget.left() > Budget::default().left() / 2);
+}
+
+#[test]
+fn all_patterns_of_a_filter_share_one_bound() {
+    let term = r#"Output matches "\\pL{23}""#;
+    let one = Filter::parse(term, &HEALTH_CHECKS).unwrap();
+    assert!(one.weight_bytes() > 100_000, "{}", one.weight_bytes());
+    let many = [term; 16].join(" or ");
+    let error = Filter::parse(&many, &HEALTH_CHECKS).unwrap_err();
+    assert!(error.to_string().contains("expression too large"), "{error}");
 }

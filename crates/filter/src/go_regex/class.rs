@@ -9,7 +9,7 @@ const NAMED: [&str; 14] = [
 ];
 
 /// Reads a class in brackets and writes it; gives what follows.
-pub(super) fn class<'a>(text: &'a str, output: &mut String) -> Translated<&'a str> {
+pub(crate) fn class<'a>(text: &'a str, output: &mut String) -> Translated<&'a str> {
     let mut rest = &text[1..];
     output.push('[');
     if let Some(behind) = rest.strip_prefix('^') {
@@ -68,7 +68,7 @@ fn class_character<'a>(whole: &str, text: &'a str) -> Translated<(char, &'a str)
 
 /// Reads `\d` and its like, or a Unicode class, and writes it as a class of its own; gives what follows. Nothing if the
 /// text begins with something else.
-pub(super) fn shorthand<'a>(text: &'a str, output: &mut String) -> Translated<Option<&'a str>> {
+pub(crate) fn shorthand<'a>(text: &'a str, output: &mut String) -> Translated<Option<&'a str>> {
     let Some(rest) = text.strip_prefix('\\') else { return Ok(None) };
     output.push_str(match rest.as_bytes().first() {
         Some(b'd') => "[0-9]",

@@ -1,0 +1,363 @@
+//! Parked questions: who waits for a newer answer than the one it has.
+//!
+//! There is one [`Entry`] for each distinct question that somebody waits for, and one driver for each entry: a task that
+//! sleeps until a change touches the question, evaluates it once for all who wait, and wakes those for whom there is news.
+//!
+//! **What is news.** An entry knows of its content since which index it has been the same ([`Content::since`]), and up to
+//! which index of the state that is certain ([`Content::until`]). Somebody whose index lies between has this very content:
+//! for it, only different content is news, so a change that touches the question without changing its answer (a filter
+//! hides it) wakes nobody. Somebody whose index is older has different content and is answered immediately. Somebody whose
+//! index is *newer* saw an answer of a server that is ahead of this one, and nobody here knows its content: it is answered
+//! as soon as the question's index passes its own, whatever the content is then.
+//!
+//! An entry outlives its last waiter by [`LINGER`], so that whoever is about to ask again finds what was known.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use quorate_state::{Index, Topic};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::asked::{Asked, Evaluated};
+use crate::handle::Handle;
+use crate::request::{Indexed, Wait};
+use crate::watch::{TooManyWatches, Watch, Woken};
+
+/// How long a question is followed after its last waiter has left: longer than a client takes to ask again.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// The table of parked questions.
+pub(crate) struct Parked {
+    waiters_max: usize,
+    waiters: Arc<AtomicUsize>,
+    entries: Mutex<HashMap<Asked, Arc<Entry>>>,
+}
+
+/// A question that somebody waits for, or did a moment ago.
+struct Entry {
+    evaluated: Evaluated,
+    waiters: AtomicUsize,
+    content: Mutex<Content>,
+    /// Wakes all waiters when there is news, or when they are to look whether the node still leads.
+    news: Notify,
+    /// Wakes the driver when the last waiter has left.
+    deserted: Notify,
+}
+
+/// The answer as last evaluated.
+struct Content {
+    /// Tells two answers apart.
+    fingerprint: u64,
+    /// The index since which the content has been the same.
+    since: Index,
+    /// The index of the newest state on which it was evaluated.
+    until: Index,
+    /// How often the content became different.
+    generation: u64,
+    /// The last answer; kept only while somebody waits.
+    answer: Option<Arc<Indexed>>,
+    /// How often the whole state was replaced.
+    replacements: u64,
+    /// How often waiters were woken to look around, without news.
+    nudges: u64,
+}
+
+/// What joining those who wait came to.
+pub(crate) enum Joined {
+    /// The asker waits.
+    Waiting(Waiter),
+    /// It has older content than this.
+    Old(Arc<Indexed>),
+    /// It has older content than there is; evaluate the question.
+    OldAndUnknown,
+}
+
+/// Why a wait ended.
+pub(crate) enum Ended {
+    /// There is news.
+    News(Arc<Indexed>),
+    /// The time is over, or the node has something to say of itself: answer with what there is, if it may answer.
+    Nothing,
+}
+
+impl Parked {
+    pub(crate) fn new(waiters_max: usize) -> Self {
+        Self { waiters_max, waiters: Arc::default(), entries: Mutex::default() }
+    }
+
+    /// How many wait.
+    pub(crate) fn waiters(&self) -> usize {
+        self.waiters.load(Ordering::Relaxed)
+    }
+
+    /// Ends all waits: each is answered with what there is.
+    pub(crate) fn nudge_all(&self) {
+        for entry in self.lock().values() {
+            entry.content().nudges += 1;
+            entry.news.notify_waiters();
+        }
+    }
+
+    /// Takes a place among all who wait, if there is one.
+    pub(crate) fn take_place(&self) -> Result<WaitPlace, TooManyWatches> {
+        let before = self.waiters.fetch_add(1, Ordering::AcqRel);
+        let place = WaitPlace(self.waiters.clone());
+        if before >= self.waiters_max { Err(TooManyWatches { limit: self.waiters_max }) } else { Ok(place) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Asked, Arc<Entry>>> {
+        // The table is consistent between its statements; a panic elsewhere does not spoil it.
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn find(&self, asked: &Asked) -> Option<Arc<Entry>> {
+        self.lock().get(asked).cloned()
+    }
+
+    /// Removes an entry unless somebody waits for it; whether it did.
+    fn forget(&self, entry: &Entry) -> bool {
+        let mut entries = self.lock();
+        let is_deserted = entry.waiters.load(Ordering::Acquire) == 0;
+        if is_deserted {
+            entries.remove(&entry.evaluated.asked);
+        }
+        is_deserted
+    }
+}
+
+impl Entry {
+    fn new(evaluated: Evaluated, answer: &Indexed, until: Index) -> Arc<Self> {
+        let content = Content {
+            fingerprint: answer.fingerprint(),
+            since: answer.index,
+            until,
+            generation: 0,
+            answer: None,
+            replacements: 0,
+            nudges: 0,
+        };
+        Arc::new(Self {
+            evaluated,
+            waiters: AtomicUsize::new(0),
+            content: Mutex::new(content),
+            news: Notify::new(),
+            deserted: Notify::new(),
+        })
+    }
+
+    fn content(&self) -> MutexGuard<'_, Content> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in an answer that was evaluated on the state of index `until`, and wakes those who wait.
+    fn update(&self, answer: Arc<Indexed>, until: Index, woken: Woken) {
+        let fingerprint = answer.fingerprint();
+        {
+            let mut content = self.content();
+            content.until = until;
+            if woken == Woken::Replaced {
+                content.replacements += 1;
+            }
+            if content.fingerprint != fingerprint || woken == Woken::Replaced {
+                content.fingerprint = fingerprint;
+                content.since = answer.index;
+                content.generation += 1;
+            }
+            content.answer = (self.waiters.load(Ordering::Acquire) > 0).then_some(answer);
+        }
+        self.news.notify_waiters();
+    }
+}
+
+/// Parks a question, or finds that the asker's answer is old. The node's state must be as fresh as was asked for.
+pub(crate) async fn join(node: &Handle, asked: Asked, wait: Wait) -> Result<Joined, crate::Refusal> {
+    if let Some(entry) = node.parked().find(&asked) {
+        return Waiter::enter(node, entry, wait, None).map(|joined| joined.unwrap_or(Joined::OldAndUnknown));
+    }
+    let evaluated = Evaluated::new(asked)?;
+    // The watch comes first: what changes after it is either seen by the evaluation or wakes the watch.
+    let (watch, topics) = watch(node, &evaluated)?;
+    let (until, answer) = evaluated.answer(node).await?;
+    if answer.index > wait.seen {
+        return Ok(Joined::Old(answer));
+    }
+    let mut entries = node.parked().lock();
+    // A different asker may have started to follow it while this one evaluated.
+    if let Some(entry) = entries.get(&evaluated.asked).cloned() {
+        drop(entries);
+        return Waiter::enter(node, entry, wait, None).map(|joined| joined.unwrap_or(Joined::Old(answer)));
+    }
+    let entry = Entry::new(evaluated, &answer, until);
+    let joined = Waiter::enter(node, entry.clone(), wait, Some(&answer))?;
+    if let Some(Joined::Waiting(_)) = &joined {
+        entries.insert(entry.evaluated.asked.clone(), entry.clone());
+        drop(entries);
+        node.host().spawn(Driver { node: node.clone(), entry, watch, topics }.run());
+    }
+    Ok(joined.unwrap_or(Joined::Old(answer)))
+}
+
+/// Watches what a question depends on.
+fn watch(node: &Handle, evaluated: &Evaluated) -> Result<(Watch, Vec<Topic>), TooManyWatches> {
+    let mut topics = evaluated.question().topics(&node.published());
+    loop {
+        let watch = node.watch(&topics)?;
+        // What it depends on may have become something else before the watch was there to see it.
+        let topics_now = evaluated.question().topics(&node.published());
+        if topics_now == topics {
+            return Ok((watch, topics));
+        }
+        topics = topics_now;
+    }
+}
+
+/// Follows one question.
+struct Driver {
+    node: Handle,
+    entry: Arc<Entry>,
+    watch: Watch,
+    topics: Vec<Topic>,
+}
+
+impl Driver {
+    async fn run(mut self) {
+        let mut deserted_since = None;
+        loop {
+            if self.entry.waiters.load(Ordering::Acquire) > 0 {
+                deserted_since = None;
+                tokio::select! {
+                    woken = self.watch.changed() => Box::pin(self.evaluate(woken)).await,
+                    () = self.entry.deserted.notified() => {}
+                }
+                continue;
+            }
+            let end = *deserted_since.get_or_insert_with(Instant::now) + LINGER;
+            match tokio::time::timeout_at(end, self.watch.changed()).await {
+                Ok(woken) => Box::pin(self.evaluate(woken)).await,
+                Err(_) if self.node.parked().forget(&self.entry) => return,
+                Err(_) => {}
+            }
+        }
+    }
+
+    async fn evaluate(&mut self, woken: Woken) {
+        // If there is no room to watch anything else, the old topics are watched on: nothing that the answer depends on
+        // comes to be without touching one of them.
+        if self.entry.evaluated.question().topics(&self.node.published()) != self.topics
+            && let Ok(watched) = watch(&self.node, &self.entry.evaluated)
+        {
+            (self.watch, self.topics) = watched;
+        }
+        self.node.metrics().parked_evaluated.increment();
+        match self.entry.evaluated.answer(&self.node).await {
+            Ok((until, answer)) => self.entry.update(answer, until, woken),
+            // It grew past what a filter may cost. Those who wait ask again and are refused.
+            Err(_) => {
+                self.entry.content().nudges += 1;
+                self.entry.news.notify_waiters();
+            }
+        }
+    }
+}
+
+/// A place among all who wait, taken for as long as this lives.
+pub struct WaitPlace(Arc<AtomicUsize>);
+
+impl Drop for WaitPlace {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Membership among the waiters of an entry, for as long as this lives.
+struct Membership(Arc<Entry>);
+
+impl Membership {
+    fn of(entry: Arc<Entry>) -> Self {
+        entry.waiters.fetch_add(1, Ordering::AcqRel);
+        Self(entry)
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        let Self(entry) = self;
+        if entry.waiters.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let mut content = entry.content();
+            // A new one may have come, and even have news, since the count was read.
+            if entry.waiters.load(Ordering::Acquire) == 0 {
+                content.answer = None;
+            }
+            drop(content);
+            entry.deserted.notify_one();
+        }
+    }
+}
+
+/// One who waits.
+pub(crate) struct Waiter {
+    membership: Membership,
+    _place: WaitPlace,
+    deadline: Instant,
+    /// News of an index up to this one is none: the asker has seen it.
+    seen: Index,
+    /// The generation of the content that it has; `None` if nobody here knows what it has.
+    has: Option<u64>,
+    replacements: u64,
+    nudges: u64,
+}
+
+impl Waiter {
+    /// Joins those who wait. `None` if the asker's index is old: then its content is, too. `first` is the answer that the
+    /// entry was made with, which is the newest there is.
+    fn enter(
+        node: &Handle,
+        entry: Arc<Entry>,
+        wait: Wait,
+        first: Option<&Arc<Indexed>>,
+    ) -> Result<Option<Joined>, crate::Refusal> {
+        let place = node.parked().take_place()?;
+        let membership = Membership::of(entry);
+        let content = membership.0.content();
+        if wait.seen < content.since {
+            let newest = first.or(content.answer.as_ref()).cloned();
+            return Ok(newest.filter(|answer| answer.index > wait.seen).map(Joined::Old));
+        }
+        // What the asker saw elsewhere may be ahead of this server. But an index that a leader has not given out was
+        // given out by nobody, and any change is news to whoever names one.
+        let seen = if node.leads() { wait.seen.min(node.published().index()) } else { wait.seen };
+        let has = (wait.seen <= content.until).then_some(content.generation);
+        let (replacements, nudges) = (content.replacements, content.nudges);
+        drop(content);
+        let deadline = Instant::now() + wait.at_most;
+        Ok(Some(Joined::Waiting(Self { membership, _place: place, deadline, seen, has, replacements, nudges })))
+    }
+
+    /// Waits for news, or for the end of the time.
+    pub(crate) async fn wait(&self) -> Ended {
+        loop {
+            let mut woken = std::pin::pin!(self.membership.0.news.notified());
+            woken.as_mut().enable();
+            if let Some(ended) = self.look() {
+                return ended;
+            }
+            if tokio::time::timeout_at(self.deadline, woken).await.is_err() {
+                return Ended::Nothing;
+            }
+        }
+    }
+
+    fn look(&self) -> Option<Ended> {
+        let content = self.membership.0.content();
+        if content.nudges != self.nudges {
+            return Some(Ended::Nothing);
+        }
+        let answer = content.answer.as_ref()?;
+        let is_replaced = content.replacements != self.replacements;
+        let is_newer = self.has != Some(content.generation) && answer.index > self.seen;
+        (is_replaced || is_newer).then(|| Ended::News(answer.clone()))
+    }
+}
