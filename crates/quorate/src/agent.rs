@@ -9,6 +9,7 @@
 //! - Whoever started the agent is told that it is ready when nothing is left that could fail.
 
 mod check_thread;
+mod data_directory;
 mod files;
 mod identity;
 mod listening;

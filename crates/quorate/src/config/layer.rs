@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use quorate_hcl::{Kind as Tree, Member, Object, Value};
 
-use super::definitions::{Definition, DefinitionKind};
+use super::definition::{Definition, DefinitionKind};
 use super::shape::{self, Given};
 use super::{ConfigError, Entry, Origin, Treatment, Warning, keys, suggestions};
 

@@ -40,12 +40,6 @@ type Known = (&'static str, &'static str, &'static [&'static str], &'static str)
 
 /// The knots of today. Whoever unties one takes it out, or out of it what is free.
 const KNOTS: &[Known] = &[
-    (
-        "api",
-        "",
-        &["catalog", "health", "proxy"],
-        "wire types that contain each other; a file for what they share is to come",
-    ),
     ("base", "", &["host", "task"], "a host spawns tasks, and a task has its host"),
     (
         "bench",
@@ -54,9 +48,6 @@ const KNOTS: &[Known] = &[
         "workloads ask the subject, which fills itself",
     ),
     ("consensus", "", &["handle", "start"], "the handle has the start as its method"),
-    ("dns", "", &["answer", "follow"], "following a chain of names looks up through the answer"),
-    ("dns", "", &["cache", "catalog"], "the cache asks the catalog, whose finding it defines"),
-    ("dns", "", &["name", "zone"], "a name knows its domain, and a zone its names"),
     (
         "http",
         "",
@@ -70,11 +61,6 @@ const KNOTS: &[Known] = &[
         &["application", "handle", "leader", "restore"],
         "to come apart with `node::Request` (issue 8, part 1)",
     ),
-    ("quorate", "", &["config", "flags"], "flags are entries of the configuration"),
-    ("quorate", "agent", &["identity", "start"], "the paths of the data directory are in the start"),
-    ("quorate", "command::lock", &["holding", "semaphore"], "a holding asks which kind it is"),
-    ("quorate", "config", &["blocks", "keys", "shape", "suggestions"], "shapes suggest keys, which have shapes"),
-    ("quorate", "config", &["definitions", "dns", "settings", "watches"], "what was typed and what it means are mixed"),
     ("state", "", &["apply", "effects", "records", "state"], "the state has its commands as methods"),
 ];
 
