@@ -49,7 +49,7 @@ async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
     let (reload, reloads) = mpsc::channel(RELOADS_WAITING);
     let mut signals = Signals::listen(reloads).context("signals")?;
     let leave = Arc::new(Notify::new());
-    let program = local::Program { log, leave: leave.clone(), reload };
+    let program = local::Program { log: log.clone(), leave: leave.clone(), reload };
     let started = tokio::select! {
         started = start::start(configuration, program) => Ok(started?),
         stop = signals.stop_at_once() => Err(stop),
@@ -59,6 +59,7 @@ async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
         Err(stop) => {
             info!(signal = stop.name, "stopped during the start: nobody was served");
             // Not by a return: that would wait for what still runs on other threads.
+            log.flush();
             std::process::exit(if stop.is_in_order { 0 } else { stop.code_at_once });
         }
     };
@@ -76,6 +77,7 @@ async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
     drop(running);
     if let Some(stop) = hurry {
         warn!(signal = stop.name, "ending at once, without waiting for clients; what was acknowledged is in the log");
+        log.flush();
         std::process::exit(stop.code_at_once);
     }
     info!("stopped");

@@ -54,7 +54,9 @@ fn start_agent(flags: Sources) -> Result<(), Failure> {
     for warning in &configuration.settings.warnings {
         tracing::warn!("{warning}");
     }
-    agent::run(configuration, log).map_err(|error| not_run(format_args!("{error:#}")))
+    let outcome = agent::run(configuration, log.clone());
+    log.flush();
+    outcome.map_err(|error| not_run(format_args!("{error:#}")))
 }
 
 /// One line on why the agent does not run.

@@ -59,6 +59,7 @@ pub(super) async fn start(configuration: Configuration, program: local::Program)
     let metrics = Registry::new(host.wall.now_ms());
     let node = start_node(settings, id, &directory, &host, &metrics).await?;
     let log = program.log.clone();
+    log.lost.count_into(&metrics);
     let check_thread = Arc::new(CheckThread::default());
     let local = local::start(settings, &host, &directory, &node, check_thread.clone(), program)?;
     let agent = local.agent.clone();
