@@ -39,10 +39,16 @@ use crate::logging::Log;
 /// How many requests to read the configuration again may wait; one past it is answered with an error.
 const RELOADS_WAITING: usize = 4;
 
+/// How long the end of the process waits for what runs on other threads.
+const EXIT_WAIT: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// Runs the agent until it is told to stop.
 pub(crate) fn run(configuration: Configuration, log: Log) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("runtime")?;
-    runtime.block_on(serve(configuration, log))
+    let outcome = runtime.block_on(serve(configuration, log));
+    // What still runs on other threads looks up names or encodes for nobody.
+    runtime.shutdown_timeout(EXIT_WAIT);
+    outcome
 }
 
 async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
@@ -63,9 +69,9 @@ async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
             std::process::exit(if stop.is_in_order { 0 } else { stop.code_at_once });
         }
     };
-    notify::tell(notify::State::Ready);
+    notify::tell(notify::State::Ready).await;
     let outcome = until_told(&mut running, &mut signals, &leave).await;
-    notify::tell(notify::State::Stopping);
+    notify::tell(notify::State::Stopping).await;
     let hurry = match outcome {
         Ok(Some(quit)) => Some(quit),
         _ => tokio::select! {

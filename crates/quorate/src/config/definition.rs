@@ -6,8 +6,8 @@
 mod culprit;
 
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::slice;
+use std::sync::Arc;
 
 use quorate_agent::ServiceDefinition;
 use quorate_api::definition;
@@ -50,7 +50,7 @@ impl DefinitionKind {
 pub(crate) struct Definition {
     pub(crate) kind: DefinitionKind,
     /// The file.
-    pub(crate) file: Rc<PathBuf>,
+    pub(crate) file: Arc<PathBuf>,
     /// Where it stands there: `service`, or `services[2]`.
     pub(crate) path: String,
     /// Its line there, counted from 1.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use super::keys::Key;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// A line of a file, counted from 1, and the name of the key there.
-    File(Rc<PathBuf>, usize, &'static str),
+    File(Arc<PathBuf>, usize, &'static str),
     /// A flag, by its name without dashes.
     Flag(&'static str),
 }
