@@ -11,9 +11,10 @@ use quorate_base::duration::GoDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::catalog::{AddressMap, Locality, ServicePort, TextMap, Weights};
+use crate::catalog::{AddressMap, Locality, TextMap, Weights};
 use crate::go_json;
 use crate::kept::Kept;
+use crate::port::ServicePort;
 use crate::proxy::{ConnectProxy, ServiceConnect};
 use crate::wire::{duration, duration_text, is_false, is_zero};
 

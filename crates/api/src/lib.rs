@@ -15,6 +15,7 @@
 
 pub mod agent;
 pub mod catalog;
+pub mod check;
 pub mod client;
 pub mod definition;
 pub mod event;
@@ -24,6 +25,7 @@ pub mod kept;
 pub mod kv;
 pub mod local;
 pub mod operator;
+pub mod port;
 pub mod proxy;
 pub mod session;
 pub mod txn;
@@ -32,16 +34,18 @@ mod wire;
 
 pub use agent::{AgentConfig, AgentSelf, AgentVersion, Coordinate, Member};
 pub use catalog::{
-    CatalogService, Deregistration, Locality, Node, NodeService, NodeServiceList, NodeServices, PortsError,
-    Registration, ServiceAddress, ServicePort, Weights,
+    CatalogService, Deregistration, Locality, Node, NodeService, NodeServiceList, NodeServices, Registration,
+    ServiceAddress, Weights,
 };
+pub use check::{CheckDefinition, HealthCheck};
 pub use definition::{AgentCheckDefinition, ServiceCheckDefinition, ServiceDefinition};
 pub use event::UserEvent;
-pub use health::{CheckDefinition, HealthCheck, HealthEntry};
+pub use health::HealthEntry;
 pub use kept::Kept;
 pub use kv::{Bytes64, KvPair};
 pub use local::{AgentCheck, AgentHealthCheck, AgentService, AgentServiceHealth, CheckUpdate};
 pub use operator::{RaftConfiguration, RaftServer};
+pub use port::{PortsError, ServicePort};
 pub use proxy::{ConnectProxy, ServiceConnect};
 pub use session::{ServiceCheck, Session, SessionCreate, SessionCreated};
 pub use txn::{

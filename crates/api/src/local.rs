@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::catalog::{AddressMap, Locality, ServicePort, TextMap, Weights};
+use crate::catalog::{AddressMap, Locality, TextMap, Weights};
 use crate::kept::Kept;
+use crate::port::ServicePort;
 use crate::proxy::{ConnectProxy, ServiceConnect};
 use crate::wire::is_empty;
 

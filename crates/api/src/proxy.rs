@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::catalog::ServicePort;
+use crate::port::ServicePort;
 use crate::wire::{is_false, is_zero};
 
 /// How a proxy is set up.

@@ -10,10 +10,11 @@ use quorate_base::duration::GoDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::catalog::{AddressMap, Locality, Node, NodeService, ServicePort, TextMap, Weights};
-use crate::health::{CheckDefinition, HealthCheck};
+use crate::catalog::{AddressMap, Locality, Node, NodeService, TextMap, Weights};
+use crate::check::{CheckDefinition, HealthCheck};
 use crate::kept::Kept;
 use crate::kv::{Bytes64, KvPair};
+use crate::port::ServicePort;
 use crate::proxy::{ConnectProxy, ServiceConnect};
 use crate::wire::{DurationInput, duration_text, is_false, is_zero};
 

@@ -7,55 +7,21 @@
 use std::collections::HashSet;
 
 use domain::base::iana::{Rcode, Rtype};
-use quorate_state::{Node, State};
+use quorate_state::Node;
 
-use crate::cache::Found;
 use crate::catalog::{self, Family, Instance, Place};
-use crate::follow::{End, FOLLOWED_MAX};
-use crate::foreign::Foreign;
-use crate::name::{Lookup, Target, WireName};
-use crate::random::Shuffle;
+use crate::finder::{End, Finder};
+use crate::follow::FOLLOWED_MAX;
+use crate::name::{Lookup, Target};
 use crate::record::{Answer, Data, Owner, Record};
-use crate::zone::{Domain, Zone};
+use crate::wire_name::WireName;
 
 /// The service that the servers themselves register.
 const SERVERS: &str = "consul";
 /// The most servers that are told as name servers, as in Consul: with their addresses they fit into 512 bytes.
 const NAME_SERVERS_MAX: usize = 3;
 
-/// Finds answers in one state.
-pub(crate) struct Finder<'s, 'r> {
-    pub(crate) zone: &'s Zone,
-    /// The name of the zone that was asked by.
-    pub(crate) domain: &'s Domain,
-    pub(crate) state: &'s State,
-    /// What recursors said of names outside.
-    pub(crate) foreign: &'s Foreign,
-    pub(crate) random: &'r mut Shuffle,
-    /// The instances in service of the service asked for, if they are known already.
-    pub(crate) known: Option<&'s [Found]>,
-    /// The most answers that are worth finding: no message takes more.
-    pub(crate) answers_max: usize,
-    /// Names outside that the answer leads to and nobody asked about yet.
-    pub(crate) unresolved: Vec<&'s str>,
-    /// The records of others that the answer has, by owner, type and data: each is told once (RFC 2181, 5).
-    pub(crate) told: HashSet<(&'s [u8], u16, &'s [u8])>,
-    /// Where the name asked for leads if it is the name of another.
-    pub(crate) end: End,
-}
-
-impl<'s, 'r> Finder<'s, 'r> {
-    pub(crate) fn new(
-        (zone, domain): (&'s Zone, &'s Domain),
-        (state, foreign): (&'s State, &'s Foreign),
-        random: &'r mut Shuffle,
-        known: Option<&'s [Found]>,
-        answers_max: usize,
-    ) -> Self {
-        let (unresolved, told, end) = (Vec::new(), HashSet::new(), End::Somewhere);
-        Self { zone, domain, state, foreign, random, known, answers_max, unresolved, told, end }
-    }
-
+impl<'s> Finder<'s, '_> {
     /// The answer to a question about this name.
     pub(crate) fn answer(&mut self, lookup: Lookup<'_>, kind: Rtype) -> Answer<'s> {
         let mut answer = Answer::empty();
@@ -101,16 +67,8 @@ impl<'s, 'r> Finder<'s, 'r> {
         Some(answer)
     }
 
-    pub(crate) fn record(&self, owner: Owner<'s>, ttl: u32, data: Data<'s>) -> Record<'s> {
-        Record { owner, ttl, data }
-    }
-
     fn soa(&self) -> Record<'s> {
         self.record(Owner::Zone, self.zone.settings.soa.min_ttl, Data::Soa)
-    }
-
-    pub(crate) fn node_ttl(&self) -> u32 {
-        self.zone.settings.node_ttl_seconds
     }
 
     fn apex(&mut self, kind: Rtype, answer: &mut Answer<'s>) -> bool {
@@ -210,10 +168,6 @@ impl<'s, 'r> Finder<'s, 'r> {
     /// Whether DNS can carry a name.
     fn is_writable(&self, target: Target<'s>) -> bool {
         WireName::of(target, self.zone, self.domain).is_some()
-    }
-
-    pub(crate) fn in_service(&self, name: &str, tag: Option<&str>) -> Vec<Instance<'s>> {
-        catalog::in_service(self.state, name, tag, self.zone.settings.only_passing)
     }
 
     fn service(&mut self, name: &str, tag: Option<&str>, kind: Rtype, answer: &mut Answer<'s>) -> bool {

@@ -6,11 +6,10 @@
 //! are asked for often are back at their next question.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use quorate_state::{Index, Node, Service, State, Topic};
+use quorate_state::{Index, State, Topic};
 
-use crate::catalog;
+use crate::catalog::{self, Found};
 
 /// The most questions whose instances are kept by one thread.
 const ENTRIES_MAX: usize = 256;
@@ -30,15 +29,6 @@ struct Entry {
     /// When the service's health last changed, at the time.
     changed: Index,
     instances: Vec<Found>,
-}
-
-/// An instance in service.
-#[derive(Clone, Debug)]
-pub(crate) struct Found {
-    pub(crate) node: Arc<Node>,
-    pub(crate) service: Arc<Service>,
-    /// Whether a check of it or of its node warns.
-    pub(crate) is_warning: bool,
 }
 
 impl Cache {

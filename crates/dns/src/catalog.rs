@@ -7,13 +7,20 @@ use std::sync::Arc;
 use domain::base::iana::Rtype;
 use quorate_state::{CheckStatus, Node, Service, State};
 
-use crate::cache::Found;
-
 /// An instance in service.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Instance<'s> {
     pub(crate) node: &'s Node,
     pub(crate) service: &'s Service,
+    /// Whether a check of it or of its node warns.
+    pub(crate) is_warning: bool,
+}
+
+/// The same, to keep.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) node: Arc<Node>,
+    pub(crate) service: Arc<Service>,
     /// Whether a check of it or of its node warns.
     pub(crate) is_warning: bool,
 }

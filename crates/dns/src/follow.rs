@@ -1,28 +1,16 @@
 //! Where names lead: an address in the catalog may be a name, of the zone or outside, and that the name of another.
 
-use domain::base::iana::{Rcode, Rtype};
+use domain::base::iana::Rtype;
 use quorate_state::Node;
 
-use crate::answer::Finder;
 use crate::catalog::{self, Family, Instance, Place};
-use crate::name::{Lookup, Target, Text, WireName};
+use crate::finder::{End, Finder};
+use crate::name::{Lookup, Target, Text};
 use crate::record::{Data, Owner, Record};
+use crate::wire_name::WireName;
 
 /// How many names within the zone are followed one after the other.
 pub(crate) const FOLLOWED_MAX: usize = 3;
-
-/// Where the name that an answer leads to leads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    /// To what was asked for, or to where that has to be asked.
-    Somewhere,
-    /// To a name of the zone that has nothing of the type.
-    NoData,
-    /// To a name of the zone that does not exist.
-    NoName,
-    /// Outside, where recursors said this.
-    Outside(Rcode),
-}
 
 impl<'s> Finder<'s, '_> {
     /// Puts what a name leads to into `records`, as its `owner`. Names that lead to names are followed on, up to a depth.

@@ -18,6 +18,7 @@ mod catalog;
 mod connection;
 mod datagrams;
 mod exchange;
+mod finder;
 mod follow;
 mod foreign;
 mod health;
@@ -34,6 +35,7 @@ mod settings;
 mod tcp;
 mod udp;
 mod waits;
+mod wire_name;
 mod write;
 mod zone;
 

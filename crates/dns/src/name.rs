@@ -5,12 +5,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::wire_name::{NAME_BYTES_MAX, WireName};
 use crate::zone::{Domain, Zone};
-
-/// The longest name in bytes, RFC 1035.
-pub(crate) const NAME_BYTES_MAX: usize = 255;
-/// The longest label in bytes, RFC 1035.
-const LABEL_BYTES_MAX: usize = 63;
 
 /// What a question's name asks for. Names are in lower case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,17 +207,10 @@ pub(crate) enum Target<'a> {
     Text(&'a str),
 }
 
-/// A name as it stands in a message, on the stack.
-#[derive(Clone)]
-pub(crate) struct WireName {
-    bytes: [u8; NAME_BYTES_MAX],
-    length: usize,
-}
-
 impl WireName {
     /// Writes a name; `None` for one that DNS can't carry.
     pub(crate) fn of(target: Target<'_>, zone: &Zone, domain: &Domain) -> Option<Self> {
-        let mut name = Self { bytes: [0; NAME_BYTES_MAX], length: 0 };
+        let mut name = Self::empty();
         match target {
             Target::Node(node) => name.labels(node)?.label(b"node")?.label(zone.datacenter.as_bytes())?,
             Target::Service(service) => name.labels(service)?.label(b"service")?.label(zone.datacenter.as_bytes())?,
@@ -238,38 +227,6 @@ impl WireName {
         name.append(domain.wire())?;
         Some(name)
     }
-
-    /// Its bytes, with the end.
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
-
-    fn labels(&mut self, text: &str) -> Option<&mut Self> {
-        for label in text.split('.') {
-            self.label(label.as_bytes())?;
-        }
-        Some(self)
-    }
-
-    fn label(&mut self, label: &[u8]) -> Option<&mut Self> {
-        if label.is_empty() || label.len() > LABEL_BYTES_MAX {
-            return None;
-        }
-        self.append(&[label.len() as u8])?.append(label)
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> Option<&mut Self> {
-        self.bytes.get_mut(self.length..self.length + bytes.len())?.copy_from_slice(bytes);
-        self.length += bytes.len();
-        Some(self)
-    }
-}
-
-/// The name of a text, joined by dots, as it stands in a message; `None` for one that DNS can't carry.
-pub(crate) fn wire_of_text(text: &str) -> Option<Vec<u8>> {
-    let mut name = WireName { bytes: [0; NAME_BYTES_MAX], length: 0 };
-    name.labels(text)?.append(&[0])?;
-    Some(name.as_bytes().to_vec())
 }
 
 fn hexadecimal(address: IpAddr, digits: &mut [u8; 32]) -> &[u8] {

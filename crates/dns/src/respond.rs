@@ -3,13 +3,14 @@
 use domain::base::iana::{Class, Rcode, Rtype};
 use quorate_state::State;
 
-use crate::answer::Finder;
 use crate::cache::Cache;
+use crate::finder::Finder;
 use crate::foreign::Foreign;
-use crate::name::{self, Lookup, Text};
+use crate::name::{Lookup, Text};
 use crate::query::{BAD_VERSION, Query, Unreadable};
 use crate::random::Shuffle;
 use crate::record::Answer;
+use crate::wire_name::wire_of_text;
 use crate::write::{self, Frame};
 use crate::zone::Zone;
 
@@ -181,7 +182,7 @@ pub(crate) fn outside_query(name: &str, kind: Rtype) -> Option<Vec<u8>> {
     /// What fits through nearly every network in one piece, as the DNS Flag Day of 2020 has it.
     const ANSWER_BYTES_MAX: u16 = 1_232;
     let mut query = vec![0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1];
-    query.extend(name::wire_of_text(name.strip_suffix('.').unwrap_or(name))?);
+    query.extend(wire_of_text(name.strip_suffix('.').unwrap_or(name))?);
     for number in [kind.to_int(), Class::IN.to_int()] {
         query.extend(number.to_be_bytes());
     }

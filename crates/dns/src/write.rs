@@ -14,9 +14,10 @@ use std::net::IpAddr;
 
 use domain::base::iana::{Class, Rcode, Rtype};
 
-use crate::name::{Target, WireName};
+use crate::name::Target;
 use crate::query::{CLIENT_SUBNET, Edns, HEADER_BYTES, Head, Query};
 use crate::record::{Answer, Data, Owner, Record};
+use crate::wire_name::WireName;
 use crate::zone::{Domain, Zone};
 
 /// The largest offset that a pointer can lead to, RFC 1035.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::name;
 use crate::settings::Settings;
+use crate::wire_name::wire_of_text;
 
 /// The settings, compiled. Cheap to clone; shared by all threads.
 #[derive(Clone, Debug)]
@@ -127,7 +127,7 @@ pub(crate) struct Domain {
 impl Domain {
     fn new(text: &str) -> Result<Self, BadName> {
         let lower = text.trim_matches('.').to_ascii_lowercase();
-        let wire = name::wire_of_text(&lower).ok_or_else(|| BadName(text.to_owned()))?;
+        let wire = wire_of_text(&lower).ok_or_else(|| BadName(text.to_owned()))?;
         Ok(Self { text: lower, wire })
     }
 

@@ -9,6 +9,7 @@
 //! - Whoever started the agent is told that it is ready when nothing is left that could fail.
 
 mod check_thread;
+mod data_directory;
 mod files;
 mod identity;
 mod listening;
@@ -38,17 +39,23 @@ use crate::logging::Log;
 /// How many requests to read the configuration again may wait; one past it is answered with an error.
 const RELOADS_WAITING: usize = 4;
 
+/// How long the end of the process waits for what runs on other threads.
+const EXIT_WAIT: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// Runs the agent until it is told to stop.
 pub(crate) fn run(configuration: Configuration, log: Log) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("runtime")?;
-    runtime.block_on(serve(configuration, log))
+    let outcome = runtime.block_on(serve(configuration, log));
+    // What still runs on other threads looks up names or encodes for nobody.
+    runtime.shutdown_timeout(EXIT_WAIT);
+    outcome
 }
 
 async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
     let (reload, reloads) = mpsc::channel(RELOADS_WAITING);
     let mut signals = Signals::listen(reloads).context("signals")?;
     let leave = Arc::new(Notify::new());
-    let program = local::Program { log, leave: leave.clone(), reload };
+    let program = local::Program { log: log.clone(), leave: leave.clone(), reload };
     let started = tokio::select! {
         started = start::start(configuration, program) => Ok(started?),
         stop = signals.stop_at_once() => Err(stop),
@@ -58,12 +65,13 @@ async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
         Err(stop) => {
             info!(signal = stop.name, "stopped during the start: nobody was served");
             // Not by a return: that would wait for what still runs on other threads.
+            log.flush();
             std::process::exit(if stop.is_in_order { 0 } else { stop.code_at_once });
         }
     };
-    notify::tell(notify::State::Ready);
+    notify::tell(notify::State::Ready).await;
     let outcome = until_told(&mut running, &mut signals, &leave).await;
-    notify::tell(notify::State::Stopping);
+    notify::tell(notify::State::Stopping).await;
     let hurry = match outcome {
         Ok(Some(quit)) => Some(quit),
         _ => tokio::select! {
@@ -75,6 +83,7 @@ async fn serve(configuration: Configuration, log: Log) -> anyhow::Result<()> {
     drop(running);
     if let Some(stop) = hurry {
         warn!(signal = stop.name, "ending at once, without waiting for clients; what was acknowledged is in the log");
+        log.flush();
         std::process::exit(stop.code_at_once);
     }
     info!("stopped");

@@ -1,6 +1,8 @@
 //! Logs: one line for each event on standard output, and in a file and in syslog (see [`sinks`]), in the form that Consul's
 //! logs have, so that what reads those reads these: `TIME [LEVEL] module: message: key=value`, or as JSON `@timestamp`,
 //! `@level`, `@module`, `@message` and the fields. Those who follow the log get the same lines ([`followers`]).
+//!
+//! **Invariant:** whoever logs waits for nothing. A place that stalls loses lines ([`queue`]), counts them and says how many.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -19,18 +21,25 @@ use crate::config::settings::LogSettings;
 
 mod file;
 mod followers;
+mod lost;
+mod queue;
 mod sinks;
+mod stdout;
 mod syslog;
 
 use self::followers::{Followers, Line};
+use self::lost::Lost;
 use self::sinks::Sinks;
 
 /// A log that is being written.
 #[derive(Clone)]
 pub(crate) struct Log {
     wanted: Arc<Wanted>,
+    sinks: Arc<Sinks>,
     /// Those who follow it.
     pub(crate) followers: Arc<Followers>,
+    /// How many lines were lost.
+    pub(crate) lost: Lost,
 }
 
 /// Starts logging.
@@ -39,16 +48,34 @@ pub(crate) fn start(settings: &LogSettings) -> Result<Log, String> {
     let readers = Readers { own: Reader { level: settings.level, is_json: settings.is_json }, followers: Vec::new() };
     let wanted = Arc::new(Wanted { readers: RwLock::new(readers), filter: handle });
     let followers = Arc::new(Followers::new(wanted.clone()));
-    let output = Output { sinks: Sinks::open(settings)?, wanted: wanted.clone(), followers: followers.clone() };
+    let lost = Lost::default();
+    let sinks = Arc::new(Sinks::open(settings, &lost)?);
+    let output = Output { sinks: sinks.clone(), wanted: wanted.clone(), followers: followers.clone() };
     // It fails only if logging was started before, and then there is a log.
     let _ = tracing_subscriber::registry().with(filter).with(output).try_init();
-    Ok(Log { wanted, followers })
+    let log = Log { wanted, sinks, followers, lost };
+    log.flush_on_panic();
+    Ok(log)
 }
 
 impl Log {
     /// Logs from another level up, from now on.
     pub(crate) fn set_level(&self, level: Level) {
         self.wanted.change(|readers| readers.own.level = level);
+    }
+
+    /// Waits until all lines are written, but not for ever. Whatever ends the process does this last.
+    pub(crate) fn flush(&self) {
+        self.sinks.flush();
+    }
+
+    /// A panic ends the process: what was logged before it is what explains it.
+    fn flush_on_panic(&self) {
+        let (sinks, report) = (self.sinks.clone(), std::panic::take_hook());
+        std::panic::set_hook(Box::new(move |panic| {
+            sinks.flush();
+            report(panic);
+        }));
     }
 }
 
@@ -105,7 +132,7 @@ impl Reader {
 
 /// Writes each event for those who want it, in the forms in which they want it.
 struct Output {
-    sinks: Sinks,
+    sinks: Arc<Sinks>,
     wanted: Arc<Wanted>,
     followers: Arc<Followers>,
 }
@@ -131,6 +158,20 @@ impl<S: Subscriber> Layer<S> for Output {
             self.followers.tell(Line { level, target, text, json });
         }
     }
+}
+
+/// The level of what is said about lost lines.
+const WARNS_OF_LOSS: Level = Level::WARN;
+
+/// What is said about lost lines.
+fn lost_message(count: u64) -> String {
+    format!("{count} lines of the log were lost here: they came faster than they were taken")
+}
+
+/// The same as a line.
+fn lost_lines(count: u64, is_json: bool) -> String {
+    let fields = Fields { message: lost_message(count), others: Vec::new() };
+    Entry { time: now(), level: WARNS_OF_LOSS, target: OWN, fields }.line(is_json)
 }
 
 /// The time as lines begin with it.

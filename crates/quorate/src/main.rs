@@ -21,8 +21,9 @@ mod watch;
 use std::process::ExitCode;
 
 use crate::command::Failure;
+use crate::config::Sources;
 use crate::config::network::Machine;
-use crate::flags::{AgentFlags, Command, Misuse};
+use crate::flags::{Command, Misuse};
 
 fn main() -> ExitCode {
     allocator::keep_small();
@@ -47,13 +48,15 @@ fn run() -> Result<(), Failure> {
 }
 
 /// Settings, logging, then the agent until it is told to stop.
-fn start_agent(flags: AgentFlags) -> Result<(), Failure> {
+fn start_agent(flags: Sources) -> Result<(), Failure> {
     let configuration = config::read(flags, &Machine::this()).map_err(not_run)?;
     let log = logging::start(&configuration.settings.log).map_err(not_run)?;
     for warning in &configuration.settings.warnings {
         tracing::warn!("{warning}");
     }
-    agent::run(configuration, log).map_err(|error| not_run(format_args!("{error:#}")))
+    let outcome = agent::run(configuration, log.clone());
+    log.flush();
+    outcome.map_err(|error| not_run(format_args!("{error:#}")))
 }
 
 /// One line on why the agent does not run.

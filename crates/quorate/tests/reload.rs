@@ -2,7 +2,7 @@
 
 mod running;
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::time::Duration;
 
@@ -221,4 +221,23 @@ fn a_reload_applies_what_may_change_and_tells_what_did_not() {
     scratch.file("agent.hcl", "datacenter = ");
     let said = agent.signal_and_wait(Signal::SIGHUP, "nothing has changed");
     assert!(said.contains("agent.hcl:1:14: expected a value"), "{said}");
+}
+
+#[test]
+fn a_file_that_can_not_be_read_holds_up_the_reload_alone() {
+    let mut server = Configured::start("hangs", "");
+    // Whoever opens it waits for a writer, as on a file system that hangs.
+    let file = server.scratch.path("agent.hcl");
+    std::fs::remove_file(&file).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+    let reload = server.agent.send("PUT", "/v1/agent/reload", "");
+    for _ in 0..20 {
+        assert_eq!(status(&server.get("/v1/status/leader")), "200");
+    }
+    // It has begun: a writer finds a reader.
+    let mut writer = std::fs::OpenOptions::new().write(true).open(&file).unwrap();
+    assert_eq!(status(&server.get("/v1/status/leader")), "200");
+    server.agent.signal(Signal::SIGTERM);
+    assert!(server.agent.process.wait().unwrap().success());
+    drop((reload, writer.flush()));
 }

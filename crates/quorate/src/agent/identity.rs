@@ -16,6 +16,8 @@ use std::path::Path;
 use quorate_base::{Host, OpenMode};
 use uuid::Uuid;
 
+use super::data_directory::{formed_file, id_file, raft_directory};
+
 /// The text of a UUID with its line end.
 const ID_BYTES: usize = 37;
 
@@ -29,15 +31,15 @@ impl Identity {
     /// The id kept in `directory`, else the configured one, else a new one for a directory without a log. Refuses a directory
     /// that lost a part. Changes nothing.
     pub(super) fn find(host: &Host, directory: &Path, configured: Option<Uuid>) -> anyhow::Result<Self> {
-        let kept = read(host, &super::start::id_file(directory))?;
-        let formed = read(host, &super::start::formed_file(directory))?;
-        let has_log = has_log(host, &super::start::raft_directory(directory))?;
+        let kept = read(host, &id_file(directory))?;
+        let formed = read(host, &formed_file(directory))?;
+        let has_log = has_log(host, &raft_directory(directory))?;
         if let Some(id) = formed.filter(|_| !has_log) {
             anyhow::bail!(
                 "{} holds no log, but {} says that server {id} was part of a cluster: its log, its vote and perhaps its \
                  snapshots are gone; restore {} from a backup, or remove all of it so that this server starts anew",
-                super::start::raft_directory(directory).display(),
-                super::start::formed_file(directory).display(),
+                raft_directory(directory).display(),
+                formed_file(directory).display(),
                 directory.display()
             );
         }
@@ -49,24 +51,24 @@ impl Identity {
             (Some(id), _, Some(formed)) | (None, Some(id), Some(formed)) if id != formed => anyhow::bail!(
                 "the log in {} is that of server {formed}, as {} says, but the node's id is {id}; write {formed} into {}, or \
                  restore all of the directory from one backup",
-                super::start::raft_directory(directory).display(),
-                super::start::formed_file(directory).display(),
-                super::start::id_file(directory).display()
+                raft_directory(directory).display(),
+                formed_file(directory).display(),
+                id_file(directory).display()
             ),
             (Some(id), _, _) => Ok(Self { id, is_kept: true }),
             (None, Some(id), _) => Ok(Self { id, is_kept: false }),
             (None, None, Some(formed)) => anyhow::bail!(
                 "{} is missing, and the log in {} is that of server {formed}; if nothing else is missing, write {formed} into \
                  the file, otherwise restore {} from a backup",
-                super::start::id_file(directory).display(),
-                super::start::raft_directory(directory).display(),
+                id_file(directory).display(),
+                raft_directory(directory).display(),
                 directory.display()
             ),
             (None, None, None) if has_log => anyhow::bail!(
                 "{} is missing, and {} holds the log of a server; write that server's id into the file (it tells it each time \
                  that it starts, and so does the list of peers), or restore {} from a backup",
-                super::start::id_file(directory).display(),
-                super::start::raft_directory(directory).display(),
+                id_file(directory).display(),
+                raft_directory(directory).display(),
                 directory.display()
             ),
             (None, None, None) => Ok(Self { id: host.random.uuid(), is_kept: false }),
@@ -76,7 +78,7 @@ impl Identity {
     /// Keeps the id in the directory, and gives it.
     pub(super) fn keep(self, host: &Host, directory: &Path) -> io::Result<Uuid> {
         if !self.is_kept {
-            write(host, directory, &super::start::id_file(directory), self.id)?;
+            write(host, directory, &id_file(directory), self.id)?;
         }
         Ok(self.id)
     }
@@ -84,7 +86,7 @@ impl Identity {
 
 /// Notes, for good, that the log in the directory is that of a cluster with this server in it.
 pub(super) fn mark_formed(host: &Host, directory: &Path, id: Uuid) -> anyhow::Result<()> {
-    let path = super::start::formed_file(directory);
+    let path = formed_file(directory);
     if read(host, &path)? != Some(id) {
         write(host, directory, &path, id)?;
     }

@@ -15,7 +15,7 @@ use tracing::info;
 
 use super::files::{self, Temporary};
 use crate::config::Settings;
-use crate::config::dns::DnsSettings;
+use crate::config::settings::DnsSettings;
 
 /// Where HTTP comes from, the certificates of HTTPS, and the files of sockets.
 pub(super) type Listening = (Vec<Listener>, Option<Arc<Tls>>, Vec<Temporary>);

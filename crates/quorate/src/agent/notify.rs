@@ -3,9 +3,14 @@
 //! A unit with `Type=notify` has a socket whose name is in `NOTIFY_SOCKET`. Without one, nothing is told.
 
 use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::os::unix::net::SocketAddr;
+use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+use tokio::net::UnixDatagram;
+
+/// How long systemd may take to take it: it reads its socket all the time.
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +24,7 @@ pub(super) enum State {
 }
 
 /// Tells the state to whoever started the agent, if it wants to know.
-pub(super) fn tell(state: State) {
+pub(super) async fn tell(state: State) {
     let Some(name) = std::env::var_os("NOTIFY_SOCKET") else { return };
     let text = match state {
         State::Ready => "READY=1".to_owned(),
@@ -29,10 +34,18 @@ pub(super) fn tell(state: State) {
         }
         State::Stopping => "STOPPING=1".to_owned(),
     };
-    let sent = address(&name).and_then(|address| UnixDatagram::unbound()?.send_to_addr(text.as_bytes(), &address));
-    if let Err(error) = sent {
+    let sent = tokio::time::timeout(TIMEOUT, send(&name, &text)).await;
+    if let Err(error) = sent.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())) {
         tracing::warn!(%error, socket = ?name, "systemd could not be told how the agent is");
     }
+}
+
+/// Sends to a socket, whose queue may be full.
+async fn send(name: &std::ffi::OsStr, text: &str) -> std::io::Result<()> {
+    let socket = std::os::unix::net::UnixDatagram::unbound()?;
+    socket.set_nonblocking(true)?;
+    socket.connect_addr(&address(name)?)?;
+    UnixDatagram::from_std(socket)?.send(text.as_bytes()).await.map(drop)
 }
 
 /// The address of a socket by its name; behind an `@` it is no file.

@@ -13,7 +13,7 @@ use quorate_dns::Zone;
 use quorate_http::Server;
 use quorate_http::tls::Tls;
 use quorate_node::Handle;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tracing::{error, info, warn};
 
 use super::listening;
@@ -95,10 +95,21 @@ pub(super) struct Reloader {
     parts: Parts,
 }
 
-/// A configuration that was read and found to be one that the agent can take.
-struct Fresh {
-    configuration: Configuration,
-    zone: Zone,
+/// Reads all that the agent was told at its start.
+fn read() -> Result<Configuration, String> {
+    let Ok(Command::Agent(sources)) = flags::parse(std::env::args_os().skip(1)) else {
+        return Err("the command line can't be read again".to_owned());
+    };
+    config::read_for(Purpose::Reload, sources, &Machine::this()).map_err(|error| error.to_string())
+}
+
+/// Does what reads files on a thread of its own: a file system that hangs then holds up this reload and nothing else, and not the
+/// end of the process either.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    let (sender, receiver) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("reload".to_owned());
+    thread.spawn(move || drop(sender.send(work()))).map_err(|error| format!("no thread to read on: {error}"))?;
+    receiver.await.map_err(|_| "the configuration could not be read".to_owned())
 }
 
 impl Reloader {
@@ -118,12 +129,13 @@ impl Reloader {
         self.parts.watches.stop().await;
     }
 
-    /// Reads the configuration again. An error says why nothing was changed.
-    pub(super) fn reload(&mut self) -> Result<(), String> {
-        let fresh = self.read()?;
+    /// Reads the configuration again. An error says why nothing was changed. Given up before it is through, it has changed
+    /// nothing but certificates.
+    pub(super) async fn reload(&mut self) -> Result<(), String> {
+        let configuration = apart(read).await??;
+        let zone = self.check(&configuration)?;
         // The last step that can fail, so the first that changes something.
-        self.replace_certificates(&fresh.configuration.settings)?;
-        let Fresh { configuration, zone } = fresh;
+        self.replace_certificates(&configuration.settings).await?;
         // What was said before is known.
         let is_new = |warning: &&String| !self.current.warnings.contains(warning);
         for warning in configuration.settings.warnings.iter().filter(is_new) {
@@ -147,19 +159,14 @@ impl Reloader {
         Ok(())
     }
 
-    /// Reads all that the agent was told at its start, and sees whether the agent would take it.
-    fn read(&self) -> Result<Fresh, String> {
-        let Ok(Command::Agent(flags)) = flags::parse(std::env::args_os().skip(1)) else {
-            return Err("the command line can't be read again".to_owned());
-        };
-        let configuration = config::read_for(Purpose::Reload, flags, &Machine::this());
-        let configuration = configuration.map_err(|error| error.to_string())?;
+    /// Sees whether the agent would take a configuration; gives its zone.
+    fn check(&self, configuration: &Configuration) -> Result<Zone, String> {
         let zone = listening::zone(&self.current, &configuration.settings.dns).map_err(|error| format!("{error:#}"))?;
         let agent = &self.parts.agent;
         let definitions = &configuration.settings.definitions;
         let refused = definitions.refusal(|services, checks| agent.refusal_of_files(services, checks));
         refused.map_err(|error| error.to_string())?;
-        Ok(Fresh { configuration, zone })
+        Ok(zone)
     }
 
     /// Whether HTTPS is served and goes on being served, so that other certificates may take the place of its own.
@@ -167,11 +174,10 @@ impl Reloader {
         self.parts.tls.is_some() && fresh.http.tls.is_some()
     }
 
-    fn replace_certificates(&self, fresh: &Settings) -> Result<(), String> {
-        match (&self.parts.tls, &fresh.http.tls) {
-            (Some(tls), Some(files)) => tls.replace(files).map_err(|error| fresh.http.tls_problem(&error)),
-            _ => Ok(()),
-        }
+    async fn replace_certificates(&self, fresh: &Settings) -> Result<(), String> {
+        let (Some(tls), Some(files)) = (self.parts.tls.clone(), fresh.http.tls.clone()) else { return Ok(()) };
+        let replaced = apart(move || tls.replace(&files)).await?;
+        replaced.map_err(|error| fresh.http.tls_problem(&error))
     }
 
     /// Whether writes as large as these limits allow fit into the log files.

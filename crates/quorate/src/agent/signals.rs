@@ -1,5 +1,7 @@
 //! What the agent is told while it runs: by signals, and by requests to read the configuration again.
 
+use std::convert::Infallible;
+
 use nix::sys::signal::{SigSet, Signal};
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -39,11 +41,21 @@ pub(crate) fn hold() {
 
 /// The signals that the agent listens to, and the requests that mean the same as SIGHUP.
 pub(super) struct Signals {
+    stops: Stops,
+    others: Others,
+}
+
+/// The signals to stop.
+struct Stops {
     interrupt: Stream,
     terminate: Stream,
     quit: Stream,
+}
+
+/// What means to read the configuration again, and signals that have to be listened to.
+struct Others {
     hangup: Stream,
-    /// Consul tells its measurements at the first of these; the kernel ends whoever does not listen to them.
+    /// Consul reports its measurements at the first of these; the kernel ends whoever does not listen to them.
     user: [Stream; 2],
     reloads: Reloads,
 }
@@ -51,43 +63,40 @@ pub(super) struct Signals {
 impl Signals {
     /// Listens, and hears those that were held back.
     pub(super) fn listen(reloads: Reloads) -> std::io::Result<Self> {
-        let signals = Self {
+        let stops = Stops {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             quit: signal(SignalKind::quit())?,
-            hangup: signal(SignalKind::hangup())?,
-            user: [signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?],
-            reloads,
         };
+        let user = [signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?];
+        let others = Others { hangup: signal(SignalKind::hangup())?, user, reloads };
         SigSet::from_iter(LISTENED).thread_unblock()?;
-        Ok(signals)
+        Ok(Self { stops, others })
     }
 
-    /// Waits for a signal to stop; reads the configuration again when it is told to.
+    /// Waits for a signal to stop; reads the configuration again when it is asked to. A stop does not wait for that.
     pub(super) async fn stop(&mut self, reloader: &mut Reloader) -> Stop {
-        loop {
-            tokio::select! {
-                _ = self.interrupt.recv() => {
-                    say_leave(!reloader.current().process.skip_leave_on_interrupt);
-                    return INTERRUPT;
-                }
-                _ = self.terminate.recv() => {
-                    say_leave(reloader.current().process.leave_on_terminate);
-                    return TERMINATE;
-                }
-                _ = self.quit.recv() => return QUIT,
-                _ = self.hangup.recv() => drop(reload(reloader, "SIGHUP")),
-                _ = self.user[0].recv() => info!("SIGUSR1: the measurements are at /v1/agent/metrics"),
-                Some(asker) = self.reloads.recv() => {
-                    // An asker that has gone is no reason to take it back.
-                    let _ = asker.send(reload(reloader, "a request"));
-                }
-            }
-        }
+        let stop = tokio::select! {
+            stop = self.stops.next() => stop,
+            never = self.others.reload_when_asked(reloader) => match never {},
+        };
+        let process = &reloader.current().process;
+        say_leave(match stop.name {
+            "SIGINT" => !process.skip_leave_on_interrupt,
+            "SIGTERM" => process.leave_on_terminate,
+            _ => false,
+        });
+        stop
     }
 
     /// Waits for a signal to stop while there is nothing to read again.
     pub(super) async fn stop_at_once(&mut self) -> Stop {
+        self.stops.next().await
+    }
+}
+
+impl Stops {
+    async fn next(&mut self) -> Stop {
         tokio::select! {
             _ = self.interrupt.recv() => INTERRUPT,
             _ = self.terminate.recv() => TERMINATE,
@@ -96,14 +105,29 @@ impl Signals {
     }
 }
 
+impl Others {
+    async fn reload_when_asked(&mut self, reloader: &mut Reloader) -> Infallible {
+        loop {
+            tokio::select! {
+                _ = self.hangup.recv() => drop(reload(reloader, "SIGHUP").await),
+                _ = self.user[0].recv() => info!("SIGUSR1: the measurements are at /v1/agent/metrics"),
+                Some(asker) = self.reloads.recv() => {
+                    // An asker that has gone is no reason to take it back.
+                    let _ = asker.send(reload(reloader, "a request").await);
+                }
+            }
+        }
+    }
+}
+
 /// Reads the configuration again.
-fn reload(reloader: &mut Reloader, by: &str) -> Result<(), String> {
-    notify::tell(notify::State::Reloading);
-    let outcome = reloader.reload();
+async fn reload(reloader: &mut Reloader, by: &str) -> Result<(), String> {
+    notify::tell(notify::State::Reloading).await;
+    let outcome = reloader.reload().await;
     if let Err(error) = &outcome {
         error!(error, by, "the configuration was not taken, and nothing has changed");
     }
-    notify::tell(notify::State::Ready);
+    notify::tell(notify::State::Ready).await;
     outcome
 }
 

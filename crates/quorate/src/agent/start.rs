@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::check_thread::CheckThread;
+use super::data_directory::raft_directory;
 use super::files::Temporary;
 use super::identity::{self, Identity};
 use super::reload::{Parts, Reloader};
@@ -58,6 +59,7 @@ pub(super) async fn start(configuration: Configuration, program: local::Program)
     let metrics = Registry::new(host.wall.now_ms());
     let node = start_node(settings, id, &directory, &host, &metrics).await?;
     let log = program.log.clone();
+    log.lost.count_into(&metrics);
     let check_thread = Arc::new(CheckThread::default());
     let local = local::start(settings, &host, &directory, &node, check_thread.clone(), program)?;
     let agent = local.agent.clone();
@@ -163,19 +165,4 @@ impl Transport for NoPeers {
         let error = TransportError::Unreachable(format!("{}: servers do not talk to each other yet", member.name));
         Box::pin(std::future::ready(Err(error)))
     }
-}
-
-/// The log and the snapshots in the data directory.
-pub(super) fn raft_directory(directory: &Path) -> PathBuf {
-    directory.join("raft")
-}
-
-/// The file in the data directory that tells that its log is one of a cluster.
-pub(super) fn formed_file(directory: &Path) -> PathBuf {
-    directory.join("formed")
-}
-
-/// The file in the data directory that keeps the node's id.
-pub(super) fn id_file(directory: &Path) -> PathBuf {
-    directory.join("node-id")
 }

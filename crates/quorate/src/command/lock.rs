@@ -8,6 +8,7 @@
 //! The session ends 15 s after this program does without a word; until then it is renewed twice as often. Whatever ends this
 //! command in order, a signal at any moment among it, gives back what is held and ends the session.
 
+mod acquiring;
 mod holding;
 mod semaphore;
 

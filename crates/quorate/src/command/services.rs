@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::connect::{client, tell};
 use super::output::{Failure, note, print};
-use crate::config::definitions::{Definition, DefinitionKind};
+use crate::config::definition::{Definition, DefinitionKind};
 use crate::config::definitions_of;
 use crate::flags::{ServicesDeregisterFlags, ServicesRegisterFlags};
 

@@ -2,8 +2,8 @@
 
 use super::output::{Failure, note, print};
 use crate::config::network::Machine;
-use crate::config::{self, Entry, Origin, Purpose, keys};
-use crate::flags::{AgentFlags, ValidateFlags};
+use crate::config::{self, Entry, Origin, Purpose, Sources, keys};
+use crate::flags::ValidateFlags;
 
 /// Says whether an agent would start with these files.
 pub(super) fn validate(flags: ValidateFlags) -> Result<(), Failure> {
@@ -28,7 +28,7 @@ pub(super) fn validate(flags: ValidateFlags) -> Result<(), Failure> {
 }
 
 /// Whether nothing is to be printed, and the flags of an agent that these stand for.
-fn agent_flags(flags: ValidateFlags) -> (bool, AgentFlags) {
+fn agent_flags(flags: ValidateFlags) -> (bool, Sources) {
     let of_key = |name: &'static str, path: &str, value: Option<serde_json::Value>| {
         Some(Entry::new(keys::find(path)?, value?, Origin::Flag(name)))
     };
@@ -37,13 +37,13 @@ fn agent_flags(flags: ValidateFlags) -> (bool, AgentFlags) {
         of_key("bootstrap-expect", "bootstrap_expect", flags.bootstrap_expect.map(Into::into)),
         of_key("data-dir", "data_dir", flags.data_dir.map(Into::into)),
     ];
-    let agent = AgentFlags {
+    let agent = Sources {
         is_dev: flags.dev.unwrap_or(false),
         config_paths: flags.arguments,
         config_format: flags.config_format,
         hcl: flags.hcl,
         entries: entries.into_iter().flatten().collect(),
-        ..AgentFlags::default()
+        ..Sources::default()
     };
     (flags.quiet.unwrap_or(false), agent)
 }

@@ -2,8 +2,8 @@
 //! 1.13 has them, in all its spellings, with those that later versions document: `locality`, `ports`, `os_service`,
 //! `tcp_use_tls`.
 
-use super::shape::Kind::{AnyObject, Block, BlockMap, Blocks, Bool, Duration, Int, List, Text, TextMap, TextsMap};
-use super::shape::{Field, aliased, field};
+use super::kind::Kind::{AnyObject, Block, BlockMap, Blocks, Bool, Duration, Int, List, Text, TextMap, TextsMap};
+use super::kind::{Field, aliased, field};
 
 /// `service { }`.
 pub(crate) static SERVICE: &[Field] = &[
@@ -126,7 +126,7 @@ pub(crate) static WATCH: &[Field] = &[
     field("service_id", Text),
     field("stale", Bool),
     field("state", Text),
-    field("tag", super::shape::Kind::Any),
+    field("tag", super::kind::Kind::Any),
     field("token", Text),
     field("type", Text),
 ];

@@ -1,80 +1,23 @@
-//! What configuration files define beside settings: services, checks and watches.
+//! What configuration files define beside settings, and what it means: services, checks and watches.
 //!
-//! They are checked against their shape ([`blocks`](super::blocks)) and kept as values with their lines. What they mean
-//! is the agent's affair: [`Definitions`] has services and checks converted to its types and asks it whether it would
-//! take them; [`watches`] does watches. A mistake is told by file, line and key.
-
-mod culprit;
+//! Services and checks are the agent's affair: [`Definitions`] has them converted to its types and asks it whether it would
+//! take them; [`watches`] does watches. A mistake is reported by file, line and key.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
-use std::rc::Rc;
 use std::slice;
 use std::sync::Arc;
 
 use quorate_agent::machine::Machine;
 use quorate_agent::{AgentError, CheckDefinition, ServiceDefinition, Settings as AgentSettings};
-use quorate_api::definition;
-use quorate_hcl::{Kind as Tree, Object, Value};
+use quorate_api::definition::check_from_file;
+use quorate_hcl::Kind as Tree;
 
-use super::settings::CheckSettings;
+use super::definition::{Definition, DefinitionKind, service_of};
 use super::watches::{self, Watch};
-use super::{ConfigError, Origin, Warning, shape};
+use super::{ConfigError, Warning};
 
 /// What a server keeps of its own node by itself, and nobody may define.
 pub(crate) const OF_THE_SERVER: [&str; 2] = ["consul", "serfHealth"];
-
-/// What is defined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DefinitionKind {
-    Service,
-    /// One beside services, of the node or of a service by its id.
-    Check,
-    Watch,
-}
-
-impl DefinitionKind {
-    /// What the values of a key define, if they are definitions.
-    pub(super) fn of_key(key: &str) -> Option<Self> {
-        match key {
-            "service" | "services" => Some(Self::Service),
-            "check" | "checks" => Some(Self::Check),
-            "watches" => Some(Self::Watch),
-            _ => None,
-        }
-    }
-
-    /// What a message calls it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Service => "service",
-            Self::Check => "check",
-            Self::Watch => "watch",
-        }
-    }
-}
-
-/// A service, check or watch as a file defines it.
-#[derive(Clone, PartialEq)]
-pub(crate) struct Definition {
-    pub(crate) kind: DefinitionKind,
-    /// The file.
-    pub(crate) file: Rc<PathBuf>,
-    /// Where it stands there: `service`, or `services[2]`.
-    pub(crate) path: String,
-    /// Its line there, counted from 1.
-    pub(crate) line: usize,
-    /// Its values by the keys of [`blocks`](super::blocks), each of the shape that stands there, or `null`.
-    pub(crate) values: Object,
-}
-
-impl std::fmt::Debug for Definition {
-    /// On one line, as JSON behind its place.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (kind, json) = (self.kind.name(), self.json());
-        write!(f, "{kind} of {}:{}: {json}", self.file.display(), self.line)
-    }
-}
 
 /// All definitions, as they are written and as the agent runs them.
 #[derive(Clone, PartialEq)]
@@ -113,15 +56,10 @@ impl Definitions {
         Ok((Self { written, services, checks, watches }, warnings))
     }
 
-    /// Whether an agent that knows nothing else would take them. If requests `may_have_registered` services before, a
-    /// check may belong to one of those.
-    pub(super) fn admit(&self, settings: &CheckSettings, may_have_registered: bool) -> Result<(), ConfigError> {
-        let agent = AgentSettings {
-            protected: OF_THE_SERVER.map(str::to_owned).into(),
-            enable_script_checks: settings.enable_scripts,
-            enable_local_script_checks: settings.enable_local_scripts,
-            ..AgentSettings::default()
-        };
+    /// Whether an agent with these settings that knows nothing else would take them. If requests `may_have_registered`
+    /// services before, a check may belong to one of those.
+    pub(super) fn admit(&self, settings: AgentSettings, may_have_registered: bool) -> Result<(), ConfigError> {
+        let agent = AgentSettings { protected: OF_THE_SERVER.map(str::to_owned).into(), ..settings };
         let machine = Machine::new(Arc::new(agent), 0);
         if !may_have_registered {
             return self.refusal(|services, checks| machine.refusal_of_files(services, checks));
@@ -165,41 +103,9 @@ impl Definitions {
 }
 
 impl Definition {
-    pub(super) fn json(&self) -> serde_json::Value {
-        let mut json = shape::json(&Value { line: self.line, kind: Tree::Object(self.values.clone()) });
-        // By whose token a service's check reports is known in files alone, and means nothing while there are no ACLs.
-        for key in ["check", "checks"] {
-            let checks = match json.get_mut(key) {
-                Some(serde_json::Value::Array(checks)) => checks.as_mut_slice(),
-                Some(check) => slice::from_mut(check),
-                None => continue,
-            };
-            for check in checks.iter_mut().filter_map(serde_json::Value::as_object_mut) {
-                check.remove("token");
-            }
-        }
-        json
-    }
-
-    /// The text of a key, if it has one.
-    pub(crate) fn text(&self, key: &str) -> Option<&str> {
-        culprit::text(&self.values, key)
-    }
-
-    /// An error at the line of one of its keys; at its own line if it has not that key.
-    pub(crate) fn error(&self, key: &str, problem: impl std::fmt::Display) -> ConfigError {
-        self.block().error(key, problem)
-    }
-
-    /// A warning about one of its keys.
-    pub(super) fn warning(&self, key: &str, problem: impl std::fmt::Display) -> Warning {
-        let line = culprit::line(&self.values, key).unwrap_or(self.line);
-        Warning { origin: Some(Origin::File(self.file.clone(), line, "")), text: self.error(key, problem).0 }
-    }
-
     fn service(&self) -> Result<ServiceDefinition, ConfigError> {
-        if let Some(key) = ["address", "port"].into_iter().find(|key| culprit::asks(&self.values, key))
-            && culprit::asks(&self.values, "socket_path")
+        if let Some(key) = ["address", "port"].into_iter().find(|key| self.asks(key))
+            && self.asks("socket_path")
         {
             return Err(self.error("socket_path", format_args!("not together with {key:?}: a service has one place")));
         }
@@ -207,7 +113,7 @@ impl Definition {
     }
 
     fn check_of_its_own(&self) -> Result<CheckDefinition, ConfigError> {
-        let check = definition::check_from_file(&self.json()).map_err(|error| self.blame(&error.to_string()))?;
+        let check = check_from_file(&self.json()).map_err(|error| self.blame(&error.to_string()))?;
         check.try_into().map_err(|error: quorate_agent::DefinitionError| self.blame(&error.0))
     }
 
@@ -216,7 +122,7 @@ impl Definition {
         const WITHOUT: &str =
             "has no effect: the mesh is not served yet, and the service is registered without a proxy";
         const SIDECAR: &str = "connect.sidecar_service";
-        culprit::line(&self.values, SIDECAR)?;
+        self.line_of(SIDECAR)?;
         let mut warning = self.warning(SIDECAR, "");
         warning.text = format!("{} {WITHOUT}", warning.text.trim_end_matches(": "));
         let connect = self.values.members.iter_mut().find(|member| member.key == "connect")?;
@@ -257,10 +163,4 @@ impl Definition {
             _ => Ok(()),
         }
     }
-}
-
-/// A service in the agent's types, or what is wrong with it in the agent's words.
-fn service_of(json: &serde_json::Value) -> Result<ServiceDefinition, String> {
-    let service = definition::service_from_file(json).map_err(|error| error.to_string())?;
-    service.try_into().map_err(|error: quorate_agent::DefinitionError| error.0)
 }

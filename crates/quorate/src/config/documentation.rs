@@ -73,7 +73,7 @@ fn real_looking_files_start() {
     let files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|file| file.unwrap().path()).collect();
     assert!(files.len() >= 4);
     for file in files {
-        let flags = crate::flags::AgentFlags { config_paths: vec![file.clone()], ..Default::default() };
+        let flags = super::Sources { config_paths: vec![file.clone()], ..Default::default() };
         let read = super::read(flags, &super::network::Machine::this());
         assert!(read.is_ok(), "{}: {:?}", file.display(), read.err());
     }

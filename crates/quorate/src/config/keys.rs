@@ -11,7 +11,7 @@ mod tls;
 
 use self::Treatment::{Moot, MootIf, Served, WarnedThat};
 use super::blocks;
-use super::shape::Kind::{self, AnyObject, Block, Blocks, Bool, Duration, Float, Int, List, Text, TextMap};
+use super::kind::Kind::{self, AnyObject, Block, Blocks, Bool, Duration, Float, Int, List, Text, TextMap};
 
 /// A key by its path.
 #[derive(Debug)]

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use quorate_hcl::{Kind as Tree, Member, Object, Value};
 
-use super::definitions::{Definition, DefinitionKind};
+use super::definition::{Definition, DefinitionKind};
 use super::shape::{self, Given};
 use super::{ConfigError, Entry, Origin, Treatment, Warning, keys, suggestions};
 
@@ -20,14 +20,14 @@ pub(crate) struct Layer {
 
 /// Takes a file apart.
 pub(super) fn of(file: &Path, values: Object) -> Result<Layer, ConfigError> {
-    let mut reader = Reader { file: Rc::new(file.to_owned()), layer: Layer::default() };
+    let mut reader = Reader { file: Arc::new(file.to_owned()), layer: Layer::default() };
     reader.members("", values)?;
     reader.rename();
     Ok(reader.layer)
 }
 
 struct Reader {
-    file: Rc<PathBuf>,
+    file: Arc<PathBuf>,
     layer: Layer,
 }
 

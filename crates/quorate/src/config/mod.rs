@@ -2,24 +2,28 @@
 //!
 //! - [`keys`]: every key that Consul 1.13 knows, and what becomes of it here;
 //! - [`mod@file`]: files in HCL and JSON and directories of them, as values with their lines;
-//! - [`layer`]: a file as [`Entry`]s with their place, and definitions of services, checks and watches;
-//! - [`shape`], [`blocks`]: what values must be; [`suggestions`]: what was perhaps meant;
+//! - [`mod@kind`], [`blocks`]: what values must be; [`shape`] checks them; [`suggestions`]: what was perhaps meant;
+//! - [`layer`]: a file as [`Entry`]s with their place, and each [`definition`] of a service, check or watch;
+//! - [`definitions`], [`watches`]: what those mean, all together;
 //! - [`template`]: addresses that depend on the machine;
 //! - [`merge`]: Consul's rules for values that are given more than once;
-//! - [`settings`]: what all of it means, checked, with nothing started yet; [`dns`] is the part of it about DNS.
+//! - [`settings`]: what all of it means, checked, with nothing started yet.
 //!
 //! Every mistake is one line that names the culprit: a file with its line and key, or a flag.
 
 mod blocks;
+pub(crate) mod definition;
 pub(crate) mod definitions;
-pub(crate) mod dns;
+mod entry;
 pub(crate) mod file;
 pub(crate) mod keys;
+mod kind;
 mod layer;
 pub(crate) mod merge;
 pub(crate) mod network;
 pub(crate) mod settings;
 mod shape;
+mod sources;
 pub(crate) mod suggestions;
 pub(crate) mod template;
 pub(crate) mod watches;
@@ -29,98 +33,13 @@ mod documentation;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::path::Path;
 
-use serde_json::Value;
-
+pub(crate) use self::entry::{Entry, Origin, Warning};
 pub(crate) use self::keys::{Key, Treatment};
+pub(crate) use self::kind::Kind;
 pub(crate) use self::settings::Settings;
-pub(crate) use self::shape::Kind;
-use crate::flags::AgentFlags;
-
-/// Where a value comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    /// A line of a file, counted from 1, and the name of the key there.
-    File(Rc<PathBuf>, usize, &'static str),
-    /// A flag, by its name without dashes.
-    Flag(&'static str),
-}
-
-/// A value for a key.
-#[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    pub(crate) key: &'static Key,
-    pub(crate) value: Value,
-    pub(crate) origin: Origin,
-    /// Where elements of a list and members of a map come from, if not from there, too.
-    pub(crate) parts: BTreeMap<String, Origin>,
-}
-
-impl Entry {
-    /// A value from one place.
-    pub(crate) fn new(key: &'static Key, value: Value, origin: Origin) -> Self {
-        Self { key, value, origin, parts: BTreeMap::new() }
-    }
-
-    /// How a message names it: `a.json:3: "ports.http"` or `-http-port`.
-    pub(crate) fn culprit(&self) -> String {
-        self.origin.to_string()
-    }
-
-    /// The same of an element of its list or a member of its map.
-    pub(crate) fn culprit_of(&self, part: &str) -> String {
-        self.parts.get(part).unwrap_or(&self.origin).to_string()
-    }
-
-    /// Its old name, if it was given by that.
-    pub(crate) fn old_name(&self) -> Option<&'static str> {
-        match &self.origin {
-            Origin::File(_, _, name) if *name != self.key.path => Some(name),
-            _ => None,
-        }
-    }
-}
-
-impl std::fmt::Display for Origin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::File(path, line, name) => write!(f, "{}:{line}: {name:?}", path.display()),
-            Self::Flag(name) => write!(f, "-{name}"),
-        }
-    }
-}
-
-/// What the operator should know: one line, and where it comes from.
-#[derive(Clone, Debug)]
-pub(crate) struct Warning {
-    pub(crate) origin: Option<Origin>,
-    pub(crate) text: String,
-}
-
-impl Warning {
-    /// A warning about no place.
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self { origin: None, text: text.into() }
-    }
-
-    /// A warning about an entry, which it begins with.
-    pub(crate) fn of(entry: &Entry, problem: impl std::fmt::Display) -> Self {
-        Self { origin: Some(entry.origin.clone()), text: format!("{}: {problem}", entry.culprit()) }
-    }
-
-    /// Their lines: first what is about no place, then by files and lines, then what is about flags.
-    fn lines(mut warnings: Vec<Self>) -> Vec<String> {
-        warnings.sort_by_key(|warning| match &warning.origin {
-            None => (0, PathBuf::new(), 0),
-            Some(Origin::File(path, line, _)) => (1, path.to_path_buf(), *line),
-            Some(Origin::Flag(_)) => (2, PathBuf::new(), 0),
-        });
-        warnings.into_iter().map(|warning| warning.text).collect()
-    }
-}
+pub(crate) use self::sources::Sources;
 
 /// What a configuration is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,33 +69,33 @@ pub(crate) struct Configuration {
 pub(crate) fn definitions_of(
     path: &Path,
     passed_over: &mut Vec<String>,
-) -> Result<Vec<definitions::Definition>, ConfigError> {
+) -> Result<Vec<definition::Definition>, ConfigError> {
     let layers = file::read_path(path, file::Format::ByName, passed_over)?;
     Ok(layers.into_iter().flat_map(|layer| layer.definitions).collect())
 }
 
-/// Reads the files that the flags name and works out what everything means on this machine.
-pub(crate) fn read(flags: AgentFlags, machine: &network::Machine) -> Result<Configuration, ConfigError> {
-    read_for(Purpose::Start, flags, machine)
+/// Reads the files that the sources name and works out what everything means on this machine.
+pub(crate) fn read(sources: Sources, machine: &network::Machine) -> Result<Configuration, ConfigError> {
+    read_for(Purpose::Start, sources, machine)
 }
 
 /// The same for another purpose than a start.
 pub(crate) fn read_for(
     purpose: Purpose,
-    flags: AgentFlags,
+    sources: Sources,
     machine: &network::Machine,
 ) -> Result<Configuration, ConfigError> {
-    if let Some(extra) = flags.extra.first() {
+    if let Some(extra) = sources.extra.first() {
         return Err(ConfigError(format!("{extra:?}: an agent takes flags and no arguments")));
     }
     let mut passed_over = Vec::new();
-    let format = file::Format::from_flag(flags.config_format.as_deref())?;
+    let format = file::Format::from_flag(sources.config_format.as_deref())?;
     let mut files = Vec::new();
-    for path in &flags.config_paths {
+    for path in &sources.config_paths {
         files.extend(file::read_path(path, format, &mut passed_over)?);
     }
     let mut fragments = Vec::new();
-    for fragment in &flags.hcl {
+    for fragment in &sources.hcl {
         fragments.push(file::parse(Path::new("-hcl"), file::Format::Hcl, fragment)?);
     }
     let mut definitions = Vec::new();
@@ -186,9 +105,9 @@ pub(crate) fn read_for(
         warnings.append(&mut layer.warnings);
     }
     let entries = |layers: Vec<layer::Layer>| layers.into_iter().map(|layer| layer.entries).collect();
-    let mut merged = merge::merge(entries(files), flags.entries, entries(fragments));
+    let mut merged = merge::merge(entries(files), sources.entries, entries(fragments));
     network::expand_templates(&mut merged, machine)?;
-    let given = settings::Given { merged: &merged, is_dev: flags.is_dev, purpose, machine };
+    let given = settings::Given { merged: &merged, is_dev: sources.is_dev, purpose, machine };
     let settings = settings::resolve(given, definitions, warnings)?;
     Ok(Configuration { settings, merged })
 }

@@ -7,22 +7,28 @@ use std::time::Duration;
 
 use quorate_base::duration::GoDuration;
 
-use super::definitions::{Definition, Definitions};
-use super::dns::DnsSettings;
+use super::definition::Definition;
+use super::definitions::Definitions;
 use super::merge::Merged;
 use super::network::{self, Machine};
-use super::{ConfigError, Entry, Purpose, Warning};
+use super::{ConfigError, Purpose, Warning};
 
+mod dns;
 mod http;
+mod limits;
 mod listeners;
 mod node;
 mod process;
+mod resolver;
 mod role;
 mod tls;
 mod unserved;
 
+pub(crate) use self::dns::DnsSettings;
 pub(crate) use self::http::{HttpSettings, SocketAccess};
+pub(crate) use self::limits::Limits;
 pub(crate) use self::process::{LogFileSettings, LogSettings, ProcessSettings, SyslogFacility, TelemetrySettings};
+use self::resolver::Resolver;
 
 /// What an agent is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -104,31 +110,6 @@ impl Addresses {
     }
 }
 
-/// What requests may ask.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Limits {
-    /// How many connections each client, by its address, may have at once; 200 by default. The processes on one machine
-    /// share them.
-    pub(crate) connections_per_client_max: usize,
-    /// How long a client may take to begin TLS; 5 s by default.
-    pub(crate) handshake_timeout: Duration,
-    /// The largest value of a key in bytes; 512 KiB by default. Each is one entry of the log: megabytes delay heartbeats.
-    pub(crate) kv_value_bytes_max: usize,
-    /// The largest body of a transaction in bytes; 512 KiB by default, never below the above.
-    pub(crate) txn_body_bytes_max: usize,
-    /// The most operations of a transaction; 128 by default.
-    pub(crate) txn_operations_max: usize,
-    /// The shortest time-to-live of a session; 10 s by default. Shorter ones cost a write each renewal.
-    pub(crate) session_ttl_min: Duration,
-    /// How long a blocking query waits that names no time; 5 min by default, never above the next.
-    pub(crate) wait_default: Duration,
-    /// The longest that a blocking query may wait; 10 min by default.
-    pub(crate) wait_max: Duration,
-    /// How long a deleted key is remembered for those who watch; 15 min by default. Shorter than a watcher's absence, and
-    /// it gets one answer too many; longer, and mass deletes hold memory.
-    pub(crate) tombstone_ttl: Duration,
-}
-
 /// How the agent's checks are run and told. `quorate_agent::Settings` says more of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CheckSettings {
@@ -144,14 +125,19 @@ pub(crate) struct CheckSettings {
     pub(crate) discard_output: bool,
 }
 
+impl CheckSettings {
+    /// Those of them that say which checks an agent takes.
+    fn of_agent(&self) -> quorate_agent::Settings {
+        quorate_agent::Settings {
+            enable_script_checks: self.enable_scripts,
+            enable_local_script_checks: self.enable_local_scripts,
+            ..quorate_agent::Settings::default()
+        }
+    }
+}
+
 /// The most that a size limit may be: 64 MiB, the size of a log file.
 const SIZE_LIMIT_MAX: i64 = 64 << 20;
-
-/// The most operations that a transaction may be allowed: each is applied while nothing else is.
-const TXN_OPERATIONS_LIMIT_MAX: i64 = 65_536;
-
-/// The longest duration that a setting takes: a day.
-const DURATION_MAX: GoDuration = GoDuration(24 * 3_600 * GoDuration::SECOND.0);
 
 /// What settings are worked out from.
 #[derive(Clone, Copy)]
@@ -188,7 +174,7 @@ pub(super) fn resolve(
     let checks = resolver.checks(&addresses)?;
     let log = resolver.log()?;
     let process = resolver.process()?;
-    definitions.admit(&checks, resolver.may_have_registered(purpose))?;
+    definitions.admit(checks.of_agent(), resolver.may_have_registered(purpose))?;
     let (mode, bootstrap) = resolver.role(purpose)?;
     Ok(Settings {
         mode,
@@ -209,73 +195,7 @@ pub(super) fn resolve(
     })
 }
 
-pub(super) struct Resolver<'a> {
-    merged: &'a Merged,
-    is_dev: bool,
-    pub(super) warnings: Vec<Warning>,
-}
-
-impl<'a> Resolver<'a> {
-    pub(super) fn entry(&self, path: &str) -> Option<&'a Entry> {
-        self.merged.get(path)
-    }
-
-    /// An error about the value of a key.
-    pub(super) fn wrong(&self, path: &str, problem: impl std::fmt::Display) -> ConfigError {
-        let culprit = self.entry(path).map_or_else(|| path.to_owned(), Entry::culprit);
-        ConfigError(format!("{culprit}: {problem}"))
-    }
-
-    /// The same about an element of its list or a member of its map.
-    pub(super) fn wrong_part(&self, path: &str, part: &str, problem: impl std::fmt::Display) -> ConfigError {
-        let culprit = self.entry(path).map_or_else(|| path.to_owned(), |entry| entry.culprit_of(part));
-        ConfigError(format!("{culprit}: {problem}"))
-    }
-
-    /// A warning about the value of a key.
-    pub(super) fn warn(&mut self, path: &str, problem: impl std::fmt::Display) {
-        let warning = match self.entry(path) {
-            Some(entry) => Warning::of(entry, problem),
-            None => Warning::new(format!("{path:?}: {problem}")),
-        };
-        self.warnings.push(warning);
-    }
-
-    pub(super) fn text(&self, path: &str) -> Option<&'a str> {
-        self.entry(path)?.value.as_str()
-    }
-
-    pub(super) fn flag(&self, path: &str) -> Option<bool> {
-        self.entry(path)?.value.as_bool()
-    }
-
-    pub(super) fn number(
-        &self,
-        path: &str,
-        default: i64,
-        bounds: std::ops::RangeInclusive<i64>,
-    ) -> Result<i64, ConfigError> {
-        let Some(entry) = self.entry(path) else { return Ok(default) };
-        match entry.value.as_i64() {
-            Some(number) if bounds.contains(&number) => Ok(number),
-            _ => {
-                let (low, high) = bounds.into_inner();
-                Err(self.wrong(path, format_args!("{} is not between {low} and {high}", entry.value)))
-            }
-        }
-    }
-
-    /// A duration that is neither negative nor longer than a day.
-    pub(super) fn duration(&self, path: &str, default: GoDuration) -> Result<GoDuration, ConfigError> {
-        let Some(text) = self.text(path) else { return Ok(default) };
-        let duration = GoDuration::parse(text).map_err(|error| self.wrong(path, error))?;
-        if (GoDuration(0)..=DURATION_MAX).contains(&duration) {
-            Ok(duration)
-        } else {
-            Err(self.wrong(path, format_args!("{text} is not between 0s and {DURATION_MAX}")))
-        }
-    }
-
+impl Resolver<'_> {
     /// Watches are clients of the agent itself, and are bounded as such.
     fn warn_of_watches(&mut self, definitions: &Definitions, limits: &Limits) {
         let (watches, max) = (definitions.watches.len(), limits.connections_per_client_max);
@@ -305,20 +225,6 @@ impl<'a> Resolver<'a> {
         Ok((Addresses { bind, advertise, http, server_port, gossip_port }, sockets))
     }
 
-    fn ip(&self, path: &str) -> Result<Option<IpAddr>, ConfigError> {
-        let text = self.text(path).filter(|text| !text.trim().is_empty());
-        text.map(|text| network::parse_ip(text).map_err(|problem| self.wrong(path, problem))).transpose()
-    }
-
-    /// A port; `None` if it is disabled, as anything below 1 says.
-    pub(super) fn port(&self, path: &str, default: u16) -> Result<Option<u16>, ConfigError> {
-        let port = self.number(path, default.into(), i64::MIN..=i64::MAX)?;
-        if port < 1 {
-            return Ok(None);
-        }
-        u16::try_from(port).map(Some).map_err(|_| self.wrong(path, format_args!("{port} is no port")))
-    }
-
     fn http(&mut self) -> Result<(Vec<SocketAddr>, Vec<PathBuf>), ConfigError> {
         let Some(port) = self.port("ports.http", 8500)? else {
             if self.port("ports.https", 0)?.is_none() {
@@ -332,32 +238,6 @@ impl<'a> Resolver<'a> {
             self.warn(path, "it is empty: nothing can be asked");
         }
         Ok((ips.into_iter().map(|address| SocketAddr::new(address, port)).collect(), sockets))
-    }
-
-    fn limits(&self) -> Result<Limits, ConfigError> {
-        let size = |path| self.number(path, 512 * 1024, 1..=SIZE_LIMIT_MAX).map(|bytes| bytes as usize);
-        let seconds = |count: i64| GoDuration(count * GoDuration::SECOND.0);
-        let kv_value_bytes_max = size("limits.kv_max_value_size")?;
-        let session_ttl_min = match self.duration("session_ttl_min", GoDuration(0))? {
-            GoDuration(0) => seconds(10),
-            given => given,
-        };
-        let wait_max = self.duration("max_query_time", seconds(600))?;
-        let wait_default = self.duration("default_query_time", seconds(300))?.min(wait_max);
-        let per_client =
-            self.number("limits.http_max_conns_per_client", CONNECTIONS_PER_CLIENT, i64::MIN..=i64::MAX)?;
-        Ok(Limits {
-            // As in Consul, there is no limit without a positive one.
-            connections_per_client_max: usize::try_from(per_client).ok().filter(|max| *max > 0).unwrap_or(usize::MAX),
-            handshake_timeout: self.duration("limits.https_handshake_timeout", seconds(5))?.to_std(),
-            kv_value_bytes_max,
-            txn_body_bytes_max: size("limits.txn_max_req_len")?.max(kv_value_bytes_max),
-            txn_operations_max: self.number("limits.txn_max_ops", 128, 1..=TXN_OPERATIONS_LIMIT_MAX)? as usize,
-            session_ttl_min: session_ttl_min.to_std(),
-            wait_default: wait_default.to_std(),
-            wait_max: wait_max.to_std(),
-            tombstone_ttl: self.duration("tombstone_ttl", seconds(15 * 60))?.to_std(),
-        })
     }
 
     fn checks(&mut self, addresses: &Addresses) -> Result<CheckSettings, ConfigError> {
@@ -377,6 +257,3 @@ impl<'a> Resolver<'a> {
         })
     }
 }
-
-/// How many connections a client may have unless the configuration says; Consul's default.
-const CONNECTIONS_PER_CLIENT: i64 = 200;

@@ -1,5 +1,5 @@
-//! What values must be: of each key of the configuration, and of those of the blocks that define services, checks and
-//! watches.
+//! Whether values are what they must be: of each key of the configuration, and of those of the blocks that define services,
+//! checks and watches.
 //!
 //! A value is checked against its [`Kind`] and comes out with the keys of blocks in the one spelling that the tables have,
 //! so that whoever reads it need know no other; the line of everything in it is kept. A mistake is told with the line and
@@ -10,90 +10,8 @@ use std::path::Path;
 use quorate_base::duration::GoDuration;
 use quorate_hcl::{Kind as Tree, Member, Object, Value};
 
+use super::kind::{Field, Kind};
 use super::{ConfigError, suggestions};
-
-/// What a value must be.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Kind {
-    Bool,
-    /// A whole number.
-    Int,
-    Float,
-    Text,
-    /// A text that is a duration in Go's form.
-    Duration,
-    /// A list of texts; lists given in several places are joined.
-    List,
-    /// Texts by name; maps given in several places are laid over each other.
-    TextMap,
-    /// Lists of texts by name, as of headers.
-    TextsMap,
-    /// An object with known keys.
-    Block(&'static &'static [Field]),
-    /// A list of such.
-    Blocks(&'static &'static [Field]),
-    /// Such by name.
-    BlockMap(&'static &'static [Field]),
-    /// Any object.
-    AnyObject,
-    /// Any value.
-    Any,
-}
-
-impl PartialEq for Kind {
-    /// Two kinds of blocks are the same if they have the very same keys.
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Block(a), Self::Block(b))
-            | (Self::Blocks(a), Self::Blocks(b))
-            | (Self::BlockMap(a), Self::BlockMap(b)) => std::ptr::eq(*a, *b),
-            _ => std::mem::discriminant(self) == std::mem::discriminant(other),
-        }
-    }
-}
-
-impl Kind {
-    /// How a message says what a value must be.
-    fn must_be(self) -> &'static str {
-        match self {
-            Self::Bool => "true or false",
-            Self::Int => "a whole number",
-            Self::Float => "a number",
-            Self::Text => "a text",
-            Self::Duration => "a duration, such as \"10s\"",
-            Self::List => "a list of texts",
-            Self::TextMap => "an object of texts",
-            Self::TextsMap => "an object of lists of texts",
-            Self::Block(_) | Self::AnyObject => "one object",
-            Self::Blocks(_) => "a list of objects",
-            Self::BlockMap(_) => "an object of objects",
-            Self::Any => "anything",
-        }
-    }
-
-    /// Whether it takes an object.
-    fn is_object(self) -> bool {
-        matches!(self, Self::TextMap | Self::TextsMap | Self::Block(_) | Self::BlockMap(_) | Self::AnyObject)
-    }
-}
-
-/// A key of a block.
-#[derive(Debug)]
-pub(crate) struct Field {
-    /// In lower case.
-    pub(crate) name: &'static str,
-    /// Another name for it, in lower case; empty if there is none.
-    pub(crate) alias: &'static str,
-    pub(crate) kind: Kind,
-}
-
-pub(super) const fn field(name: &'static str, kind: Kind) -> Field {
-    Field { name, alias: "", kind }
-}
-
-pub(super) const fn aliased(name: &'static str, alias: &'static str, kind: Kind) -> Field {
-    Field { name, alias, kind }
-}
 
 /// Checks a value of a file. `path` is how messages name it.
 pub(crate) fn checked(file: &Path, path: &str, kind: Kind, value: Value) -> Result<Value, ConfigError> {

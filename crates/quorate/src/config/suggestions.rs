@@ -1,7 +1,7 @@
 //! What was perhaps meant by a key that there is not.
 
 use super::keys;
-use super::shape::Field;
+use super::kind::Field;
 
 /// How far a known key may be from a mistyped one to be suggested: a third of its letters.
 const SUGGESTION_DISTANCE_DIVISOR: usize = 3;

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use super::network::Machine;
 use super::template::interfaces::InterfaceAddress;
 use super::{ConfigError, Purpose, Settings, read};
-use crate::flags::{AgentFlags, Command, parse};
+use crate::config::Sources;
+use crate::flags::{Command, parse};
 
 struct Case {
     name: String,
@@ -55,11 +56,11 @@ fn machine() -> Machine {
     }
 }
 
-fn load(flags: AgentFlags, machine: &Machine) -> Result<Settings, ConfigError> {
+fn load(flags: Sources, machine: &Machine) -> Result<Settings, ConfigError> {
     read(flags, machine).map(|configuration| configuration.settings)
 }
 
-fn flags(line: &str, directory: &Path) -> Result<AgentFlags, String> {
+fn flags(line: &str, directory: &Path) -> Result<Sources, String> {
     let place = |word: &str| word.replace("DIR", &directory.display().to_string());
     let words = std::iter::once("agent".to_owned()).chain(line.split_whitespace().map(place));
     match parse(words.map(OsString::from)) {
@@ -118,7 +119,7 @@ fn configurations_mean_what_the_transcript_says() {
 fn a_file_that_is_no_text_is_told_with_the_line() {
     let path = std::env::temp_dir().join(format!("quorate-config-{}-bytes.hcl", std::process::id()));
     std::fs::write(&path, b"node_name = \"a\"\nlog_level = \"\xff\"\n").unwrap();
-    let flags = AgentFlags { is_dev: true, config_paths: vec![path.clone()], ..AgentFlags::default() };
+    let flags = Sources { is_dev: true, config_paths: vec![path.clone()], ..Sources::default() };
     let error = load(flags, &machine()).unwrap_err();
     std::fs::remove_file(&path).unwrap();
     assert_eq!(error.0, format!("{}:2: the text is not UTF-8 there", path.display()));

@@ -8,7 +8,7 @@ use quorate_base::duration::GoDuration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::definitions::{Definition, DefinitionKind};
+use super::definition::{Definition, DefinitionKind};
 use super::{ConfigError, Warning};
 use crate::child::Script;
 use crate::version;

@@ -9,29 +9,12 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use serde_json::Value;
 
 use super::go_bool;
-use crate::config::{Entry, Kind, Origin, keys};
-
-/// What was typed behind `agent`.
-#[derive(Debug, Default)]
-pub(crate) struct AgentFlags {
-    /// Whether everything is kept in memory.
-    pub(crate) is_dev: bool,
-    /// Files and directories, in the order given.
-    pub(crate) config_paths: Vec<PathBuf>,
-    /// What the files are, whatever their names say.
-    pub(crate) config_format: Option<String>,
-    /// Fragments of configuration in HCL.
-    pub(crate) hcl: Vec<String>,
-    /// Arguments, which there should be none of.
-    pub(crate) extra: Vec<String>,
-    /// All other flags, as entries of the configuration.
-    pub(crate) entries: Vec<Entry>,
-}
+use crate::config::{Entry, Kind, Origin, Sources, keys};
 
 /// A flag, the key that it stands for, and a sentence for the help if it is served.
 type Row = (&'static str, &'static str, &'static str);
 
-/// All flags but those that [`AgentFlags`] has fields for.
+/// All flags but those that [`Sources`] has fields for.
 #[rustfmt::skip]
 const TABLE: &[Row] = &[
     ("advertise", "advertise_addr", "The address that others are told; by default the one bound to"),
@@ -125,7 +108,7 @@ pub(crate) fn flags_of(path: &str) -> Vec<&'static str> {
     TABLE.iter().filter(|(_, key, _)| *key == path).map(|(name, ..)| *name).collect()
 }
 
-impl Args for AgentFlags {
+impl Args for Sources {
     fn augment_args(command: Command) -> Command {
         let dev = Arg::new("dev").long("dev").value_parser(go_bool).value_name("BOOL");
         let dev = dev.help("Runs one server in memory, for development");
@@ -161,7 +144,7 @@ fn kind(key: &str) -> Kind {
     keys::find(key).map_or(Kind::Any, |key| key.kind)
 }
 
-impl FromArgMatches for AgentFlags {
+impl FromArgMatches for Sources {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut flags = Self::default();
         flags.update_from_arg_matches(matches)?;

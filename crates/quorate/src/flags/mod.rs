@@ -13,12 +13,12 @@ use std::ffi::OsString;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub(crate) use self::agent::AgentFlags;
 #[cfg(test)]
 pub(crate) use self::agent::flags_of;
 pub(crate) use self::commands::*;
 pub(crate) use self::go_style::{Misuse, names};
 pub(crate) use self::values::{go_bool, go_count, go_duration, go_int, go_port, go_uint, key_value};
+use crate::config::Sources;
 
 /// Services find each other, agree on their state and lock what only one may do: a server of the Consul API.
 #[derive(Debug, Parser)]
@@ -33,7 +33,7 @@ struct Root {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Runs an agent until it is interrupted.
-    Agent(AgentFlags),
+    Agent(Sources),
     /// Reads and writes keys.
     #[command(subcommand, after_help = "Example: quorate kv put config/limit 5")]
     Kv(KvCommand),

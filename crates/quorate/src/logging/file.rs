@@ -1,7 +1,7 @@
 //! The log file: replaced by a new one when it is large or old enough.
 //!
 //! As with Consul, each file has the time of its beginning in its name, `consul-1700000000000000000.log`, in nanoseconds
-//! since 1970; the newest is written to. A write that fails is lost: the log goes on on standard output.
+//! since 1970; the newest is written to. A line that can't be written is lost: the log goes on on standard output.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -9,6 +9,10 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use quorate_base::WallClock as _;
+use quorate_base::host::RealWallClock;
+
+use super::queue::Place;
 use crate::config::settings::LogFileSettings;
 
 /// A log file.
@@ -30,7 +34,7 @@ impl LogFile {
     }
 
     /// Writes a line, to a new file if it is time for one.
-    pub(super) fn write(&mut self, line: &[u8], now: Duration) -> io::Result<()> {
+    fn write_line(&mut self, line: &[u8], now: Duration) -> io::Result<()> {
         let is_full = self.settings.bytes_max > 0 && self.bytes >= self.settings.bytes_max;
         let age = Duration::from_nanos(nanoseconds(now).saturating_sub(self.begun_ns));
         if is_full || age >= self.settings.age_max {
@@ -42,6 +46,14 @@ impl LogFile {
         }
         self.bytes += line.len() as u64;
         self.file.write_all(line)
+    }
+}
+
+impl Place for LogFile {
+    fn write(&mut self, lines: &[u8]) -> u64 {
+        let now = Duration::from_millis(RealWallClock.now_ms());
+        let lines = lines.split_inclusive(|byte| *byte == b'\n');
+        lines.map(|line| u64::from(self.write_line(line, now).is_err())).sum()
     }
 }
 
@@ -112,15 +124,15 @@ mod tests {
             names.sort();
             names
         };
-        log.write(b"0123456789\n", second).unwrap();
+        log.write_line(b"0123456789\n", second).unwrap();
         assert_eq!(names(), ["agent-1000000000.txt"]);
         // The size is reached: the next line begins another file, even within the same nanosecond.
-        log.write(b"b\n", second).unwrap();
-        log.write(b"c\n", 30 * second).unwrap();
+        log.write_line(b"b\n", second).unwrap();
+        log.write_line(b"c\n", 30 * second).unwrap();
         assert_eq!(names(), ["agent-1000000000.txt", "agent-1000000001.txt"]);
         // A minute is over.
-        log.write(b"d\n", 62 * second).unwrap();
-        log.write(b"e\n", 200 * second).unwrap();
+        log.write_line(b"d\n", 62 * second).unwrap();
+        log.write_line(b"e\n", 200 * second).unwrap();
         assert_eq!(names(), ["agent-1000000001.txt", "agent-200000000000.txt", "agent-62000000000.txt"]);
         assert_eq!(std::fs::read_to_string(directory.join("agent-1000000001.txt")).unwrap(), "b\nc\n");
         std::fs::remove_dir_all(&directory).unwrap();

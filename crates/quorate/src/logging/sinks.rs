@@ -1,7 +1,8 @@
 //! Where lines go: standard output, and a file and syslog if they are asked for.
+//!
+//! Each has a queue or, as syslog, never waits: what one place does not take goes to the others all the same, and to log holds
+//! up nobody.
 
-use std::io::{self, Write};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use quorate_base::WallClock as _;
@@ -9,43 +10,58 @@ use quorate_base::host::RealWallClock;
 use tracing::Level;
 
 use super::file::LogFile;
+use super::lost::Lost;
+use super::lost_lines;
+use super::queue::Queue;
+use super::stdout::Stdout;
 use super::syslog::Syslog;
 use crate::config::settings::LogSettings;
 
+/// How long the end of the process waits for each place to take the last lines.
+const FLUSH_WAIT: Duration = Duration::from_secs(1);
+
 /// All places that lines go to.
 pub(super) struct Sinks {
-    file: Option<Mutex<LogFile>>,
+    /// Of standard output, and of the file if there is one.
+    queues: Vec<Queue>,
     syslog: Option<Syslog>,
 }
 
 impl Sinks {
     /// Opens what the settings ask for.
-    pub(super) fn open(settings: &LogSettings) -> Result<Self, String> {
-        let file = settings.file.clone().map(|file| {
-            let path = file.path.display().to_string();
-            LogFile::open(file, now()).map_err(|error| format!("log file {path}: {error}"))
-        });
+    pub(super) fn open(settings: &LogSettings, lost: &Lost) -> Result<Self, String> {
+        let is_json = settings.is_json;
+        let say_lost = move |count| lost_lines(count, is_json);
+        let failed = |place: String| move |error: std::io::Error| format!("{place}: {error}");
+        let stdout = Stdout::open().and_then(|stdout| Queue::start("log-stdout", stdout, lost.clone(), say_lost));
+        let mut queues = vec![stdout.map_err(failed("standard output".to_owned()))?];
+        if let Some(file) = settings.file.clone() {
+            let place = format!("log file {}", file.path.display());
+            let file = LogFile::open(file, Duration::from_millis(RealWallClock.now_ms()));
+            let queue = file.and_then(|file| Queue::start("log-file", file, lost.clone(), say_lost));
+            queues.push(queue.map_err(failed(place))?);
+        }
         let syslog = settings.syslog.map(|facility| {
-            Syslog::connect(facility).map_err(|error| format!("syslog can't be reached at /dev/log: {error}"))
+            Syslog::connect(facility, lost.clone())
+                .map_err(|error| format!("syslog can't be reached at /dev/log: {error}"))
         });
-        Ok(Self { file: file.transpose()?.map(Mutex::new), syslog: syslog.transpose()? })
+        Ok(Self { queues, syslog: syslog.transpose()? })
     }
-}
 
-fn now() -> Duration {
-    Duration::from_millis(RealWallClock.now_ms())
-}
-
-impl Sinks {
-    /// Writes a line of a level. What one place does not take goes to the others all the same: a full disk, or a reader of
-    /// standard output that has left, must not end the log.
+    /// Writes a line of a level.
     pub(super) fn write(&self, level: Level, line: &[u8]) {
-        if let Some(file) = &self.file {
-            let _ = file.lock().unwrap_or_else(PoisonError::into_inner).write(line, now());
+        for queue in &self.queues {
+            queue.put(line);
         }
         if let Some(syslog) = &self.syslog {
             syslog.write(level, line);
         }
-        let _ = io::stdout().write_all(line);
+    }
+
+    /// Waits until all lines are written, but not for ever.
+    pub(super) fn flush(&self) {
+        for queue in &self.queues {
+            queue.flush(FLUSH_WAIT);
+        }
     }
 }

@@ -19,10 +19,7 @@ impl Agent {
     }
 
     fn write(&self, request: &str) -> BufReader<TcpStream> {
-        let mut stream = TcpStream::connect(self.address()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        BufReader::new(stream)
+        write_to(self.address(), request)
     }
 
     /// The whole answer to a request.
@@ -31,4 +28,19 @@ impl Agent {
         self.send(method, target, body).read_to_string(&mut answer).unwrap();
         answer
     }
+}
+
+/// The whole answer to a request without a body, of an agent at an address.
+pub(crate) fn ask_at(address: &str, method: &str, target: &str) -> String {
+    let mut answer = String::new();
+    let mut reader = write_to(address, &format!("{method} {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+    reader.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn write_to(address: &str, request: &str) -> BufReader<TcpStream> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    BufReader::new(stream)
 }

@@ -146,10 +146,4 @@ impl Resolver<'_> {
         });
         networks.collect()
     }
-
-    /// The texts of a list.
-    pub(super) fn texts(&self, path: &str) -> Vec<String> {
-        let list = self.entry(path).and_then(|entry| entry.value.as_array());
-        list.into_iter().flatten().filter_map(|text| text.as_str()).map(str::to_owned).collect()
-    }
 }

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::{Addresses, ConfigError, Entry, HttpSettings, Resolver};
-use crate::config::dns::DnsSettings;
+use super::{Addresses, ConfigError, DnsSettings, HttpSettings, Resolver};
+use crate::config::Entry;
 
 impl Resolver<'_> {
     /// Refuses two listeners on one address and port, also where one of them takes all addresses.

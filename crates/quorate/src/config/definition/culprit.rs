@@ -73,7 +73,7 @@ impl Definition {
     }
 
     /// An error about it in the words of the agent that could not convert it.
-    pub(super) fn blame(&self, problem: &str) -> ConfigError {
+    pub(in crate::config) fn blame(&self, problem: &str) -> ConfigError {
         // A check that can't be converted with its service alone is the culprit.
         let culprit = self.checks().find(|check| {
             let check = shape::json(&Value { line: check.line, kind: Tree::Object(check.values.clone()) });
@@ -83,7 +83,7 @@ impl Definition {
     }
 
     /// An error about it in the words of the agent that would not take it.
-    pub(super) fn refused(&self, error: &AgentError) -> ConfigError {
+    pub(in crate::config) fn refused(&self, error: &AgentError) -> ConfigError {
         let whole = self.block();
         match error {
             AgentError::Scripts | AgentError::RemoteScripts => {

@@ -7,8 +7,7 @@ use std::time::Duration;
 use quorate_base::duration::GoDuration;
 use quorate_dns::{RecursorStrategy, Soa, Zone};
 
-use super::ConfigError;
-use super::settings::Resolver;
+use super::{ConfigError, Resolver};
 
 /// How DNS is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
