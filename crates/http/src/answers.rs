@@ -9,48 +9,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use bytes::Bytes;
-use hyper::StatusCode;
 use hyper::header::{CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use quorate_base::metrics::{Gauge, Registry};
 use quorate_node::Indexed;
 use tokio::sync::OnceCell;
 
 use crate::gzip;
-use crate::render::Form;
+use crate::render::{Content, Encoded, Form};
 use crate::reply::{self, Reply};
-
-/// What the body of an answer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Content {
-    /// JSON.
-    Json,
-    /// The bytes of a value, which no browser may take for a page.
-    Raw,
-    /// A sentence.
-    Text,
-    /// There is no body.
-    None,
-}
-
-/// An encoded answer without its index.
-#[derive(Debug)]
-pub(crate) struct Encoded {
-    pub(crate) status: StatusCode,
-    pub(crate) content: Content,
-    pub(crate) body: Bytes,
-}
-
-impl Encoded {
-    /// An answer of JSON.
-    pub(crate) fn json(body: Vec<u8>) -> Self {
-        Self { status: StatusCode::OK, content: Content::Json, body: body.into() }
-    }
-
-    /// There is no such thing.
-    pub(crate) fn not_found() -> Self {
-        Self { status: StatusCode::NOT_FOUND, content: Content::None, body: Bytes::new() }
-    }
-}
 
 /// A body that is this long is compressed away from the thread that everything else needs: it takes some 2 ms.
 const LONG_TO_COMPRESS_BYTES: usize = 256 << 10;

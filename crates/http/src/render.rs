@@ -6,9 +6,41 @@ use quorate_api as api;
 use quorate_node::{Answer, NodeServices};
 use quorate_state::ValueShown;
 
-use crate::answers::{Content, Encoded};
 use crate::encode;
 use crate::views;
+
+/// What the body of an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Content {
+    /// JSON.
+    Json,
+    /// The bytes of a value, which no browser may take for a page.
+    Raw,
+    /// A sentence.
+    Text,
+    /// There is no body.
+    None,
+}
+
+/// An encoded answer without its index.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    pub(crate) status: StatusCode,
+    pub(crate) content: Content,
+    pub(crate) body: Bytes,
+}
+
+impl Encoded {
+    /// An answer of JSON.
+    pub(crate) fn json(body: Vec<u8>) -> Self {
+        Self { status: StatusCode::OK, content: Content::Json, body: body.into() }
+    }
+
+    /// There is no such thing.
+    pub(crate) fn not_found() -> Self {
+        Self { status: StatusCode::NOT_FOUND, content: Content::None, body: Bytes::new() }
+    }
+}
 
 /// How a route shows an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

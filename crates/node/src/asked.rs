@@ -1,19 +1,13 @@
-//! A question with everything that decides its answer, and how it is evaluated here.
+//! A question with everything that decides its answer.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use quorate_filter::OverBudget;
-use quorate_state::{Index, KeyEntry};
-use tokio::sync::oneshot;
+use quorate_state::KeyEntry;
 
 use crate::error::Refusal;
-use crate::handle::Handle;
 use crate::question::{Answer, Evaluator, Question};
 use crate::request::{Caller, Indexed};
-
-/// How many long answers are made at once. More would take memory and be no faster; those who wait hold nothing.
-pub(crate) const LONG_TURNS: usize = 4;
 
 /// Everything that decides an answer on a given state: what answers are shared by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,7 +21,7 @@ pub(crate) struct Asked {
 /// The same, with the question's filter compiled.
 pub(crate) struct Evaluated {
     pub(crate) asked: Asked,
-    evaluator: Arc<Evaluator>,
+    pub(crate) evaluator: Arc<Evaluator>,
 }
 
 impl Evaluated {
@@ -40,45 +34,6 @@ impl Evaluated {
     pub(crate) fn question(&self) -> &Question {
         &self.evaluator.question
     }
-
-    /// The answer on the state as it is now, with the index of that state. One that takes long is made on a different
-    /// thread, when its turn comes.
-    pub(crate) async fn answer(&self, node: &Handle) -> Result<(Index, Arc<Indexed>), Refusal> {
-        {
-            let state = node.published();
-            if !self.evaluator.is_long(&state) {
-                let answer = self.evaluator.evaluate(&state, node.datacenter()).map_err(too_costly)?;
-                return Ok((state.index(), Arc::new(answer)));
-            }
-        }
-        let _turn = node.long_turn().await;
-        let (there, evaluator) = (node.clone(), self.evaluator.clone());
-        let made = elsewhere(node, move || {
-            let state = there.snapshot();
-            let answer = evaluator.evaluate(&state, there.datacenter());
-            answer.map(|answer| (state.index(), Arc::new(answer))).map_err(too_costly)
-        });
-        made.await.unwrap_or_else(|| Err(Refusal::stopping()))
-    }
-}
-
-fn too_costly(error: OverBudget) -> Refusal {
-    Refusal::TooCostly(error.to_string())
-}
-
-/// Does work that would hold up everything else on a different thread. `None` if the process is ending.
-pub(crate) async fn elsewhere<T: Send + 'static>(
-    node: &Handle,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Option<T> {
-    let (sender, receiver) = oneshot::channel();
-    node.host().tasks.spawn_blocking(Box::new(move || {
-        // If nobody waits for it any more, the asker has gone.
-        if !sender.is_closed() {
-            let _ = sender.send(work());
-        }
-    }));
-    receiver.await.ok()
 }
 
 impl Indexed {

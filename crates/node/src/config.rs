@@ -7,7 +7,7 @@ use quorate_base::metrics::Registry;
 use quorate_consensus::{Member, NodeId};
 use quorate_state::Registration;
 
-use crate::forward::Peers;
+use crate::peers::Peers;
 
 /// What a node is told at its start.
 #[derive(Clone)]

@@ -4,15 +4,8 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use quorate_state::{Key, Topic};
 use tokio::sync::watch;
-use tokio::time::Instant;
 use uuid::Uuid;
-
-use crate::error::Refusal;
-use crate::handle::Handle;
-use crate::request::{AskEvents, Wait};
-use crate::watch::Woken;
 
 /// How many events are kept, as in Consul.
 const EVENTS_MAX: usize = 256;
@@ -54,14 +47,14 @@ fn index_of(id: Uuid) -> u64 {
 /// The events seen.
 pub(crate) struct Events {
     seen: Mutex<VecDeque<Event>>,
-    news: watch::Sender<News>,
+    pub(crate) news: watch::Sender<News>,
 }
 
 /// Wakes those who wait for events.
 #[derive(Clone, Copy, Debug, Default)]
-struct News {
+pub(crate) struct News {
     /// How often those who waited were told to wait no longer.
-    nudges: u64,
+    pub(crate) nudges: u64,
 }
 
 impl Events {
@@ -92,32 +85,6 @@ impl Events {
     /// Ends all waits.
     pub(crate) fn nudge_all(&self) {
         self.news.send_modify(|news| news.nudges += 1);
-    }
-}
-
-impl Handle {
-    /// Waits until the list of events is a different one, the whole state is replaced, or the time is over.
-    pub(crate) async fn wait_for_events(&self, ask: &AskEvents, wait: Wait) -> Result<EventList, Refusal> {
-        let _place = self.parked().take_place()?;
-        let deadline = Instant::now() + wait.at_most;
-        let mut news = self.events().news.subscribe();
-        let nudges = news.borrow_and_update().nudges;
-        // No command writes the empty key: only the replacement of the whole state wakes this.
-        let mut restores = self.watch(&[Topic::Key(Key::from(""))])?;
-        loop {
-            let list = self.events().list(&ask.name);
-            if list.index != wait.seen || news.borrow_and_update().nudges != nudges {
-                return Ok(list);
-            }
-            let is_over = tokio::select! {
-                changed = news.changed() => changed.is_err(),
-                woken = restores.changed() => woken == Woken::Replaced,
-                () = tokio::time::sleep_until(deadline) => true,
-            };
-            if is_over {
-                return Ok(self.events().list(&ask.name));
-            }
-        }
     }
 }
 

@@ -7,27 +7,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use quorate_consensus::{BoxFuture, Member, NodeId, ProposeError, TransportError};
+use quorate_consensus::{Member, NodeId, ProposeError, TransportError};
 use tokio::time::Instant;
 
-use crate::codec::message;
 use crate::error::{ReadError, Refusal};
 use crate::handle::Handle;
+use crate::message;
 use crate::request::{Body, Reply, Request, Wait};
 use crate::serve::{self, Served};
-
-/// Carries requests of clients to other servers.
-pub trait Peers: Send + Sync + 'static {
-    /// Sends a request in its wire form to `to`, who should hand it to [`Handle::serve_bytes`], and gives its answer. The
-    /// answer takes at most about `at_most`. An error says nothing of whether the request took effect.
-    fn ask(
-        &self,
-        to: NodeId,
-        member: &Member,
-        request: Bytes,
-        at_most: Duration,
-    ) -> BoxFuture<'static, Result<Bytes, TransportError>>;
-}
 
 /// How much longer than it may wait there an answer may take on its way.
 const ON_THE_WAY: Duration = Duration::from_secs(10);

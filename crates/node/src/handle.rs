@@ -14,18 +14,16 @@ use tokio::time::Instant;
 
 use crate::application::{Replicated, Shared};
 use crate::archive::{self, ArchiveHeader};
-use crate::asked::LONG_TURNS;
 use crate::codec;
 use crate::config::Config;
-use crate::error::{ProposeError, ReadError, Refusal};
+use crate::error::{ProposeError, ReadError};
 use crate::events::Events;
-use crate::forward::Peers;
 use crate::kept::Kept;
 use crate::leader::{self, SessionClock};
 use crate::metrics::Metrics;
 use crate::parked::{Parked, WaitPlace};
-use crate::request::{Caller, Consistency, Freshness};
-use crate::restore::Restore;
+use crate::peers::Peers;
+use crate::request::{Consistency, Freshness};
 use crate::status::{Server, Status};
 use crate::watch::{TooManyWatches, Watch, WatchTable};
 
@@ -51,6 +49,8 @@ struct Inner {
     leader_wait: Duration,
 }
 
+/// How many long answers are made at once. More would take memory and be no faster; those who wait hold nothing.
+const LONG_TURNS: usize = 4;
 /// How many pieces of an archive wait for a slow reader.
 const ARCHIVE_PIECES_WAITING: usize = 4;
 /// How large a piece of an archive is.
@@ -261,12 +261,6 @@ impl Handle {
             let _ = write_archive(&state, &header, &pieces).await;
         });
         receiver
-    }
-
-    /// Starts to replace the state of a datacenter by an archive, which arrives in pieces: each is a request of its own.
-    pub fn restore_archive(&self, datacenter: &str, caller: Caller) -> Result<Restore, Refusal> {
-        self.check_datacenter(datacenter)?;
-        Ok(Restore::new(self.clone(), caller))
     }
 
     /// What this server knows of itself and the cluster.

@@ -10,24 +10,19 @@
 //! index is *newer* saw an answer of a server that is ahead of this one, and nobody here knows its content: it is answered
 //! as soon as the question's index passes its own, whatever the content is then.
 //!
-//! An entry outlives its last waiter by [`LINGER`], so that whoever is about to ask again finds what was known.
+//! An entry outlives its last waiter a little, so that whoever is about to ask again finds what was known.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use quorate_state::{Index, Topic};
+use quorate_state::Index;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::asked::{Asked, Evaluated};
-use crate::handle::Handle;
 use crate::request::{Indexed, Wait};
-use crate::watch::{TooManyWatches, Watch, Woken};
-
-/// How long a question is followed after its last waiter has left: longer than a client takes to ask again.
-const LINGER: Duration = Duration::from_secs(2);
+use crate::watch::{TooManyWatches, Woken};
 
 /// The table of parked questions.
 pub(crate) struct Parked {
@@ -37,18 +32,18 @@ pub(crate) struct Parked {
 }
 
 /// A question that somebody waits for, or did a moment ago.
-struct Entry {
-    evaluated: Evaluated,
-    waiters: AtomicUsize,
+pub(crate) struct Entry {
+    pub(crate) evaluated: Evaluated,
+    pub(crate) waiters: AtomicUsize,
     content: Mutex<Content>,
     /// Wakes all waiters when there is news, or when they are to look whether the node still leads.
     news: Notify,
     /// Wakes the driver when the last waiter has left.
-    deserted: Notify,
+    pub(crate) deserted: Notify,
 }
 
 /// The answer as last evaluated.
-struct Content {
+pub(crate) struct Content {
     /// Tells two answers apart.
     fingerprint: u64,
     /// The index since which the content has been the same.
@@ -96,8 +91,7 @@ impl Parked {
     /// Ends all waits: each is answered with what there is.
     pub(crate) fn nudge_all(&self) {
         for entry in self.lock().values() {
-            entry.content().nudges += 1;
-            entry.news.notify_waiters();
+            entry.nudge();
         }
     }
 
@@ -108,17 +102,17 @@ impl Parked {
         if before >= self.waiters_max { Err(TooManyWatches { limit: self.waiters_max }) } else { Ok(place) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Asked, Arc<Entry>>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<Asked, Arc<Entry>>> {
         // The table is consistent between its statements; a panic elsewhere does not spoil it.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn find(&self, asked: &Asked) -> Option<Arc<Entry>> {
+    pub(crate) fn find(&self, asked: &Asked) -> Option<Arc<Entry>> {
         self.lock().get(asked).cloned()
     }
 
     /// Removes an entry unless somebody waits for it; whether it did.
-    fn forget(&self, entry: &Entry) -> bool {
+    pub(crate) fn forget(&self, entry: &Entry) -> bool {
         let mut entries = self.lock();
         let is_deserted = entry.waiters.load(Ordering::Acquire) == 0;
         if is_deserted {
@@ -129,7 +123,7 @@ impl Parked {
 }
 
 impl Entry {
-    fn new(evaluated: Evaluated, answer: &Indexed, until: Index) -> Arc<Self> {
+    pub(crate) fn new(evaluated: Evaluated, answer: &Indexed, until: Index) -> Arc<Self> {
         let content = Content {
             fingerprint: answer.fingerprint(),
             since: answer.index,
@@ -148,12 +142,18 @@ impl Entry {
         })
     }
 
-    fn content(&self) -> MutexGuard<'_, Content> {
+    pub(crate) fn content(&self) -> MutexGuard<'_, Content> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Has all who wait look around: they ask again.
+    pub(crate) fn nudge(&self) {
+        self.content().nudges += 1;
+        self.news.notify_waiters();
+    }
+
     /// Takes in an answer that was evaluated on the state of index `until`, and wakes those who wait.
-    fn update(&self, answer: Arc<Indexed>, until: Index, woken: Woken) {
+    pub(crate) fn update(&self, answer: Arc<Indexed>, until: Index, woken: Woken) {
         let fingerprint = answer.fingerprint();
         {
             let mut content = self.content();
@@ -169,97 +169,6 @@ impl Entry {
             content.answer = (self.waiters.load(Ordering::Acquire) > 0).then_some(answer);
         }
         self.news.notify_waiters();
-    }
-}
-
-/// Parks a question, or finds that the asker's answer is old. The node's state must be as fresh as was asked for.
-pub(crate) async fn join(node: &Handle, asked: Asked, wait: Wait) -> Result<Joined, crate::Refusal> {
-    if let Some(entry) = node.parked().find(&asked) {
-        return Waiter::enter(node, entry, wait, None).map(|joined| joined.unwrap_or(Joined::OldAndUnknown));
-    }
-    let evaluated = Evaluated::new(asked)?;
-    // The watch comes first: what changes after it is either seen by the evaluation or wakes the watch.
-    let (watch, topics) = watch(node, &evaluated)?;
-    let (until, answer) = evaluated.answer(node).await?;
-    if answer.index > wait.seen {
-        return Ok(Joined::Old(answer));
-    }
-    let mut entries = node.parked().lock();
-    // A different asker may have started to follow it while this one evaluated.
-    if let Some(entry) = entries.get(&evaluated.asked).cloned() {
-        drop(entries);
-        return Waiter::enter(node, entry, wait, None).map(|joined| joined.unwrap_or(Joined::Old(answer)));
-    }
-    let entry = Entry::new(evaluated, &answer, until);
-    let joined = Waiter::enter(node, entry.clone(), wait, Some(&answer))?;
-    if let Some(Joined::Waiting(_)) = &joined {
-        entries.insert(entry.evaluated.asked.clone(), entry.clone());
-        drop(entries);
-        node.host().spawn(Driver { node: node.clone(), entry, watch, topics }.run());
-    }
-    Ok(joined.unwrap_or(Joined::Old(answer)))
-}
-
-/// Watches what a question depends on.
-fn watch(node: &Handle, evaluated: &Evaluated) -> Result<(Watch, Vec<Topic>), TooManyWatches> {
-    let mut topics = evaluated.question().topics(&node.published());
-    loop {
-        let watch = node.watch(&topics)?;
-        // What it depends on may have become something else before the watch was there to see it.
-        let topics_now = evaluated.question().topics(&node.published());
-        if topics_now == topics {
-            return Ok((watch, topics));
-        }
-        topics = topics_now;
-    }
-}
-
-/// Follows one question.
-struct Driver {
-    node: Handle,
-    entry: Arc<Entry>,
-    watch: Watch,
-    topics: Vec<Topic>,
-}
-
-impl Driver {
-    async fn run(mut self) {
-        let mut deserted_since = None;
-        loop {
-            if self.entry.waiters.load(Ordering::Acquire) > 0 {
-                deserted_since = None;
-                tokio::select! {
-                    woken = self.watch.changed() => Box::pin(self.evaluate(woken)).await,
-                    () = self.entry.deserted.notified() => {}
-                }
-                continue;
-            }
-            let end = *deserted_since.get_or_insert_with(Instant::now) + LINGER;
-            match tokio::time::timeout_at(end, self.watch.changed()).await {
-                Ok(woken) => Box::pin(self.evaluate(woken)).await,
-                Err(_) if self.node.parked().forget(&self.entry) => return,
-                Err(_) => {}
-            }
-        }
-    }
-
-    async fn evaluate(&mut self, woken: Woken) {
-        // If there is no room to watch anything else, the old topics are watched on: nothing that the answer depends on
-        // comes to be without touching one of them.
-        if self.entry.evaluated.question().topics(&self.node.published()) != self.topics
-            && let Ok(watched) = watch(&self.node, &self.entry.evaluated)
-        {
-            (self.watch, self.topics) = watched;
-        }
-        self.node.metrics().parked_evaluated.increment();
-        match self.entry.evaluated.answer(&self.node).await {
-            Ok((until, answer)) => self.entry.update(answer, until, woken),
-            // It grew past what a filter may cost. Those who wait ask again and are refused.
-            Err(_) => {
-                self.entry.content().nudges += 1;
-                self.entry.news.notify_waiters();
-            }
-        }
     }
 }
 
@@ -312,14 +221,16 @@ pub(crate) struct Waiter {
 
 impl Waiter {
     /// Joins those who wait. `None` if the asker's index is old: then its content is, too. `first` is the answer that the
-    /// entry was made with, which is the newest there is.
-    fn enter(
-        node: &Handle,
+    /// entry was made with, which is the newest there is. `newest_given_out` is the largest index that any server can have
+    /// given out, if this one leads and so knows it.
+    pub(crate) fn enter(
+        parked: &Parked,
         entry: Arc<Entry>,
         wait: Wait,
+        newest_given_out: Option<Index>,
         first: Option<&Arc<Indexed>>,
-    ) -> Result<Option<Joined>, crate::Refusal> {
-        let place = node.parked().take_place()?;
+    ) -> Result<Option<Joined>, TooManyWatches> {
+        let place = parked.take_place()?;
         let membership = Membership::of(entry);
         let content = membership.0.content();
         if wait.seen < content.since {
@@ -328,7 +239,7 @@ impl Waiter {
         }
         // What the asker saw elsewhere may be ahead of this server. But an index that a leader has not given out was
         // given out by nobody, and any change is news to whoever names one.
-        let seen = if node.leads() { wait.seen.min(node.published().index()) } else { wait.seen };
+        let seen = newest_given_out.map_or(wait.seen, |newest| wait.seen.min(newest));
         let has = (wait.seen <= content.until).then_some(content.generation);
         let (replacements, nudges) = (content.replacements, content.nudges);
         drop(content);

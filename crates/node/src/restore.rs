@@ -4,7 +4,7 @@ use quorate_state::{Operation, Record, Response, RestoreStep};
 use uuid::Uuid;
 
 use crate::archive::{ArchiveItem, ArchiveReader};
-use crate::error::RestoreError;
+use crate::error::{Refusal, RestoreError};
 use crate::handle::Handle;
 use crate::request::{Body, Caller, Proposal, Reply, Request};
 
@@ -79,5 +79,13 @@ impl Restore {
             Reply::Written(Response::Refused(refusal)) => Err(RestoreError::Refused(refusal.to_string())),
             _ => Ok(()),
         }
+    }
+}
+
+impl Handle {
+    /// Starts to replace the state of a datacenter by an archive, which arrives in pieces: each is a request of its own.
+    pub fn restore_archive(&self, datacenter: &str, caller: Caller) -> Result<Restore, Refusal> {
+        self.check_datacenter(datacenter)?;
+        Ok(Restore::new(self.clone(), caller))
     }
 }

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use quorate_consensus::ProposeError;
 use quorate_state::{Operation, Response};
 
-use crate::asked::{Asked, Evaluated, elsewhere};
+use crate::asked::{Asked, Evaluated};
 use crate::error::Refusal;
+use crate::evaluation;
 use crate::forward::{self, Forwarded};
 use crate::handle::Handle;
-use crate::parked::{self, Ended, Joined, Waiter};
+use crate::park;
+use crate::parked::{Ended, Joined, Waiter};
 use crate::request::{
     Answered, Archive, Ask, AskEvents, Body, Consistency, Freshness, Indexed, Knowing, Proposal, Reply, Request, Wait,
 };
@@ -133,7 +135,7 @@ impl Handle {
             let may_be_long = txn.may_read_much();
             let work = move || txn.read(&there.snapshot(), freshness);
             return match may_be_long {
-                true => elsewhere(self, work).await.ok_or_else(Refusal::stopping),
+                true => evaluation::elsewhere(self, work).await.ok_or_else(Refusal::stopping),
                 false => Ok(work()),
             };
         }
@@ -161,7 +163,7 @@ impl Handle {
         let Some(wait) = *wait else {
             return Served::Now(self.answer(asked, freshness).await);
         };
-        match parked::join(self, asked.clone(), wait).await {
+        match park::join(self, asked.clone(), wait).await {
             Ok(Joined::Waiting(waiter)) => {
                 let ask = Box::new((asked, *consistency));
                 Served::Later(Waiting(For::News { node: self.clone(), ask, waiter }))
@@ -175,7 +177,7 @@ impl Handle {
     /// The answer to a question as it is now.
     async fn answer(&self, asked: Asked, freshness: Freshness) -> Result<Reply, Refusal> {
         if !asked.question.is_kept() {
-            let (_, answer) = Evaluated::new(asked)?.answer(self).await?;
+            let (_, answer) = evaluation::answer(self, &Evaluated::new(asked)?).await?;
             return Ok(Reply::Answered(Answered { answer, freshness, is_shared: false, is_kept: false }));
         }
         if let Some(answer) = self.kept().get(&asked) {
@@ -187,7 +189,7 @@ impl Handle {
         let topics = asked.question.topics(&self.published());
         let watch = self.watch(&topics).ok();
         let evaluated = Evaluated::new(asked)?;
-        let (_, answer) = evaluated.answer(self).await?;
+        let (_, answer) = evaluation::answer(self, &evaluated).await?;
         let is_shared = match watch {
             Some(watch) => self.kept().keep(evaluated.asked, answer.clone(), watch),
             None => false,

@@ -8,8 +8,7 @@
 //! nests no deeper than one level.
 
 mod layout;
-pub mod message;
-mod wire;
+pub(crate) mod wire;
 
 use bytes::Bytes;
 use quorate_state::{Command, Operation, Record};

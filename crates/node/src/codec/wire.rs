@@ -29,7 +29,7 @@ pub enum Malformed {
 }
 
 /// Something with a place in the layout.
-pub(super) trait Wire: Sized {
+pub(crate) trait Wire: Sized {
     /// Appends its bytes.
     fn put(&self, out: &mut Vec<u8>);
     /// Takes it off the front.
@@ -37,34 +37,34 @@ pub(super) trait Wire: Sized {
 }
 
 /// Bytes being taken apart from the front.
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    pub(super) fn byte(&mut self) -> Result<u8, Malformed> {
+    pub(crate) fn byte(&mut self) -> Result<u8, Malformed> {
         let (first, rest) = self.rest.split_first().ok_or(Malformed::Short)?;
         self.rest = rest;
         Ok(*first)
     }
 
     /// The next byte, left where it is.
-    pub(super) fn peek(&self) -> Option<u8> {
+    pub(crate) fn peek(&self) -> Option<u8> {
         self.rest.first().copied()
     }
 
-    pub(super) fn bytes(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
+    pub(crate) fn bytes(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
         let (front, rest) = self.rest.split_at_checked(count).ok_or(Malformed::Short)?;
         self.rest = rest;
         Ok(front)
     }
 
     /// A length, which can't be larger than what is left: each thing counted takes at least one byte.
-    pub(super) fn count(&mut self) -> Result<usize, Malformed> {
+    pub(crate) fn count(&mut self) -> Result<usize, Malformed> {
         let count = usize::take(self)?;
         if count > self.rest.len() { Err(Malformed::Short) } else { Ok(count) }
     }
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A value that must end where the bytes end.
-    pub(super) fn last<T: Wire>(mut self) -> Result<T, Malformed> {
+    pub(crate) fn last<T: Wire>(mut self) -> Result<T, Malformed> {
         let value = T::take(&mut self)?;
         if self.rest.is_empty() { Ok(value) } else { Err(Malformed::Trailing(self.rest.len())) }
     }
@@ -157,7 +157,7 @@ impl Wire for Box<[u8]> {
     }
 }
 
-pub(super) fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     bytes.len().put(out);
     out.extend_from_slice(bytes);
 }
@@ -321,4 +321,4 @@ macro_rules! wire_enum {
     };
 }
 
-pub(super) use {wire_enum, wire_struct};
+pub(crate) use {wire_enum, wire_struct};

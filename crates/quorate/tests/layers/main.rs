@@ -21,15 +21,16 @@ use self::source::Modules;
 const CRATES: &[(&str, &[&str])] = &[
     ("base", &[]),
     ("base2histogram", &[]),
+    ("filter", &[]),
     ("hcl", &[]),
     ("transcript", &[]),
     ("api", &["base"]),
     ("consensus", &["base"]),
     ("state", &["base"]),
-    ("node", &["base", "consensus", "state"]),
+    ("node", &["base", "consensus", "filter", "state"]),
     ("agent", &["api", "base", "node", "state"]),
     ("dns", &["base", "node", "state"]),
-    ("http", &["agent", "api", "base", "node", "state"]),
+    ("http", &["agent", "api", "base", "filter", "node", "state"]),
     ("quorate", &["agent", "api", "base", "dns", "hcl", "http", "node", "state"]),
     ("sim", &["base", "consensus", "node", "state"]),
     ("bench", &[]),
@@ -48,19 +49,7 @@ const KNOTS: &[Known] = &[
         "workloads ask the subject, which fills itself",
     ),
     ("consensus", "", &["handle", "start"], "the handle has the start as its method"),
-    (
-        "http",
-        "",
-        &["answers", "connection", "dispatch", "measure", "questions", "request", "routes", "server"],
-        "requests and questions are to move to `node` first (issue 8, part 1)",
-    ),
     ("http", "", &["rules", "settings"], "the terms of a request and the settings that they come from"),
-    (
-        "node",
-        "",
-        &["application", "handle", "leader", "restore"],
-        "to come apart with `node::Request` (issue 8, part 1)",
-    ),
     ("state", "", &["apply", "effects", "records", "state"], "the state has its commands as methods"),
 ];
 

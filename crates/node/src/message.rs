@@ -10,7 +10,7 @@ use bytes::Bytes;
 use quorate_consensus::{LogId, Member, Outcome, Progress, ProposeError, Role};
 use quorate_state::*;
 
-use super::wire::{Malformed, Reader, Wire, put_bytes, wire_enum, wire_struct};
+use crate::codec::wire::{Malformed, Reader, Wire, put_bytes, wire_enum, wire_struct};
 use crate::error::{ReadError, Refusal};
 use crate::events::{Event, EventList};
 use crate::question::{

@@ -1,0 +1,51 @@
+//! Evaluating a question on a node's state: in place if it is short, elsewhere and in turns if it is long.
+
+use std::sync::Arc;
+
+use quorate_filter::OverBudget;
+use quorate_state::Index;
+use tokio::sync::oneshot;
+
+use crate::asked::Evaluated;
+use crate::error::Refusal;
+use crate::handle::Handle;
+use crate::request::Indexed;
+
+/// The answer on the state as it is now, with the index of that state. One that takes long is made on a different
+/// thread, when its turn comes.
+pub(crate) async fn answer(node: &Handle, evaluated: &Evaluated) -> Result<(Index, Arc<Indexed>), Refusal> {
+    {
+        let state = node.published();
+        if !evaluated.evaluator.is_long(&state) {
+            let answer = evaluated.evaluator.evaluate(&state, node.datacenter()).map_err(too_costly)?;
+            return Ok((state.index(), Arc::new(answer)));
+        }
+    }
+    let _turn = node.long_turn().await;
+    let (there, evaluator) = (node.clone(), evaluated.evaluator.clone());
+    let made = elsewhere(node, move || {
+        let state = there.snapshot();
+        let answer = evaluator.evaluate(&state, there.datacenter());
+        answer.map(|answer| (state.index(), Arc::new(answer))).map_err(too_costly)
+    });
+    made.await.unwrap_or_else(|| Err(Refusal::stopping()))
+}
+
+fn too_costly(error: OverBudget) -> Refusal {
+    Refusal::TooCostly(error.to_string())
+}
+
+/// Does work that would hold up everything else on a different thread. `None` if the process is ending.
+pub(crate) async fn elsewhere<T: Send + 'static>(
+    node: &Handle,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let (sender, receiver) = oneshot::channel();
+    node.host().tasks.spawn_blocking(Box::new(move || {
+        // If nobody waits for it any more, the asker has gone.
+        if !sender.is_closed() {
+            let _ = sender.send(work());
+        }
+    }));
+    receiver.await.ok()
+}
