@@ -25,6 +25,8 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Bench {
     Server(server::Arguments),
+    Stalls(server::stalls::Arguments),
+    Hostile(server::hostile::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +48,8 @@ fn run(command_line: CommandLine) -> Result<()> {
         let bench = async {
             match command_line.bench {
                 Bench::Server(arguments) => server::run(arguments).await,
+                Bench::Stalls(arguments) => server::stalls::run(arguments).await,
+                Bench::Hostile(arguments) => server::hostile::run(arguments).await,
             }
         };
         // Leaving by these ways ends the servers that the bench started.

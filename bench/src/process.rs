@@ -69,6 +69,14 @@ impl Process {
         parse_memory(&self.read("smaps_rollup")?)
     }
 
+    /// The most memory that was ever held, pages of files included.
+    pub(crate) fn peak_memory(self) -> Result<u64> {
+        let status = self.read("status")?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        Ok(kibibytes.context("no VmHWM in /proc/PID/status")? * 1024)
+    }
+
     /// The program's name, as the kernel knows it.
     pub(crate) fn name(self) -> Result<String> {
         Ok(self.read("comm")?.trim_end().to_owned())

@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail, ensure};
 
 /// A head longer than this is not an answer of the API measured here.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
-/// The largest body that is read: the answer of a recursive read over the keys of a run stays well below.
-const BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// The largest body that is read: a recursive read of a million keys is a third of it.
+const BODY_BYTES_MAX: usize = 1 << 30;
 /// The longest line between two chunks: a length in hexadecimal digits and an extension that nobody sends.
 const CHUNK_LINE_BYTES_MAX: usize = 256;
 

@@ -5,13 +5,12 @@ use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use super::Bench;
+use super::instances::{INSTANCES, node_name};
 use super::load::{Workload, compare};
 use super::put::MANY_CLIENTS;
 use super::subject::Subject;
 use crate::client::{Answer, Draft, Method};
 
-/// Instances of the service.
-pub(crate) const INSTANCES: usize = 10;
 const SERVICE: &str = "quorate-bench-web";
 
 /// Measures the health query.
@@ -21,11 +20,6 @@ pub(crate) async fn measure(bench: &mut Bench) -> Result<()> {
     }
     let name = "health/service?passing of 10 instances, 64 clients";
     compare(bench, name, MANY_CLIENTS, |_, _| PassingInstances { checked: Vec::new() }).await
-}
-
-/// The node of an instance.
-pub(crate) fn node_name(instance: usize) -> String {
-    format!("quorate-bench-node-{instance}")
 }
 
 async fn register(subject: &Subject) -> Result<()> {

@@ -11,10 +11,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::load::{Workload, run_to_end};
-use super::subject::Subject;
-use super::txn::write_set_operations;
-use crate::client::{Answer, Draft};
+use crate::client::Answer;
 
 /// What every key of the bench begins with.
 pub(crate) const KEY_PREFIX: &str = "quorate-bench/";
@@ -24,11 +21,6 @@ pub(crate) const LOAD_KEYS: &str = "keys/";
 pub(crate) const PARK_KEYS: &str = "park/";
 /// The length of a value.
 const VALUE_BYTES: usize = 128;
-/// Clients that fill: enough to keep a server busy, few enough that each transaction is answered soon.
-const FILL_CLIENTS: u32 = 8;
-/// Operations in a transaction that fills.
-const FILL_OPERATIONS: u32 = 64;
-
 /// A set of keys; clones share what is known of them.
 #[derive(Clone, Debug)]
 pub(crate) struct KeySpace {
@@ -152,42 +144,6 @@ impl Share {
     /// The number of the client's key with this position.
     pub(crate) fn key(self, position: u32) -> u32 {
         self.client + position * self.clients
-    }
-}
-
-/// Writes the value that each of the server's keys should have.
-pub(crate) async fn fill(subject: &Subject) -> Result<()> {
-    fill_keys(subject, &subject.keys).await
-}
-
-/// Writes the value that each of these keys should have.
-pub(crate) async fn fill_keys(subject: &Subject, keys: &KeySpace) -> Result<()> {
-    let workload = |client| Fill { keys: keys.clone(), share: Share { client, clients: FILL_CLIENTS }, position: 0 };
-    run_to_end(subject, FILL_CLIENTS, workload).await
-}
-
-/// Writes a client's share of the keys, 64 in a transaction.
-struct Fill {
-    keys: KeySpace,
-    share: Share,
-    position: u32,
-}
-
-impl Workload for Fill {
-    fn prepare(&mut self, draft: &mut Draft) -> bool {
-        let end = self.share.count(self.keys.count()).min(self.position + FILL_OPERATIONS);
-        if self.position == end {
-            return false;
-        }
-        let share = self.share;
-        let numbers = (self.position..end).map(|position| share.key(position));
-        write_set_operations(draft, &self.keys, numbers, |keys, number, value| keys.write_value(number, value));
-        self.position = end;
-        true
-    }
-
-    fn verify(&mut self, answer: &Answer<'_>) -> Result<()> {
-        answer.expect_ok()
     }
 }
 

@@ -9,13 +9,18 @@
 
 mod checks;
 mod dns;
+mod fill;
 mod get;
 mod health;
+pub(crate) mod hostile;
+mod instances;
 mod keys;
 mod load;
 mod memory;
+mod prober;
 mod put;
 mod restart;
+pub(crate) mod stalls;
 mod subject;
 mod txn;
 mod watch;
@@ -149,7 +154,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
 async fn measure(bench: &mut Bench, arguments: &Arguments) -> Result<()> {
     memory::measure_idle(bench).await?;
     for subject in &bench.subjects {
-        keys::fill(subject).await?;
+        fill::fill(subject).await?;
     }
     put::measure(bench).await?;
     get::measure(bench).await?;

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Bench;
-use super::keys::{KeySpace, LOAD_KEYS, Random, fill_keys};
+use super::fill::fill_keys;
+use super::keys::{KeySpace, LOAD_KEYS, Random};
 use super::load::{Workload, run_to_end};
 use super::memory;
 use super::subject::Subject;

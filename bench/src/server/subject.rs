@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::KEYS;
-use super::health::INSTANCES;
+use super::instances::{INSTANCES, node_name};
 use super::keys::{KEY_PREFIX, KeySpace, LOAD_KEYS};
 use crate::client::{Answer, Connection, Draft, Method};
 use crate::launch::{Launched, StartCommand};
@@ -198,7 +198,7 @@ impl Subject {
         self.ask_once(&draft).await?;
         for instance in 0..INSTANCES {
             draft.start(Method::Put).path(format_args!("/v1/catalog/deregister"));
-            draft.body = serde_json::to_vec(&serde_json::json!({ "Node": super::health::node_name(instance) }))?;
+            draft.body = serde_json::to_vec(&serde_json::json!({ "Node": node_name(instance) }))?;
             self.ask_once(&draft).await?;
         }
         Ok(())

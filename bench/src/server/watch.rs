@@ -13,7 +13,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::Bench;
-use super::keys::{self, KeySpace, PARK_KEYS, Share, fill_keys};
+use super::fill::{fill, fill_keys};
+use super::keys::{KeySpace, PARK_KEYS, Share};
 use super::load::{self, Clients, Plan, Series, join_all, micros_each, millis};
 use super::put::{Put, draft_put};
 use super::subject::Subject;
@@ -72,7 +73,7 @@ pub(crate) async fn measure(bench: &mut Bench, count: u32) -> Result<()> {
 
 async fn measure_subject(subject: &Subject, count: u32, plan: Plan) -> Result<Measured> {
     let parked = KeySpace::new(PARK_KEYS, count);
-    keys::fill(subject).await?;
+    fill(subject).await?;
     fill_keys(subject, &parked).await?;
     let mut measured = Measured::default();
 

@@ -42,12 +42,6 @@ type Known = (&'static str, &'static str, &'static [&'static str], &'static str)
 /// The knots of today. Whoever unties one takes it out, or out of it what is free.
 const KNOTS: &[Known] = &[
     ("base", "", &["host", "task"], "a host spawns tasks, and a task has its host"),
-    (
-        "bench",
-        "server",
-        &["health", "keys", "load", "put", "subject", "txn"],
-        "workloads ask the subject, which fills itself",
-    ),
     ("consensus", "", &["handle", "start"], "the handle has the start as its method"),
     ("http", "", &["rules", "settings"], "the terms of a request and the settings that they come from"),
     ("state", "", &["apply", "effects", "records", "state"], "the state has its commands as methods"),
