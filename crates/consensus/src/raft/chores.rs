@@ -145,10 +145,23 @@ pub(crate) async fn take_snapshots<A: Application>(raft: Raft<A>, machine: Arc<M
     }
 }
 
+/// What a status has from elsewhere than openraft.
+#[derive(Default)]
+pub(crate) struct View {
+    /// When a follower last heard from its leader.
+    pub(crate) contact: Option<Instant>,
+    /// Why the log or the application stopped, if one did.
+    pub(crate) failure: Option<String>,
+    /// Whether it was the application, at what it cannot read.
+    pub(crate) unreadable: bool,
+    /// Whether the disk has no room.
+    pub(crate) disk_full: bool,
+}
+
 /// Tells the status: what matters at once, positions after at most `interval`.
 pub(crate) async fn tell_status<A: Application>(
     raft: Raft<A>,
-    view: impl Fn() -> (Option<Instant>, Option<String>, bool) + Send,
+    view: impl Fn() -> View + Send,
     (told, mut roles): (watch::Sender<Status>, RoleCounter),
     poke: Arc<Notify>,
     interval: Duration,
@@ -158,8 +171,7 @@ pub(crate) async fn tell_status<A: Application>(
     let mut data = raft.data_metrics();
     let mut ended = false;
     loop {
-        let (contact, failure, disk_full) = view();
-        let mut status = status(&raft, contact, failure, disk_full);
+        let mut status = status(&raft, view());
         if ended && status.role != Role::Stopped {
             status.role = Role::Stopped;
             status.fatal = Some("the consensus task ended without saying why".to_owned());
@@ -186,16 +198,14 @@ pub(crate) async fn tell_status<A: Application>(
 }
 
 /// What the status is now.
-pub(crate) fn status<A: Application>(
-    raft: &Raft<A>,
-    contact: Option<Instant>,
-    failure: Option<String>,
-    disk_full: bool,
-) -> Status {
+pub(crate) fn status<A: Application>(raft: &Raft<A>, view: View) -> Status {
+    let View { contact, failure, unreadable, disk_full } = view;
     let metrics = raft.metrics();
     let metrics = metrics.borrow_watched();
     let fatal = match &metrics.running_state {
-        Ok(()) | Err(openraft::errors::Fatal::Stopped) => None,
+        Ok(()) => None,
+        // In order, unless there is a reason.
+        Err(openraft::errors::Fatal::Stopped) => failure,
         Err(fatal) => Some(failure.unwrap_or_else(|| fatal.to_string())),
     };
     let acked = metrics.last_quorum_acked.map(|acked| Instant::now() - acked.elapsed());
@@ -209,6 +219,7 @@ pub(crate) fn status<A: Application>(
         progress: progress(raft),
         last_contact: if role == Role::Leader { acked } else { contact },
         fatal,
+        unreadable,
         disk_full,
     }
 }
