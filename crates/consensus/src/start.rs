@@ -225,7 +225,7 @@ fn spawn_chores<A: Application>(
     (told, contact, poke): ((watch::Sender<crate::status::Status>, RoleCounter), Arc<Contact>, Arc<Notify>),
     stopped: chores::Stop,
 ) {
-    host.spawn(chores::keep_log(machine.clone(), log.downgrade(), poke.clone(), stopped.clone()));
+    host.spawn(chores::keep_log(raft.clone(), machine.clone(), log.downgrade(), poke.clone(), stopped.clone()));
     let kept = chores::Kept { entries_max: config.log_kept_entries, bytes_max: config.log_kept_bytes };
     let shorten = chores::shorten_log(raft.clone(), machine.clone(), log.downgrade(), kept, stopped.clone());
     host.spawn(shorten);

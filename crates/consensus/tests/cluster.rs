@@ -266,6 +266,26 @@ async fn a_failed_sync_ends_the_server_for_good() {
     assert!(kept.iter().all(|(index, command)| cluster.ledger(0).get(index) == Some(command)));
 }
 
+/// The log takes nothing any more then. A server that found out only at the next write would lead or vote until then.
+#[tokio::test(start_paused = true)]
+async fn a_failure_beside_the_writes_ends_the_server_without_waiting_for_one() {
+    let cluster = Cluster::formed(1, |_| {}).await;
+    let server = cluster.server(0).clone();
+    cluster.disks[0].fail_unnamed_syncs();
+    let mut number = 0;
+    while cluster.disks[0].failed_unnamed_syncs() == 0 {
+        server.propose(command(number)).await.unwrap();
+        number += 1;
+    }
+    let fatal = cluster.until(|| server.status().borrow().fatal.clone()).await;
+    assert!(fatal.contains("preparing a log file in /data failed"), "{fatal}");
+    let error = server.propose(command(number)).await.unwrap_err();
+    assert!(
+        matches!(&error, ProposeError::Stopped { reason, outcome: Outcome::Unchanged } if *reason == fatal),
+        "{error}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_lost_log_a_lost_snapshot_and_a_damaged_one_refuse_to_start() {
     let mut cluster = Cluster::formed(1, |config| config.log_kept_entries = 0).await;

@@ -30,6 +30,7 @@ pub(crate) type Stop = watch::Receiver<bool>;
 
 /// Prepares and removes log files when the log asks for it, and asks a full disk again.
 pub(crate) async fn keep_log<A: Application>(
+    raft: Raft<A>,
     machine: Arc<Machine<A>>,
     log: WeakLog,
     poke: Arc<Notify>,
@@ -45,12 +46,17 @@ pub(crate) async fn keep_log<A: Application>(
         };
         let Some(log) = log.upgrade() else { return };
         // An error is the log's own: it has failed then, or tries again.
-        let full = machine.blocking(move || {
+        let look = machine.blocking(move || {
             log.do_chores(retry);
-            Ok(log.waits_for_disk())
+            Ok((log.waits_for_disk(), log.failure().is_some()))
         });
-        if full.await.is_ok_and(|full| full) {
+        let (full, failed) = look.await.unwrap_or_default();
+        if full {
             machine.shorten_due.notify_one();
+        }
+        if failed {
+            // openraft would find out at its next write, and lead or follow until then.
+            let _ = raft.shutdown().await;
         }
         poke.notify_one();
     }
