@@ -56,6 +56,8 @@ pub struct Violation {
 
 /// How long a cluster whose faults are mended may take to agree on everything.
 const RECOVERY: Duration = Duration::from_secs(60);
+/// How long a server may take to notice a fault that was there before everything was mended.
+const FAULTS_NOTICED: Duration = Duration::from_millis(100);
 /// How many clients of each kind there are.
 const CLIENTS: u64 = 3;
 
@@ -177,6 +179,10 @@ impl Run {
 
     /// Mends everything, lets the clients finish, and waits until all servers agree.
     async fn settle(&mut self, mut writers: JoinSet<()>) -> Result<(), Violation> {
+        self.cluster.bury().await;
+        Nemesis::relent(&mut self.cluster).await.map_err(|what| violation("start", what))?;
+        // A fault from before may be noticed only now; whoever stops later stopped for no reason.
+        sleep(FAULTS_NOTICED).await;
         self.cluster.bury().await;
         Nemesis::relent(&mut self.cluster).await.map_err(|what| violation("start", what))?;
         self.directory.update(&self.cluster);

@@ -18,9 +18,18 @@ use quorate_consensus::*;
 struct Nothing;
 
 impl Application for Nothing {
+    type Command = Bytes;
     type Response = ();
 
-    fn apply(&mut self, commands: &mut dyn Iterator<Item = (u64, Bytes)>, responses: &mut Vec<()>) {
+    fn decode(bytes: Bytes) -> Result<Bytes, UnreadableCommand> {
+        Ok(bytes)
+    }
+
+    fn is_long(&self, _: &[(u64, Bytes)]) -> bool {
+        false
+    }
+
+    fn apply(&mut self, commands: Commands<'_, Bytes>, responses: &mut Vec<()>) {
         responses.extend(commands.map(|_| ()));
     }
 

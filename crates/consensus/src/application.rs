@@ -4,15 +4,25 @@ use std::io;
 
 use bytes::Bytes;
 
-/// The replicated state. Exactly one task calls it, in log order.
+/// The replicated state. Its calls follow each other in log order, one at a time, not always on the same thread.
 pub trait Application: Send + 'static {
+    /// A command as the application reads it from the log.
+    type Command: Send + Sync + 'static;
     /// What a command answers.
     type Response: Send + Sync + 'static;
+
+    /// Reads a command from the log's bytes. After an error nothing more is applied, and the server takes no part any
+    /// more: skipping a command would make its state differ from its peers'.
+    fn decode(bytes: Bytes) -> Result<Self::Command, UnreadableCommand>;
+
+    /// Whether applying these commands, or letting go of what they remove, may take longer than other work on the same
+    /// thread can wait: then they are applied on a different one. The look itself is short.
+    fn is_long(&self, commands: &[(u64, Self::Command)]) -> bool;
 
     /// Applies committed commands in log order, each with its log index, pushes exactly one response each, and has the
     /// new state visible to readers when it returns: proposers are answered right after. It is total: an unacceptable
     /// command gets an error for a response. One call carries at most [`APPLY_BATCH_MAX`] commands.
-    fn apply(&mut self, commands: &mut dyn Iterator<Item = (u64, Bytes)>, responses: &mut Vec<Self::Response>);
+    fn apply(&mut self, commands: Commands<'_, Self::Command>, responses: &mut Vec<Self::Response>);
 
     /// A cheap copy of the state, to be written elsewhere while writes go on.
     fn snapshot(&self) -> Box<dyn SnapshotSource>;
@@ -21,6 +31,17 @@ pub trait Application: Send + 'static {
     /// last entry that it covers. After an error the state is not used again: the server stops.
     fn restore(&mut self, last_index: u64, records: &mut dyn SnapshotRecords) -> Result<(), RestoreError>;
 }
+
+/// The commands of one call of [`Application::apply`], each with its log index.
+pub type Commands<'a, C> = std::vec::Drain<'a, (u64, C)>;
+
+/// A command in the log that this program cannot read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UnreadableCommand(
+    /// What is wrong with it and what to do; it follows "entry 17 of the log holds".
+    pub String,
+);
 
 /// The most commands that one call of [`Application::apply`] is given: a start with a long log to replay gives other
 /// tasks their turn after each.

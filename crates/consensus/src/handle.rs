@@ -421,12 +421,13 @@ impl<A: Application> Server<A> {
         }
     }
 
-    /// Why the server stopped: the log's own words, if it was the log.
+    /// Why the server stopped: in the words of the log or of what could not be applied, if it was one of these.
     pub(crate) fn reason(&self, fatal: &Fatal<TypeConfig<A::Response>>) -> String {
-        match (self.log.failure(), fatal) {
-            (Some(failure), _) => failure.to_string(),
-            (None, Fatal::Stopped) => "it was shut down".to_owned(),
-            (None, fatal) => fatal.to_string(),
+        match (self.log.failure(), self.machine.failure(), fatal) {
+            (Some(failure), ..) => failure.to_string(),
+            (None, Some(failure), _) => failure.to_owned(),
+            (None, None, Fatal::Stopped) => "it was shut down".to_owned(),
+            (None, None, fatal) => fatal.to_string(),
         }
     }
 

@@ -19,8 +19,8 @@ mod test_disk;
 mod transport;
 
 pub use application::{
-    APPLY_BATCH_MAX, Application, RestoreError, SNAPSHOT_RECORD_BYTES_MAX, SnapshotError, SnapshotRecords,
-    SnapshotSink, SnapshotSource,
+    APPLY_BATCH_MAX, Application, Commands, RestoreError, SNAPSHOT_RECORD_BYTES_MAX, SnapshotError, SnapshotRecords,
+    SnapshotSink, SnapshotSource, UnreadableCommand,
 };
 pub use config::{Config, LogWriter};
 pub use error::{

@@ -11,14 +11,14 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::admission::Gate;
-use crate::application::{APPLY_BATCH_MAX, Application, RestoreError};
+use crate::application::{Application, RestoreError};
 use crate::config::Config;
 use crate::error::{LogError, StartError};
 use crate::handle::{Contact, Server};
 use crate::log::{Log, LogConfig, LogSummary};
 use crate::metrics::{LogMetrics, Metrics, RoleCounter};
 use crate::protocol::LogId;
-use crate::raft::chores::{self, Raft};
+use crate::raft::chores::{self, Raft, View};
 use crate::raft::network::NetworkFactory;
 use crate::raft::state_machine::{Machine, Restored, StateMachine};
 use crate::raft::storage::LogStorage;
@@ -78,7 +78,9 @@ async fn start_here<A: Application>(
     let contact = Arc::new(Contact::new(started));
     let poke = Arc::new(Notify::new());
     let (stop, stopped) = watch::channel(false);
-    let (told, status) = watch::channel(chores::status(&raft, None, None, false));
+    let failure = machine.failure().map(str::to_owned);
+    let view = View { unreadable: failure.is_some(), failure, ..View::default() };
+    let (told, status) = watch::channel(chores::status(&raft, view));
     let mut roles = RoleCounter::new(metrics);
     roles.see(&status.borrow());
     let told = (told, roles);
@@ -116,11 +118,21 @@ async fn start_raft<A: Application>(
         rpc_timeout: Duration::from_millis(config.rpc_timeout_ms),
         snapshot_chunk_bytes: config.snapshot_chunk_bytes,
     };
-    let storage = LogStorage::new(log.clone(), config.replication_bytes_max);
+    let mut storage = LogStorage::new(log.clone(), config.replication_bytes_max);
     let state_machine = StateMachine::new(machine.clone());
-    let raft_config = Arc::new(raft_config(config)?);
-    let started = openraft::Raft::new(RaftId(config.id), raft_config, network, storage, state_machine);
-    started.await.map_err(|fatal| StartError::Raft(fatal.to_string()))
+    let mut raft_config = raft_config(config)?;
+    let failed = machine.failure().is_some();
+    if failed {
+        // openraft must neither apply what could not be read nor stand for election before it is stopped.
+        storage = storage.committed_up_to(machine.last_applied());
+        raft_config.enable_tick = false;
+    }
+    let started = openraft::Raft::new(RaftId(config.id), Arc::new(raft_config), network, storage, state_machine);
+    let raft = started.await.map_err(|fatal| StartError::Raft(fatal.to_string()))?;
+    if failed && let Err(ended) = raft.shutdown().await {
+        tracing::warn!("consensus had ended before: {ended}");
+    }
+    Ok(raft)
 }
 
 fn lock(host: &Host, directory: &Path) -> Result<Box<dyn Send + Sync>, StartError> {
@@ -167,22 +179,17 @@ fn check_together(directory: &Path, covered: Option<LogId>, log: LogSummary) -> 
 }
 
 /// Applies what is known to be committed, so that the state is not older than it was, but for the last moments.
-async fn replay<A: Application>(log: &Log, machine: &Machine<A>) -> Result<(), StartError> {
+async fn replay<A: Application>(log: &Log, machine: &Arc<Machine<A>>) -> Result<(), StartError> {
     let error = |source| StartError::Io { path: "replaying the log".to_owned(), source };
     let Some(committed) = log.summary().committed else { return Ok(()) };
-    let mut answers = Vec::new();
     loop {
         let next = machine.last_applied().map_or(0, |applied| applied.index + 1);
-        let mut read = log.read(next, committed.index + 1, REPLAY_READ_BYTES).map_err(error)?;
-        if read.is_empty() {
+        let read = log.read(next, committed.index + 1, REPLAY_READ_BYTES).map_err(error)?;
+        if read.is_empty() || machine.failure().is_some() {
             return Ok(());
         }
-        while !read.is_empty() {
-            let mut batch: Vec<_> = read.drain(..read.len().min(APPLY_BATCH_MAX)).collect();
-            machine.apply(&mut batch, &mut answers).map_err(error)?;
-            answers.clear();
-            tokio::task::yield_now().await;
-        }
+        machine.replay(read).await.map_err(error)?;
+        tokio::task::yield_now().await;
     }
 }
 
@@ -218,7 +225,7 @@ fn spawn_chores<A: Application>(
     (told, contact, poke): ((watch::Sender<crate::status::Status>, RoleCounter), Arc<Contact>, Arc<Notify>),
     stopped: chores::Stop,
 ) {
-    host.spawn(chores::keep_log(machine.clone(), log.downgrade(), poke.clone(), stopped.clone()));
+    host.spawn(chores::keep_log(raft.clone(), machine.clone(), log.downgrade(), poke.clone(), stopped.clone()));
     let kept = chores::Kept { entries_max: config.log_kept_entries, bytes_max: config.log_kept_bytes };
     let shorten = chores::shorten_log(raft.clone(), machine.clone(), log.downgrade(), kept, stopped.clone());
     host.spawn(shorten);
@@ -226,10 +233,16 @@ fn spawn_chores<A: Application>(
     machine.shorten_due.notify_one();
     host.spawn(chores::take_snapshots(raft.clone(), machine.clone(), stopped.clone()));
     let weak = log.downgrade();
+    let applying = machine.clone();
     let view = move || {
         let log = weak.upgrade();
-        let failure = log.as_ref().and_then(Log::failure).map(|failure| failure.to_string());
-        (contact.last(), failure, log.is_some_and(|log| log.space().is_full()))
+        let unreadable = applying.failure().map(str::to_owned);
+        View {
+            contact: contact.last(),
+            unreadable: unreadable.is_some(),
+            failure: log.as_ref().and_then(Log::failure).map(|failure| failure.to_string()).or(unreadable),
+            disk_full: log.is_some_and(|log| log.space().is_full()),
+        }
     };
     let interval = Duration::from_millis(config.heartbeat_ms / 2);
     host.spawn(chores::tell_status(raft.clone(), view, told, poke, interval, stopped));

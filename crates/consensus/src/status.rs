@@ -43,6 +43,9 @@ pub struct Status {
     pub last_contact: Option<Instant>,
     /// Why it stopped for good, if it did: its disk failed, or its state did.
     pub fatal: Option<String>,
+    /// Whether it stopped at a command in the log that this program cannot read: starting the same program again helps
+    /// nothing.
+    pub unreadable: bool,
     /// Whether writes are refused because the disk has no room for more log.
     pub disk_full: bool,
 }

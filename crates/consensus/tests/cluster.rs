@@ -266,6 +266,26 @@ async fn a_failed_sync_ends_the_server_for_good() {
     assert!(kept.iter().all(|(index, command)| cluster.ledger(0).get(index) == Some(command)));
 }
 
+/// The log takes nothing any more then. A server that found out only at the next write would lead or vote until then.
+#[tokio::test(start_paused = true)]
+async fn a_failure_beside_the_writes_ends_the_server_without_waiting_for_one() {
+    let cluster = Cluster::formed(1, |_| {}).await;
+    let server = cluster.server(0).clone();
+    cluster.disks[0].fail_unnamed_syncs();
+    let mut number = 0;
+    while cluster.disks[0].failed_unnamed_syncs() == 0 {
+        server.propose(command(number)).await.unwrap();
+        number += 1;
+    }
+    let fatal = cluster.until(|| server.status().borrow().fatal.clone()).await;
+    assert!(fatal.contains("preparing a log file in /data failed"), "{fatal}");
+    let error = server.propose(command(number)).await.unwrap_err();
+    assert!(
+        matches!(&error, ProposeError::Stopped { reason, outcome: Outcome::Unchanged } if *reason == fatal),
+        "{error}"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_lost_log_a_lost_snapshot_and_a_damaged_one_refuse_to_start() {
     let mut cluster = Cluster::formed(1, |config| config.log_kept_entries = 0).await;
@@ -415,4 +435,73 @@ async fn a_follower_takes_part_of_a_request_that_is_too_much_for_it() {
     cluster.net.heal();
     cluster.applied(0, index).await;
     assert_eq!(cluster.ledger(0), cluster.ledger(1));
+}
+
+/// The runtime has one thread, which the long command must not be applied on.
+#[tokio::test]
+async fn a_long_command_holds_up_neither_the_cluster_nor_the_thread() {
+    let cluster = Cluster::formed(3, |_| {}).await;
+    let leader = cluster.leader().await;
+    let server = cluster.server(leader).clone();
+    let before = server.status().borrow().clone();
+    let gates: Vec<_> = cluster.servers.iter().map(|server| server.as_ref().expect("running").1.1.clone()).collect();
+    let (held, all_held) = tokio::sync::oneshot::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let holder = std::thread::spawn(move || {
+        let _held: Vec<_> = gates.iter().map(|gate| gate.lock().unwrap()).collect();
+        held.send(()).unwrap();
+        released.recv().unwrap();
+    });
+    all_held.await.unwrap();
+    let proposing = server.clone();
+    let long = tokio::spawn(async move { proposing.propose(Bytes::from(LONG)).await });
+    let committed = |id: LogId| Some(id) > before.progress.committed && id.term == before.term;
+    let long_index = cluster.until(|| server.progress().committed.filter(|id| committed(*id))).await.index;
+    let proposing = server.clone();
+    let next = tokio::spawn(async move { proposing.propose(command(1)).await });
+    cluster.until(|| server.progress().committed.filter(|id| id.index > long_index)).await;
+    // For longer than any election takes, the leader leads on.
+    let until = tokio::time::Instant::now() + Duration::from_millis(2 * config(cluster.ids[0]).election_ms_max);
+    while tokio::time::Instant::now() < until {
+        assert_eq!(server.check_lease(), Ok(()));
+        assert_eq!(server.status().borrow().term, before.term);
+        assert!(server.progress().applied.is_none_or(|applied| applied.index < long_index));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    release.send(()).unwrap();
+    holder.join().unwrap();
+    assert_eq!(long.await.unwrap().unwrap().response, 1);
+    assert_eq!(next.await.unwrap().unwrap().response, 2);
+}
+
+/// A server that meets what it cannot read stops before it, stays up, and says why to whoever asks; so it does after a
+/// restart.
+#[tokio::test(start_paused = true)]
+async fn a_server_stops_before_a_command_that_it_cannot_read() {
+    let mut cluster = Cluster::formed(1, |_| {}).await;
+    cluster.write("first").await;
+    let server = cluster.server(0).clone();
+    let unreadable = server.propose(Bytes::from(UNREADABLE)).await.unwrap_err();
+    assert_eq!(unreadable.outcome(), Outcome::Unknown);
+    let fatal = "holds a command of version 2, and this program reads up to 1";
+    for start in 0..3 {
+        if start > 0 {
+            cluster.stop(0).await;
+            cluster.restart(0).await;
+        }
+        let server = cluster.server(0).clone();
+        let status = cluster.until(|| Some(server.status().borrow().clone()).filter(|now| now.fatal.is_some())).await;
+        assert!(status.fatal.as_ref().is_some_and(|reason| reason.contains(fatal)), "{status:?}");
+        assert_eq!((status.role, status.unreadable), (Role::Stopped, true));
+        // Longer than an election takes.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(server.status().borrow().role, Role::Stopped);
+        let refused = server.propose(command(1)).await.unwrap_err();
+        assert!(refused.to_string().contains(fatal), "{refused}");
+        let refused = server.read_index().await.unwrap_err();
+        assert!(refused.to_string().contains(fatal), "{refused}");
+        let refused = server.check_lease().unwrap_err();
+        assert!(refused.to_string().contains(fatal), "{refused}");
+        assert_eq!(cluster.ledger(0).len(), 1, "what came before is applied");
+    }
 }

@@ -13,9 +13,18 @@ use quorate_consensus::*;
 struct Latest(Arc<Mutex<Bytes>>);
 
 impl Application for Latest {
+    type Command = Bytes;
     type Response = ();
 
-    fn apply(&mut self, commands: &mut dyn Iterator<Item = (u64, Bytes)>, responses: &mut Vec<()>) {
+    fn decode(bytes: Bytes) -> Result<Bytes, UnreadableCommand> {
+        Ok(bytes)
+    }
+
+    fn is_long(&self, _: &[(u64, Bytes)]) -> bool {
+        false
+    }
+
+    fn apply(&mut self, commands: Commands<'_, Bytes>, responses: &mut Vec<()>) {
         for (_, command) in commands {
             *self.0.lock().unwrap() = command;
             responses.push(());

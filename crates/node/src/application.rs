@@ -2,17 +2,33 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use quorate_consensus::{Application, RestoreError, SnapshotRecords, SnapshotSink, SnapshotSource};
-use quorate_state::{Changes, Response, State, StateBuilder};
+use quorate_base::Host;
+use quorate_consensus::{
+    Application, Commands, RestoreError, SnapshotRecords, SnapshotSink, SnapshotSource, UnreadableCommand,
+};
+use quorate_state::{
+    Changes, Command, Deregistration, KeyOperation, KeyVerb, Operation, Response, RestoreStep, State, StateBuilder,
+    TxnOperation,
+};
 use tokio::time::Instant;
 
-use crate::codec;
+use crate::codec::{self, Malformed};
 use crate::leader::SessionClock;
 use crate::metrics::Metrics;
 use crate::watch::WatchTable;
+
+/// From this many topics on a batch has changed so much that letting go of the state before it may take long.
+const TOPICS_MANY: usize = 1024;
+
+/// From this many operations on a batch is long, whatever they are: some milliseconds of work.
+const OPERATIONS_MANY: usize = 4 * 1024;
+
+/// How often an old state is looked at that readers still have. It only costs memory meanwhile.
+const RETIRED_POLL: Duration = Duration::from_millis(100);
 
 /// What the apply task shares with everyone who reads.
 pub(crate) struct Shared {
@@ -28,15 +44,17 @@ pub(crate) struct Shared {
 /// The replicated state.
 pub(crate) struct Replicated {
     state: State,
+    host: Host,
     shared: Arc<Shared>,
     #[cfg(feature = "sabotage")]
     sabotage: crate::sabotage::Running,
 }
 
 impl Replicated {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(host: Host, shared: Arc<Shared>) -> Self {
         Self {
             state: State::default(),
+            host,
             shared,
             #[cfg(feature = "sabotage")]
             sabotage: crate::Sabotage::default().into(),
@@ -51,7 +69,10 @@ impl Replicated {
 
     /// Shows a batch to readers, then wakes those it concerns.
     fn publish(&self, changes: &Changes) {
-        self.shared.published.store(Arc::new(self.state.clone()));
+        let before = self.shared.published.swap(Arc::new(self.state.clone()));
+        if changes.everything || changes.topics.len() >= TOPICS_MANY {
+            retire(&self.host, before);
+        }
         if !changes.is_empty() {
             self.shared.watches.wake(changes);
             self.shared.sessions.follow(&self.state, changes);
@@ -59,16 +80,84 @@ impl Replicated {
     }
 }
 
+/// Lets go of a state that a long batch replaced, once its last reader is done with it: it may be the last to hold a
+/// million entries, and a reader on the runtime's thread must not be the one who frees them.
+fn retire(host: &Host, state: Arc<State>) {
+    let tasks = host.tasks.clone();
+    host.spawn(async move {
+        while Arc::strong_count(&state) > 1 {
+            tokio::time::sleep(RETIRED_POLL).await;
+        }
+        tasks.spawn_blocking(Box::new(move || drop(state)));
+    });
+}
+
+/// Whether an operation's cost is bounded only by how much there is.
+fn is_long(operation: &Operation) -> bool {
+    let deletes_tree = |operation: &KeyOperation| matches!(operation.verb, KeyVerb::DeleteTree);
+    match operation {
+        Operation::Key(operation) => deletes_tree(operation),
+        Operation::Txn(operations) => operations.iter().any(|operation| match operation {
+            TxnOperation::Key(operation) => deletes_tree(operation),
+            TxnOperation::Node(..) => true,
+            TxnOperation::Service(..) | TxnOperation::Check(..) => false,
+        }),
+        // With its node go its services, checks and sessions, and the keys of those.
+        Operation::Deregister(Deregistration { service_id, check_id, .. }) => {
+            service_id.is_empty() && check_id.is_empty()
+        }
+        Operation::Reap(_) | Operation::Restore(RestoreStep::Begin(_)) => true,
+        Operation::Restore(RestoreStep::Commit { .. } | RestoreStep::Abandon(_)) => true,
+        Operation::Restore(RestoreStep::Add { .. })
+        | Operation::Register(_)
+        | Operation::SessionCreate(_)
+        | Operation::SessionDestroy(_) => false,
+    }
+}
+
+/// How many operations a command counts for.
+fn operations(command: &Command) -> usize {
+    match &command.operation {
+        Operation::Txn(operations) => operations.len(),
+        Operation::Restore(RestoreStep::Add { records, .. }) => records.len(),
+        _ => 1,
+    }
+}
+
+/// What a command is that can't be read, and what to do.
+fn unreadable(error: Malformed) -> UnreadableCommand {
+    let reads = codec::COMMAND_VERSION;
+    UnreadableCommand(match error {
+        Malformed::Version(version) => format!(
+            "a command of version {version}, and this Quorate reads up to {reads}; start a Quorate at least as new as the \
+             one that wrote it"
+        ),
+        error => format!(
+            "a command that is not one of version {reads}, which this Quorate reads: {error}; start the Quorate that \
+             wrote it"
+        ),
+    })
+}
+
 impl Application for Replicated {
+    type Command = Command;
     type Response = Response;
 
-    fn apply(&mut self, commands: &mut dyn Iterator<Item = (u64, Bytes)>, responses: &mut Vec<Response>) {
+    fn decode(bytes: Bytes) -> Result<Command, UnreadableCommand> {
+        codec::decode_command(&bytes).map_err(unreadable)
+    }
+
+    fn is_long(&self, commands: &[(u64, Command)]) -> bool {
+        let mut count = 0;
+        commands.iter().any(|(_, command)| {
+            count += operations(command);
+            count >= OPERATIONS_MANY || is_long(&command.operation)
+        })
+    }
+
+    fn apply(&mut self, commands: Commands<'_, Command>, responses: &mut Vec<Response>) {
         let mut changes = Changes::default();
-        for (index, bytes) in commands {
-            // Skipping what it can't read would make this server's state another one than its peers'.
-            let command = codec::decode_command(&bytes).unwrap_or_else(|error| {
-                panic!("entry {index} of the log holds {error}; start the version of Quorate that wrote it")
-            });
+        for (index, command) in commands {
             let kind = self.shared.metrics.kind_of(&command.operation);
             let started = Instant::now();
             #[cfg(feature = "sabotage")]
@@ -110,5 +199,45 @@ impl SnapshotSource for Copy {
             sink.record(&bytes)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quorate_state::{Key, KeyValue};
+
+    use super::*;
+
+    fn key(verb: KeyVerb) -> Operation {
+        Operation::Key(KeyOperation { key: Key::from(&b"k"[..]), verb })
+    }
+
+    #[test]
+    fn what_is_bounded_only_by_how_much_there_is_is_long() {
+        let set = || key(KeyVerb::Set(KeyValue { value: Box::default(), flags: 0 }));
+        assert!(!is_long(&set()));
+        assert!(!is_long(&Operation::Deregister(Deregistration { service_id: "web".into(), ..Default::default() })));
+        assert!(is_long(&key(KeyVerb::DeleteTree)));
+        assert!(is_long(&Operation::Txn(vec![TxnOperation::Key(KeyOperation {
+            key: Key::from(&b"k"[..]),
+            verb: KeyVerb::DeleteTree
+        })])));
+        assert!(is_long(&Operation::Deregister(Deregistration { node: "n".into(), ..Default::default() })));
+        assert!(is_long(&Operation::Reap(7)));
+    }
+
+    #[test]
+    fn a_command_of_a_later_version_names_both_versions_and_what_to_do() {
+        let mut bytes = codec::encode_command(&Command { now_ms: 1, operation: Operation::Reap(1) }).to_vec();
+        bytes[0] = 200;
+        let error = Replicated::decode(bytes.into()).unwrap_err().to_string();
+        let expected = format!(
+            "a command of version 200, and this Quorate reads up to {}; start a Quorate at least as new as the one that \
+             wrote it",
+            codec::COMMAND_VERSION
+        );
+        assert_eq!(error, expected);
+        let error = Replicated::decode(Bytes::from_static(&[codec::COMMAND_VERSION, 1, 255])).unwrap_err().to_string();
+        assert!(error.contains("the unknown tag 255") && error.contains("version 1"), "{error}");
     }
 }

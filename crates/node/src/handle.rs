@@ -59,7 +59,7 @@ const ARCHIVE_PIECE_BYTES: usize = 64 << 10;
 impl Handle {
     /// Starts a node: reads its data directory, takes part in consensus and, when it leads, does a leader's duties.
     pub async fn start(config: Config, host: Host, transport: Arc<dyn Transport>) -> Result<Self, StartError> {
-        Self::launch(config, host, transport, Replicated::new).await
+        Self::launch(config, host.clone(), transport, |shared| Replicated::new(host, shared)).await
     }
 
     /// Starts a node that is broken on purpose.
@@ -70,7 +70,7 @@ impl Handle {
         transport: Arc<dyn Transport>,
         how: crate::Sabotage,
     ) -> Result<Self, StartError> {
-        Self::launch(config, host, transport, |shared| Replicated::new(shared).broken(how)).await
+        Self::launch(config, host.clone(), transport, |shared| Replicated::new(host, shared).broken(how)).await
     }
 
     async fn launch(
@@ -120,10 +120,14 @@ impl Handle {
         self.0.consensus.shutdown().await;
     }
 
-    /// Waits until the node has stopped for good and says why.
+    /// Waits until the node has stopped for good and says why. Not at a command that it cannot read: starting it again would
+    /// stop it there again, so it stays up and says so to whoever asks.
     pub async fn stopped(&self) -> String {
         let mut status = self.0.consensus.status();
-        match status.wait_for(|status| status.fatal.is_some() || status.role == Role::Stopped).await {
+        match status
+            .wait_for(|status| !status.unreadable && (status.fatal.is_some() || status.role == Role::Stopped))
+            .await
+        {
             Ok(status) => status.fatal.clone().unwrap_or_else(|| "it was shut down".to_owned()),
             Err(_) => "its consensus task ended".to_owned(),
         }

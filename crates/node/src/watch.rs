@@ -15,6 +15,9 @@ use std::task::Poll;
 use futures_util::task::AtomicWaker;
 use quorate_state::{Changes, Key, Topic};
 
+/// How many topics are looked up before the table is let go of for a moment.
+const WOKEN_TOGETHER_MAX: usize = 1024;
+
 /// The table of watches of one node.
 pub(crate) struct WatchTable {
     watches_max: usize,
@@ -156,10 +159,21 @@ impl WatchTable {
             let touched = inner.by_topic.iter().filter(|(topic, _)| changes.touches(topic));
             return touched.for_each(|(_, signals)| signals.each(|signal| signal.raise(TOUCHED)));
         }
-        for topic in &changes.topics {
-            inner.touch(topic);
-            if let Topic::Key(key) = topic {
-                inner.touch_prefixes(key.as_bytes());
+        drop(inner);
+        let mut topics = changes.topics.iter();
+        loop {
+            // Anew for each stretch: whoever starts or ends a watch meanwhile does not wait for all of a large change.
+            let inner = self.lock();
+            let mut rest = WOKEN_TOGETHER_MAX;
+            for topic in topics.by_ref().take(WOKEN_TOGETHER_MAX) {
+                rest -= 1;
+                inner.touch(topic);
+                if let Topic::Key(key) = topic {
+                    inner.touch_prefixes(key.as_bytes());
+                }
+            }
+            if rest > 0 {
+                return;
             }
         }
     }

@@ -30,6 +30,7 @@ pub(crate) type Stop = watch::Receiver<bool>;
 
 /// Prepares and removes log files when the log asks for it, and asks a full disk again.
 pub(crate) async fn keep_log<A: Application>(
+    raft: Raft<A>,
     machine: Arc<Machine<A>>,
     log: WeakLog,
     poke: Arc<Notify>,
@@ -45,12 +46,17 @@ pub(crate) async fn keep_log<A: Application>(
         };
         let Some(log) = log.upgrade() else { return };
         // An error is the log's own: it has failed then, or tries again.
-        let full = machine.blocking(move || {
+        let look = machine.blocking(move || {
             log.do_chores(retry);
-            Ok(log.waits_for_disk())
+            Ok((log.waits_for_disk(), log.failure().is_some()))
         });
-        if full.await.is_ok_and(|full| full) {
+        let (full, failed) = look.await.unwrap_or_default();
+        if full {
             machine.shorten_due.notify_one();
+        }
+        if failed {
+            // openraft would find out at its next write, and lead or follow until then.
+            let _ = raft.shutdown().await;
         }
         poke.notify_one();
     }
@@ -145,10 +151,23 @@ pub(crate) async fn take_snapshots<A: Application>(raft: Raft<A>, machine: Arc<M
     }
 }
 
+/// What a status has from elsewhere than openraft.
+#[derive(Default)]
+pub(crate) struct View {
+    /// When a follower last heard from its leader.
+    pub(crate) contact: Option<Instant>,
+    /// Why the log or the application stopped, if one did.
+    pub(crate) failure: Option<String>,
+    /// Whether it was the application, at what it cannot read.
+    pub(crate) unreadable: bool,
+    /// Whether the disk has no room.
+    pub(crate) disk_full: bool,
+}
+
 /// Tells the status: what matters at once, positions after at most `interval`.
 pub(crate) async fn tell_status<A: Application>(
     raft: Raft<A>,
-    view: impl Fn() -> (Option<Instant>, Option<String>, bool) + Send,
+    view: impl Fn() -> View + Send,
     (told, mut roles): (watch::Sender<Status>, RoleCounter),
     poke: Arc<Notify>,
     interval: Duration,
@@ -158,8 +177,7 @@ pub(crate) async fn tell_status<A: Application>(
     let mut data = raft.data_metrics();
     let mut ended = false;
     loop {
-        let (contact, failure, disk_full) = view();
-        let mut status = status(&raft, contact, failure, disk_full);
+        let mut status = status(&raft, view());
         if ended && status.role != Role::Stopped {
             status.role = Role::Stopped;
             status.fatal = Some("the consensus task ended without saying why".to_owned());
@@ -186,16 +204,14 @@ pub(crate) async fn tell_status<A: Application>(
 }
 
 /// What the status is now.
-pub(crate) fn status<A: Application>(
-    raft: &Raft<A>,
-    contact: Option<Instant>,
-    failure: Option<String>,
-    disk_full: bool,
-) -> Status {
+pub(crate) fn status<A: Application>(raft: &Raft<A>, view: View) -> Status {
+    let View { contact, failure, unreadable, disk_full } = view;
     let metrics = raft.metrics();
     let metrics = metrics.borrow_watched();
     let fatal = match &metrics.running_state {
-        Ok(()) | Err(openraft::errors::Fatal::Stopped) => None,
+        Ok(()) => None,
+        // In order, unless there is a reason.
+        Err(openraft::errors::Fatal::Stopped) => failure,
         Err(fatal) => Some(failure.unwrap_or_else(|| fatal.to_string())),
     };
     let acked = metrics.last_quorum_acked.map(|acked| Instant::now() - acked.elapsed());
@@ -209,6 +225,7 @@ pub(crate) fn status<A: Application>(
         progress: progress(raft),
         last_contact: if role == Role::Leader { acked } else { contact },
         fatal,
+        unreadable,
         disk_full,
     }
 }

@@ -2,10 +2,9 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::{OptionalSend, RaftSnapshotBuilder};
@@ -14,7 +13,7 @@ use quorate_base::disk::is_shortage;
 use tokio::sync::{Notify, OwnedRwLockWriteGuard, RwLock, oneshot};
 use tokio::time::Instant;
 
-use crate::application::{APPLY_BATCH_MAX, Application, RestoreError, SnapshotRecords};
+use crate::application::{APPLY_BATCH_MAX, Application, RestoreError, SnapshotRecords, UnreadableCommand};
 use crate::log::Log;
 use crate::metrics::{Measured, Metrics};
 use crate::protocol::{Entry, LogId, Membership, Payload};
@@ -33,7 +32,13 @@ pub(crate) struct Machine<A: Application> {
     store: SnapshotStore,
     /// See `Config::snapshot_after_log_bytes`.
     snapshot_after_log_bytes: u64,
-    applied: Mutex<Applied<A>>,
+    /// Held for as long as a batch is applied or a snapshot is restored, which may be long, and then on a thread of its
+    /// own. The runtime's thread takes it only between batches.
+    application: Mutex<A>,
+    /// What the application's state covers. Written with `application` held, and itself only ever held for a moment.
+    covers: Mutex<Covers>,
+    /// Why nothing more is applied.
+    failure: OnceLock<String>,
     /// Whether a snapshot is being taken.
     building: AtomicBool,
     /// Wakes whoever has snapshots taken: the log has grown enough.
@@ -47,18 +52,77 @@ pub(crate) struct Machine<A: Application> {
     metrics: Metrics,
 }
 
-/// The state and what it covers.
-struct Applied<A> {
-    application: A,
+/// What a state covers.
+#[derive(Clone, Default)]
+struct Covers {
     last: Option<LogId>,
     membership_at: Option<LogId>,
     membership: Membership,
 }
 
+impl Covers {
+    fn snapshot(meta: &SnapshotMeta) -> Self {
+        Self { last: Some(meta.last), membership_at: meta.membership_at, membership: meta.membership.clone() }
+    }
+}
+
+/// Entries to be applied together, and then their answers. Used again for its memory.
+pub(crate) struct Batch<A: Application> {
+    entries: usize,
+    commands: Vec<(u64, A::Command)>,
+    last: Option<LogId>,
+    /// The newest membership among them, with its place.
+    membership: Option<(LogId, Membership)>,
+    /// `Sync` is asked for, though only one task has this; answers are `Sync`, so a plain vector is.
+    answers: Vec<A::Response>,
+}
+
+impl<A: Application> Default for Batch<A> {
+    fn default() -> Self {
+        Self { entries: 0, commands: Vec::new(), last: None, membership: None, answers: Vec::new() }
+    }
+}
+
+impl<A: Application> Batch<A> {
+    /// Adds the entry that follows. Gives whether it is a command, which gets an answer. One that cannot be read is not in
+    /// the batch, and nothing after it may be.
+    fn push(&mut self, entry: Entry) -> Result<bool, Unreadable> {
+        let Entry { id, payload } = entry;
+        let is_command = match payload {
+            Payload::Blank => false,
+            Payload::Command(bytes) => {
+                let command = A::decode(bytes).map_err(|error| Unreadable { index: id.index, error })?;
+                self.commands.push((id.index, command));
+                true
+            }
+            Payload::Membership(changed) => {
+                self.membership = Some((id, changed));
+                false
+            }
+        };
+        self.last = Some(id);
+        self.entries += 1;
+        Ok(is_command)
+    }
+
+    fn is_full(&self) -> bool {
+        self.entries >= APPLY_BATCH_MAX
+    }
+}
+
+/// A command that this program cannot read, with its place in the log.
+#[derive(Debug, thiserror::Error)]
+#[error("entry {index} of the log holds {error}")]
+struct Unreadable {
+    index: u64,
+    error: UnreadableCommand,
+}
+
 /// The snapshots of a directory and the state that the newest of them makes.
 pub(crate) struct Restored<A> {
     store: SnapshotStore,
-    applied: Applied<A>,
+    application: A,
+    covers: Covers,
 }
 
 impl<A: Application> Restored<A> {
@@ -69,18 +133,18 @@ impl<A: Application> Restored<A> {
         newest: Option<SnapshotReader>,
         mut application: A,
     ) -> Result<Self, RestoreError> {
-        let (mut last, mut membership_at, mut membership) = (None, None, Membership::default());
+        let mut covers = Covers::default();
         if let Some(mut reader) = newest {
             let meta = restore(&mut application, &mut reader)?;
             store.set_current(reader)?;
-            (last, membership_at, membership) = (Some(meta.last), meta.membership_at, meta.membership.clone());
+            covers = Covers::snapshot(&meta);
         }
-        Ok(Self { store, applied: Applied { application, last, membership_at, membership } })
+        Ok(Self { store, application, covers })
     }
 
     /// The last entry that the snapshot covers.
     pub(crate) fn covered(&self) -> Option<LogId> {
-        self.applied.last
+        self.covers.last
     }
 }
 
@@ -93,8 +157,7 @@ impl<A: Application> Machine<A> {
         snapshot_after_log_bytes: u64,
         metrics: Metrics,
     ) -> Self {
-        let Restored { store, applied } = restored;
-        let applied = Mutex::new(applied);
+        let Restored { store, application, covers } = restored;
         let building = AtomicBool::new(false);
         let (snapshot_due, snapshot_taken, shorten_due) = (Notify::new(), Notify::new(), Notify::new());
         let snapshot_bytes = store.current().map_or(0, |snapshot| snapshot.identity.length);
@@ -105,7 +168,9 @@ impl<A: Application> Machine<A> {
             log,
             store,
             snapshot_after_log_bytes,
-            applied,
+            application: Mutex::new(application),
+            covers: Mutex::new(covers),
+            failure: OnceLock::new(),
             building,
             snapshot_due,
             snapshot_taken,
@@ -135,9 +200,14 @@ impl<A: Application> Machine<A> {
         self.at_work.clone().write_owned().await
     }
 
-    fn applied(&self) -> MutexGuard<'_, Applied<A>> {
+    fn application(&self) -> MutexGuard<'_, A> {
         // The application is total: a panic in it ends the server, and its state is not looked at again.
-        self.applied.lock().unwrap_or_else(PoisonError::into_inner)
+        self.application.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn covers(&self) -> MutexGuard<'_, Covers> {
+        // Nothing that is done with it panics.
+        self.covers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The snapshots.
@@ -147,38 +217,72 @@ impl<A: Application> Machine<A> {
 
     /// The last entry in the state.
     pub(crate) fn last_applied(&self) -> Option<LogId> {
-        self.applied().last
+        self.covers().last
     }
 
-    /// Applies entries that follow the last; the answers to commands go to `answers`.
-    pub(crate) fn apply(&self, entries: &mut Vec<Entry>, answers: &mut Vec<A::Response>) -> io::Result<()> {
-        let (started, count) = (Instant::now(), entries.len());
-        let mut applied = self.applied();
-        let Applied { application, last, membership_at, membership } = &mut *applied;
-        let expected = entries.iter().filter(|entry| matches!(entry.payload, Payload::Command(_))).count();
-        let mut feed = entries.drain(..).filter_map(|entry| {
-            *last = Some(entry.id);
-            match entry.payload {
-                Payload::Blank => None,
-                Payload::Command(command) => Some((entry.id.index, command)),
-                Payload::Membership(changed) => {
-                    *membership_at = Some(entry.id);
-                    *membership = changed;
-                    None
-                }
-            }
+    /// Why nothing more is applied, if so: the log holds what this program cannot read. Then the server takes no part.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.failure.get().map(String::as_str)
+    }
+
+    /// Stops applying, for good.
+    fn stop(&self, unreadable: &Unreadable) -> io::Error {
+        let reason = self.failure.get_or_init(|| {
+            tracing::error!("{unreadable}; this server stops here and takes no part until then");
+            unreadable.to_string()
         });
-        if expected > 0 {
-            application.apply(&mut feed, answers);
+        io::Error::other(reason.clone())
+    }
+
+    /// Applies entries that were committed before the start. Those from the first on that cannot be read stay unapplied:
+    /// see [`Self::failure`].
+    pub(crate) async fn replay(self: &Arc<Self>, entries: Vec<Entry>) -> io::Result<()> {
+        let mut batch = Batch::default();
+        for entry in entries {
+            if let Err(unreadable) = batch.push(entry) {
+                self.apply(batch).await?;
+                self.stop(&unreadable);
+                return Ok(());
+            }
+            if batch.is_full() {
+                batch = self.apply(batch).await?;
+                batch.answers.clear();
+                tokio::task::yield_now().await;
+            }
         }
-        // What the application left, it will never see: that is an error below; memberships are still to be noted.
-        feed.by_ref().for_each(drop::<(u64, Bytes)>);
-        drop(feed);
-        if answers.len() != expected {
-            let what = format!("the application gave {} answers to {expected} commands", answers.len());
+        self.apply(batch).await.map(drop)
+    }
+
+    /// Applies a batch, which comes back with its answers and otherwise empty. A long one is applied on a thread of its own,
+    /// so that heartbeats, votes and reads go on meanwhile.
+    async fn apply(self: &Arc<Self>, mut batch: Batch<A>) -> io::Result<Batch<A>> {
+        if !batch.commands.is_empty() && self.application().is_long(&batch.commands) {
+            let machine = self.clone();
+            return blocking(&self.host, move || machine.apply_here(&mut batch).map(|()| batch)).await;
+        }
+        self.apply_here(&mut batch)?;
+        Ok(batch)
+    }
+
+    fn apply_here(&self, batch: &mut Batch<A>) -> io::Result<()> {
+        let started = Instant::now();
+        let mut application = self.application();
+        let expected = batch.commands.len();
+        if expected > 0 {
+            application.apply(batch.commands.drain(..), &mut batch.answers);
+        }
+        if batch.answers.len() != expected {
+            let what = format!("the application gave {} answers to {expected} commands", batch.answers.len());
             return Err(io::Error::other(what));
         }
-        self.metrics.applied(count, started.elapsed());
+        let mut covers = self.covers();
+        covers.last = batch.last.or(covers.last);
+        if let Some((at, membership)) = batch.membership.take() {
+            covers.membership_at = Some(at);
+            covers.membership = membership;
+        }
+        drop(covers);
+        self.metrics.applied(std::mem::take(&mut batch.entries), started.elapsed());
         Ok(())
     }
 
@@ -196,12 +300,13 @@ impl<A: Application> Machine<A> {
     /// Writes a snapshot of what is applied. Blocking.
     fn write_snapshot(&self) -> io::Result<SnapshotFile> {
         let (meta, source) = {
-            let applied = self.applied();
-            let last = applied.last.ok_or_else(|| io::Error::other("there is nothing to take a snapshot of"))?;
-            let Applied { membership_at, ref membership, .. } = *applied;
-            let meta = SnapshotMeta { last, membership_at, membership: membership.clone() };
+            // Held, so that the copy covers just this.
+            let application = self.application();
+            let Covers { last, membership_at, membership } = self.covers().clone();
+            let last = last.ok_or_else(|| io::Error::other("there is nothing to take a snapshot of"))?;
+            let meta = SnapshotMeta { last, membership_at, membership };
             let started = Instant::now();
-            let source = applied.application.snapshot();
+            let source = application.snapshot();
             self.metrics.fsm_snapshot.record_duration(started.elapsed());
             (meta, source)
         };
@@ -219,11 +324,10 @@ impl<A: Application> Machine<A> {
         let snapshot = self.store.install(snapshot)?;
         let started = Instant::now();
         let mut reader = SnapshotReader::open(snapshot.file.clone(), &snapshot.path).map_err(io::Error::other)?;
-        let mut applied = self.applied();
-        let meta = restore(&mut applied.application, &mut reader).map_err(io::Error::other)?;
-        applied.last = Some(meta.last);
-        applied.membership_at = meta.membership_at;
-        applied.membership = meta.membership.clone();
+        let mut application = self.application();
+        let meta = restore(&mut *application, &mut reader).map_err(io::Error::other)?;
+        *self.covers() = Covers::snapshot(&meta);
+        drop(application);
         self.metrics.restored(started.elapsed());
         self.metrics.snapshot_bytes.set(snapshot.identity.length as f64);
         self.log.set_snapshot_bytes(snapshot.identity.length);
@@ -261,22 +365,21 @@ type Responder<A> = ApplyResponder<TypeConfig<<A as Application>::Response>>;
 /// The application, for openraft.
 pub(crate) struct StateMachine<A: Application> {
     machine: Arc<Machine<A>>,
-    /// A batch being gathered, kept for its memory.
-    entries: Vec<Entry>,
+    /// A batch being gathered.
+    batch: Batch<A>,
+    /// Who waits for each of its entries, and whether that is a command.
     responders: Vec<(Option<Responder<A>>, bool)>,
-    /// `Sync` is asked for, though only one task has this; answers are `Sync`, so a plain vector is.
-    answers: Vec<A::Response>,
 }
 
 impl<A: Application> StateMachine<A> {
     pub(crate) fn new(machine: Arc<Machine<A>>) -> Self {
-        Self { machine, entries: Vec::new(), responders: Vec::new(), answers: Vec::new() }
+        Self { machine, batch: Batch::default(), responders: Vec::new() }
     }
 
     /// Applies what was gathered, and only then answers: whoever is answered finds the new state visible.
-    fn apply_gathered(&mut self) -> io::Result<()> {
-        self.machine.apply(&mut self.entries, &mut self.answers)?;
-        let mut answers = self.answers.drain(..);
+    async fn apply_gathered(&mut self) -> io::Result<()> {
+        self.batch = self.machine.apply(std::mem::take(&mut self.batch)).await?;
+        let mut answers = self.batch.answers.drain(..);
         for (responder, is_command) in self.responders.drain(..) {
             let answer = if is_command { answers.next() } else { None };
             if let Some(responder) = responder {
@@ -294,9 +397,9 @@ impl<A: Application> RaftStateMachine<TypeConfig<A::Response>> for StateMachine<
     type SnapshotBuilder = SnapshotBuilder<A>;
 
     async fn applied_state(&mut self) -> io::Result<(Option<RaftLogId>, StoredMembership)> {
-        let applied = self.machine.applied();
-        let membership = convert::stored_membership(applied.membership_at, &applied.membership);
-        Ok((applied.last.map(convert::raft_log_id), membership))
+        let covers = self.machine.covers();
+        let membership = convert::stored_membership(covers.membership_at, &covers.membership);
+        Ok((covers.last.map(convert::raft_log_id), membership))
     }
 
     async fn apply<Strm>(&mut self, mut entries: Strm) -> io::Result<()>
@@ -305,15 +408,19 @@ impl<A: Application> RaftStateMachine<TypeConfig<A::Response>> for StateMachine<
     {
         while let Some(item) = entries.next().await {
             let (entry, responder) = item?;
-            let entry = convert::entry(entry);
-            self.responders.push((responder, matches!(entry.payload, Payload::Command(_))));
-            self.entries.push(entry);
-            if self.entries.len() == APPLY_BATCH_MAX {
-                self.apply_gathered()?;
+            match self.batch.push(convert::entry(entry)) {
+                Ok(is_command) => self.responders.push((responder, is_command)),
+                Err(unreadable) => {
+                    self.apply_gathered().await?;
+                    return Err(self.machine.stop(&unreadable));
+                }
+            }
+            if self.batch.is_full() {
+                self.apply_gathered().await?;
                 tokio::task::yield_now().await;
             }
         }
-        if self.entries.is_empty() { Ok(()) } else { self.apply_gathered() }
+        if self.batch.entries == 0 { Ok(()) } else { self.apply_gathered().await }
     }
 
     async fn try_create_snapshot_builder(&mut self, force: bool) -> Option<SnapshotBuilder<A>> {

@@ -12,6 +12,7 @@ use openraft::{OptionalSend, RaftLogReader};
 use tokio::sync::oneshot;
 
 use crate::log::{Completion, Log};
+use crate::protocol::LogId;
 use crate::raft::convert;
 use crate::raft::type_config::{RaftEntry, RaftLogId, RaftVote, TypeConfig};
 
@@ -24,11 +25,18 @@ pub(crate) struct LogStorage {
     log: Log,
     /// See `Config::replication_bytes_max`.
     replication_bytes_max: usize,
+    /// What is said to be committed, if the log's own word does not count.
+    committed: Option<Option<LogId>>,
 }
 
 impl LogStorage {
     pub(crate) fn new(log: Log, replication_bytes_max: usize) -> Self {
-        Self { log, replication_bytes_max }
+        Self { log, replication_bytes_max, committed: None }
+    }
+
+    /// The same, but claims no more than this to be committed: the rest cannot be applied.
+    pub(crate) fn committed_up_to(self, id: Option<LogId>) -> Self {
+        Self { committed: Some(id), ..self }
     }
 
     fn read(&self, from: u64, to: u64, bytes_max: usize) -> io::Result<Vec<RaftEntry>> {
@@ -134,7 +142,7 @@ impl<R: Send + Sync + 'static> RaftLogStorage<TypeConfig<R>> for LogStorage {
     }
 
     async fn read_committed(&mut self) -> io::Result<Option<RaftLogId>> {
-        Ok(self.log.summary().committed.map(convert::raft_log_id))
+        Ok(self.committed.unwrap_or_else(|| self.log.summary().committed).map(convert::raft_log_id))
     }
 
     async fn append<I>(&mut self, entries: I, callback: IOFlushed<TypeConfig<R>>) -> io::Result<()>

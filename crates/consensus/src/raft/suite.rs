@@ -9,7 +9,9 @@ use openraft::StorageError;
 use openraft::testing::log::{StoreBuilder, Suite};
 use quorate_base::{Host, MemoryDisk};
 
-use crate::application::{Application, RestoreError, SnapshotRecords, SnapshotSink, SnapshotSource};
+use crate::application::{
+    Application, Commands, RestoreError, SnapshotRecords, SnapshotSink, SnapshotSource, UnreadableCommand,
+};
 use crate::config::LogWriter;
 use crate::log::{Log, LogConfig};
 use crate::raft::state_machine::{Machine, Restored, StateMachine};
@@ -21,9 +23,19 @@ use crate::snapshot::SnapshotStore;
 struct Nothing;
 
 impl Application for Nothing {
+    type Command = Bytes;
     type Response = ();
 
-    fn apply(&mut self, commands: &mut dyn Iterator<Item = (u64, Bytes)>, responses: &mut Vec<()>) {
+    fn decode(bytes: Bytes) -> Result<Bytes, UnreadableCommand> {
+        Ok(bytes)
+    }
+
+    /// So the suite has both ways: here and on a thread of its own.
+    fn is_long(&self, commands: &[(u64, Bytes)]) -> bool {
+        commands.len().is_multiple_of(2)
+    }
+
+    fn apply(&mut self, commands: Commands<'_, Bytes>, responses: &mut Vec<()>) {
         responses.extend(commands.map(|_| ()));
     }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use quorate_base::{Disk, File, MemoryDisk, OpenMode};
 
@@ -11,9 +11,22 @@ use quorate_base::{Disk, File, MemoryDisk, OpenMode};
 pub(crate) struct FlakyDisk {
     disk: MemoryDisk,
     failing: Arc<AtomicBool>,
+    /// Whether the syncs of log files fail that begin to be prepared now.
+    failing_unnamed: Arc<AtomicBool>,
+    /// How many did.
+    failed_unnamed: Arc<AtomicUsize>,
 }
 
 impl FlakyDisk {
+    /// From now on no log file can be prepared: its sync fails.
+    pub(crate) fn fail_unnamed_syncs(&self) {
+        self.failing_unnamed.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn failed_unnamed_syncs(&self) -> usize {
+        self.failed_unnamed.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn fail_syncs(&self, failing: bool) {
         self.failing.store(failing, Ordering::SeqCst);
     }
@@ -29,7 +42,9 @@ impl FlakyDisk {
 
 impl Disk for FlakyDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
-        Ok(Arc::new(FlakyFile { file: self.disk.open(path, mode)?, failing: self.failing.clone() }))
+        let unnamed = path.extension().is_some_and(|extension| extension == "new");
+        let failing = unnamed && self.failing_unnamed.load(Ordering::SeqCst);
+        Ok(Arc::new(FlakyFile { file: self.disk.open(path, mode)?, disk: self.clone(), failing }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -59,7 +74,9 @@ impl Disk for FlakyDisk {
 
 struct FlakyFile {
     file: Arc<dyn File>,
-    failing: Arc<AtomicBool>,
+    disk: FlakyDisk,
+    /// Whether its syncs fail for good.
+    failing: bool,
 }
 
 impl File for FlakyFile {
@@ -84,6 +101,13 @@ impl File for FlakyFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        if self.failing.load(Ordering::SeqCst) { Err(io::Error::other("the disk said no")) } else { self.file.sync() }
+        if self.failing {
+            self.disk.failed_unnamed.fetch_add(1, Ordering::SeqCst);
+            return Err(io::Error::other("the disk said no"));
+        }
+        if self.disk.failing.load(Ordering::SeqCst) {
+            return Err(io::Error::other("the disk said no"));
+        }
+        self.file.sync()
     }
 }

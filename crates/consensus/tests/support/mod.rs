@@ -15,14 +15,32 @@ use quorate_consensus::*;
 
 pub(crate) use flaky_disk::FlakyDisk;
 
+/// A command that [`Ledger`] cannot read, as if a newer program had written it.
+pub(crate) const UNREADABLE: &str = "unreadable";
+/// A command that takes long: it is applied once the test lets go of [`Ledger`]'s gate.
+pub(crate) const LONG: &str = "long";
+
 /// Keeps every command it was given, by index, and answers with how many there were.
 #[derive(Clone, Default)]
-pub(crate) struct Ledger(pub(crate) Arc<Mutex<BTreeMap<u64, Bytes>>>);
+pub(crate) struct Ledger(pub(crate) Arc<Mutex<BTreeMap<u64, Bytes>>>, pub(crate) Arc<Mutex<()>>);
 
 impl Application for Ledger {
+    type Command = Bytes;
     type Response = usize;
 
-    fn apply(&mut self, commands: &mut dyn Iterator<Item = (u64, Bytes)>, responses: &mut Vec<usize>) {
+    fn decode(bytes: Bytes) -> Result<Bytes, UnreadableCommand> {
+        if bytes.starts_with(UNREADABLE.as_bytes()) {
+            return Err(UnreadableCommand("a command of version 2, and this program reads up to 1".to_owned()));
+        }
+        Ok(bytes)
+    }
+
+    fn is_long(&self, commands: &[(u64, Bytes)]) -> bool {
+        commands.iter().any(|(_, command)| *command == LONG)
+    }
+
+    fn apply(&mut self, commands: Commands<'_, Bytes>, responses: &mut Vec<usize>) {
+        let _gate = self.is_long(commands.as_slice()).then(|| self.1.lock().unwrap());
         let mut ledger = self.0.lock().unwrap();
         for (index, command) in commands {
             assert!(ledger.insert(index, command).is_none(), "entry {index} was applied twice");

@@ -17,7 +17,7 @@ pub use wire::Malformed;
 use wire::{Reader, Wire};
 
 /// The version of the command layout that this code writes, and the only one so far that it reads.
-const COMMAND_VERSION: u8 = 1;
+pub(crate) const COMMAND_VERSION: u8 = 1;
 
 /// A command as the log carries it.
 pub fn encode_command(command: &Command) -> Bytes {
