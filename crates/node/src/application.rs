@@ -66,9 +66,8 @@ impl Application for Replicated {
         let mut changes = Changes::default();
         for (index, bytes) in commands {
             // Skipping what it can't read would make this server's state another one than its peers'.
-            let command = codec::decode_command(&bytes).unwrap_or_else(|error| {
-                panic!("entry {index} of the log holds {error}; start the version of Quorate that wrote it")
-            });
+            let command = codec::decode_command(&bytes)
+                .unwrap_or_else(|error| panic!("entry {index} of the log can't be applied: it holds {error}"));
             let kind = self.shared.metrics.kind_of(&command.operation);
             let started = Instant::now();
             #[cfg(feature = "sabotage")]
@@ -87,10 +86,13 @@ impl Application for Replicated {
 
     fn restore(&mut self, _last_index: u64, records: &mut dyn SnapshotRecords) -> Result<(), RestoreError> {
         let mut builder = StateBuilder::default();
+        let mut reader = codec::SnapshotReader::default();
         while let Some(bytes) = records.next()? {
-            let record = codec::decode_record(bytes)
-                .map_err(|error| RestoreError::Unacceptable(format!("a record: {error}")))?;
-            builder.push(record);
+            let record =
+                reader.read(bytes).map_err(|error| RestoreError::Unacceptable(format!("a record: {error}")))?;
+            if let Some(record) = record {
+                builder.push(record);
+            }
         }
         self.state = builder.finish();
         self.publish(&Changes { everything: true, ..Changes::default() });
@@ -103,10 +105,14 @@ struct Copy(State);
 
 impl SnapshotSource for Copy {
     fn write(self: Box<Self>, sink: &mut dyn SnapshotSink) -> io::Result<()> {
+        let format = self.0.format();
+        if let Some(mark) = codec::encode_format(format) {
+            sink.record(&mark)?;
+        }
         let mut bytes = Vec::new();
         for record in self.0.records() {
             bytes.clear();
-            codec::encode_record(&record, &mut bytes);
+            codec::encode_record(&record, format, &mut bytes).map_err(io::Error::other)?;
             sink.record(&bytes)?;
         }
         Ok(())

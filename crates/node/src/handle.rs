@@ -8,7 +8,7 @@ use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use quorate_base::Host;
 use quorate_consensus::{Consensus, Member, NodeId, Role, Rpc, RpcError, RpcReply, StartError, Transport};
-use quorate_state::{Command, Operation, Registration, Response, Session, SessionId, State, Topic};
+use quorate_state::{Command, Operation, Refusal, Registration, Response, Session, SessionId, State, Topic};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -135,7 +135,11 @@ impl Handle {
         let metrics = &self.0.shared.metrics;
         metrics.proposals.increment();
         let started = Instant::now();
-        let command = codec::encode_command(&Command { now_ms: self.0.host.wall.now_ms(), operation });
+        let command = Command { now_ms: self.0.host.wall.now_ms(), operation };
+        let command = match codec::encode_command(&command, self.state().format()) {
+            Ok(command) => command,
+            Err(error) => return Ok(Response::Refused(Refusal::Invalid(error.to_string()))),
+        };
         let mut applied = self.0.consensus.propose(command.clone()).await;
         while let Err(ProposeError::NotLeader { leader: None }) = applied {
             let deadline = started + self.0.leader_wait;
@@ -373,10 +377,15 @@ async fn write_archive(
     pieces: &mpsc::Sender<Bytes>,
 ) -> Result<(), mpsc::error::SendError<Bytes>> {
     let mut piece = Vec::with_capacity(ARCHIVE_PIECE_BYTES * 2);
-    archive::write_header(header, &mut piece);
+    let format = state.format();
+    archive::write_header(header, format, &mut piece);
     let mut count = 0;
     for record in state.records() {
-        archive::write_record(&record, &mut piece);
+        if let Err(error) = archive::write_record(&record, format, &mut piece) {
+            // Its reader sees that it was cut short. A state holds nothing that its own format has no place for.
+            tracing::error!(%error, "the archive can't be written");
+            return Ok(());
+        }
         count += 1;
         if piece.len() >= ARCHIVE_PIECE_BYTES {
             pieces.send(std::mem::replace(&mut piece, Vec::with_capacity(ARCHIVE_PIECE_BYTES * 2)).into()).await?;

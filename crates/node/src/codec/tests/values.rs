@@ -158,7 +158,8 @@ fn topics() -> Vec<(&'static str, Topic)> {
 
 /// Every record of format 1, by name.
 pub(super) fn records() -> Vec<(String, Record)> {
-    let header = Header { index: 900, offset: 1, floor: 200, restored: 7, clock_ms: 1_700_000_000_000 };
+    let header =
+        Header { index: 900, offset: 1, floor: 200, restored: 7, clock_ms: 1_700_000_000_000, ..Header::default() };
     let keyed = || Record::Key(key(), Arc::new(key_entry()));
     let free = KeyEntry { session: None, ..key_entry() };
     let lasting = Session { node_checks: None, service_checks: None, ..session(SessionBehavior::Release) };
