@@ -10,7 +10,7 @@ use quorate_state::{Changes, Response, State, StateBuilder};
 use tokio::time::Instant;
 
 use crate::codec;
-use crate::leader::SessionClock;
+use crate::leader::{LeaderClock, SessionClock};
 use crate::metrics::Metrics;
 use crate::watch::WatchTable;
 
@@ -22,6 +22,8 @@ pub(crate) struct Shared {
     pub(crate) watches: Arc<WatchTable>,
     /// The leader's deadlines for sessions.
     pub(crate) sessions: SessionClock,
+    /// What the leader stamps commands with.
+    pub(crate) clock: LeaderClock,
     pub(crate) metrics: Metrics,
 }
 

@@ -18,7 +18,7 @@ use crate::codec;
 use crate::config::Config;
 use crate::error::{ProposeError, ReadError};
 use crate::events::{Event, Events};
-use crate::leader::{self, SessionClock};
+use crate::leader::{self, Clocks, LeaderClock, SessionClock};
 use crate::metrics::Metrics;
 use crate::restore::Restore;
 use crate::status::{Server, Status};
@@ -92,6 +92,7 @@ impl Handle {
             published: ArcSwap::from_pointee(State::default()),
             watches: WatchTable::new(config.watches_max),
             sessions: SessionClock::default(),
+            clock: LeaderClock::default(),
             metrics: Metrics::new(&config.metrics),
         });
         let settings = quorate_consensus::Config { metrics: config.metrics.clone(), ..config.consensus };
@@ -135,23 +136,48 @@ impl Handle {
         let metrics = &self.0.shared.metrics;
         metrics.proposals.increment();
         let started = Instant::now();
-        let command = Command { now_ms: self.0.host.wall.now_ms(), operation };
-        let command = match codec::encode_command(&command, self.state().format()) {
-            Ok(command) => command,
-            Err(error) => return Ok(Response::Refused(Refusal::Invalid(error.to_string()))),
-        };
-        let mut applied = self.0.consensus.propose(command.clone()).await;
-        while let Err(ProposeError::NotLeader { leader: None }) = applied {
-            let deadline = started + self.0.leader_wait;
-            if Instant::now() >= deadline {
-                break;
+        let deadline = started + self.0.leader_wait;
+        let mut command = Command { now_ms: 0, operation };
+        let applied = loop {
+            // Anew for each try: what it waited is not to be taken off the deadlines that the command sets.
+            let stamped = self.command_time_ms();
+            let proposed = match stamped {
+                Ok(now_ms) => {
+                    command.now_ms = now_ms;
+                    match codec::encode_command(&command, self.state().format()) {
+                        Ok(encoded) => self.0.consensus.propose(encoded).await,
+                        Err(error) => return Ok(Response::Refused(Refusal::Invalid(error.to_string()))),
+                    }
+                }
+                Err(error) => Err(error),
+            };
+            match proposed {
+                Err(ProposeError::NotLeader { leader: None }) if Instant::now() < deadline => {
+                    self.next_try(deadline).await;
+                }
+                applied => break applied?,
             }
-            self.next_try(deadline).await;
-            applied = self.0.consensus.propose(command.clone()).await;
-        }
-        let applied = applied?;
+        };
         metrics.commit_time.record_duration(started.elapsed());
         Ok(applied.response)
+    }
+
+    /// The time of a command that is proposed now. Only a leader has one to give: with any other a lock delay could end
+    /// too early.
+    fn command_time_ms(&self) -> Result<u64, ProposeError> {
+        let term = {
+            let status = self.0.consensus.status();
+            let status = status.borrow();
+            if status.role != Role::Leader && status.role != Role::Stopped {
+                let leader = status.leader.filter(|leader| *leader != status.id);
+                let known = |id: NodeId| Some((id, status.members.members.get(&id)?.clone()));
+                return Err(ProposeError::NotLeader { leader: leader.and_then(known) });
+            }
+            status.term
+        };
+        let wall_ms = self.0.host.wall.now_ms();
+        let clocks = Clocks { monotonic: Instant::now(), wall_ms, state_ms: self.state().clock_ms() };
+        Ok(self.0.shared.clock.now_ms(term, clocks))
     }
 
     /// The state as this server has it now, for a short look. Costs a few nanoseconds; don't hold it across a wait.
