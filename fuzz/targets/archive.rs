@@ -33,7 +33,7 @@ fn read(bytes: &[u8], piece: usize) -> Read {
 /// An archive whose frames hold the bytes: each frame is as long as its first byte says.
 fn sealed(bytes: &[u8]) -> Vec<u8> {
     let mut archive = Vec::new();
-    write_header(&ArchiveHeader { index: 1, created_ms: 2, quorate_version: "fuzz".to_owned() }, &mut archive);
+    write_header(&ArchiveHeader { index: 1, created_ms: 2, quorate_version: "fuzz".to_owned() }, 1, &mut archive);
     let (mut rest, mut records) = (bytes, 0);
     while let Some((length, after)) = rest.split_first() {
         let (payload, behind) = after.split_at(after.len().min(usize::from(*length)));

@@ -113,6 +113,13 @@ impl Cluster {
         }
     }
 
+    /// Steps the wall clock of a server that runs.
+    pub fn step_clock(&self, place: usize, by_ms: i64) {
+        if let Some((life, _)) = &self.servers[place].running {
+            life.step_clock(by_ms);
+        }
+    }
+
     /// Crashes the servers whose power was cut or whose node stopped for good. Gives the places of those that ended.
     pub async fn bury(&mut self) -> Vec<usize> {
         let ended = |server: &Server| {

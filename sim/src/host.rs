@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -16,6 +16,7 @@ use crate::disk::SimDisk;
 pub struct Life {
     alive: Arc<AtomicBool>,
     tasks: Arc<Tasks>,
+    wall: Arc<SkewedClock>,
     /// What a node is given.
     pub host: Host,
 }
@@ -32,13 +33,20 @@ impl Life {
         let alive = Arc::new(AtomicBool::new(true));
         disk.attach(alive.clone());
         let tasks = Arc::new(Tasks { alive: alive.clone(), handles: Mutex::default() });
+        let skew_ms = AtomicI64::new(random.i64(-SKEW_MS_MAX..=SKEW_MS_MAX));
+        let wall = Arc::new(SkewedClock { started, skew_ms });
         let host = Host {
             disk: Arc::new(disk.clone()),
-            wall: Arc::new(SkewedClock { started, skew_ms: random.i64(-SKEW_MS_MAX..=SKEW_MS_MAX) }),
+            wall: wall.clone(),
             random: Arc::new(SeededRandom(Mutex::new(random))),
             tasks: tasks.clone(),
         };
-        Self { alive, tasks, host }
+        Self { alive, tasks, wall, host }
+    }
+
+    /// Steps its wall clock, forwards or backwards.
+    pub fn step_clock(&self, by_ms: i64) {
+        self.wall.skew_ms.fetch_add(by_ms, Ordering::Relaxed);
     }
 
     /// Whether its power is still on.
@@ -57,12 +65,13 @@ impl Life {
 
 struct SkewedClock {
     started: Instant,
-    skew_ms: i64,
+    skew_ms: AtomicI64,
 }
 
 impl WallClock for SkewedClock {
     fn now_ms(&self) -> u64 {
-        (EPOCH_MS + self.started.elapsed().as_millis() as u64).saturating_add_signed(self.skew_ms)
+        (EPOCH_MS + self.started.elapsed().as_millis() as u64)
+            .saturating_add_signed(self.skew_ms.load(Ordering::Relaxed))
     }
 }
 

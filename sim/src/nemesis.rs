@@ -1,4 +1,5 @@
-//! What goes wrong, drawn from the seed: crashes, power cuts, partitions, bad weather, failing and full disks; and its end.
+//! What goes wrong, drawn from the seed: crashes, power cuts, partitions, bad weather, failing and full disks, stepped
+//! clocks; and its end.
 
 use crate::cluster::{Cluster, DISK_BYTES};
 use crate::network::Weather;
@@ -6,17 +7,23 @@ use crate::network::Weather;
 /// Draws misfortunes.
 pub struct Nemesis {
     random: fastrand::Rng,
+    /// For clocks alone, so that what else goes wrong does not depend on them.
+    clock_random: fastrand::Rng,
 }
 
 /// How many more changes a disk makes before its power goes, at most.
 const CHANGES_BEFORE_POWER_CUT: u64 = 40;
 /// How much room a filling disk has left, at most.
 const ROOM_ON_FULL_DISK_BYTES: u64 = 256 << 10;
+/// Every so many steps a wall clock is stepped.
+const CLOCK_STEPPED_EVERY: u32 = 40;
+/// How far, in milliseconds, at most: more than any time zone or dead battery of a mainboard is mistaken by at once.
+const CLOCK_STEP_MS_MAX: i64 = 5 * 3_600_000;
 
 impl Nemesis {
     /// A nemesis that draws from `seed`.
     pub fn new(seed: u64) -> Self {
-        Self { random: fastrand::Rng::with_seed(seed) }
+        Self { random: fastrand::Rng::with_seed(seed), clock_random: fastrand::Rng::with_seed(seed ^ 0xc10c) }
     }
 
     /// How long until the next step, in milliseconds.
@@ -26,6 +33,7 @@ impl Nemesis {
 
     /// Perhaps does something bad, or mends something. An error is a server that refuses to start.
     pub async fn act(&mut self, cluster: &mut Cluster) -> Result<(), String> {
+        self.step_a_clock(cluster);
         let place = self.random.usize(..cluster.servers.len());
         let disk = &cluster.servers[place].disk;
         match self.random.u32(..200) {
@@ -47,6 +55,16 @@ impl Nemesis {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Perhaps steps a clock: mostly by seconds, so that it matters to delays, now and then by hours.
+    fn step_a_clock(&mut self, cluster: &Cluster) {
+        if self.clock_random.u32(..CLOCK_STEPPED_EVERY) != 0 {
+            return;
+        }
+        let place = self.clock_random.usize(..cluster.servers.len());
+        let farthest_ms = if self.clock_random.bool() { CLOCK_STEP_MS_MAX } else { 5_000 };
+        cluster.step_clock(place, self.clock_random.i64(-farthest_ms..=farthest_ms));
     }
 
     fn weather(&mut self) -> Weather {

@@ -142,6 +142,7 @@ impl Run {
         for client in 0..CLIENTS {
             writers.spawn(clients::write_journal(client, self.router(client), self.accounts.clone()));
             writers.spawn(clients::take_locks(client, self.router(100 + client), self.accounts.clone()));
+            writers.spawn(clients::measure_delays(client, self.router(500 + client), self.accounts.clone()));
             writers.spawn(clients::use_registers(client, self.router(200 + client), self.accounts.clone()));
         }
         for (client, prefix) in ["register/", "register/1", "lock/", "journal/0/1", "nothing/"].iter().enumerate() {

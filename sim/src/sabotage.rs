@@ -75,7 +75,7 @@ impl Tamper for AlteredEntries {
                 self.seen += 1;
                 if self.seen.is_multiple_of(ALTERED_EVERY) {
                     value.flags += 1;
-                    *bytes = codec::encode_command(&command);
+                    *bytes = codec::encode_command(&command, bytes[0]).expect("only a number changed");
                 }
             }
         }

@@ -10,14 +10,11 @@ use quorate_base::Host;
 use quorate_consensus::{
     Application, Commands, RestoreError, SnapshotRecords, SnapshotSink, SnapshotSource, UnreadableCommand,
 };
-use quorate_state::{
-    Changes, Command, Deregistration, KeyOperation, KeyVerb, Operation, Response, RestoreStep, State, StateBuilder,
-    TxnOperation,
-};
+use quorate_state::{Changes, Command, Operation, Response, RestoreStep, State, StateBuilder};
 use tokio::time::Instant;
 
 use crate::codec::{self, Malformed};
-use crate::leader::SessionClock;
+use crate::leader::{LeaderClock, SessionClock};
 use crate::metrics::Metrics;
 use crate::watch::WatchTable;
 
@@ -38,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) watches: Arc<WatchTable>,
     /// The leader's deadlines for sessions.
     pub(crate) sessions: SessionClock,
+    /// What the leader stamps commands with.
+    pub(crate) clock: LeaderClock,
     pub(crate) metrics: Metrics,
 }
 
@@ -92,29 +91,6 @@ fn retire(host: &Host, state: Arc<State>) {
     });
 }
 
-/// Whether an operation's cost is bounded only by how much there is.
-fn is_long(operation: &Operation) -> bool {
-    let deletes_tree = |operation: &KeyOperation| matches!(operation.verb, KeyVerb::DeleteTree);
-    match operation {
-        Operation::Key(operation) => deletes_tree(operation),
-        Operation::Txn(operations) => operations.iter().any(|operation| match operation {
-            TxnOperation::Key(operation) => deletes_tree(operation),
-            TxnOperation::Node(..) => true,
-            TxnOperation::Service(..) | TxnOperation::Check(..) => false,
-        }),
-        // With its node go its services, checks and sessions, and the keys of those.
-        Operation::Deregister(Deregistration { service_id, check_id, .. }) => {
-            service_id.is_empty() && check_id.is_empty()
-        }
-        Operation::Reap(_) | Operation::Restore(RestoreStep::Begin(_)) => true,
-        Operation::Restore(RestoreStep::Commit { .. } | RestoreStep::Abandon(_)) => true,
-        Operation::Restore(RestoreStep::Add { .. })
-        | Operation::Register(_)
-        | Operation::SessionCreate(_)
-        | Operation::SessionDestroy(_) => false,
-    }
-}
-
 /// How many operations a command counts for.
 fn operations(command: &Command) -> usize {
     match &command.operation {
@@ -126,16 +102,10 @@ fn operations(command: &Command) -> usize {
 
 /// What a command is that can't be read, and what to do.
 fn unreadable(error: Malformed) -> UnreadableCommand {
-    let reads = codec::COMMAND_VERSION;
     UnreadableCommand(match error {
-        Malformed::Version(version) => format!(
-            "a command of version {version}, and this Quorate reads up to {reads}; start a Quorate at least as new as the \
-             one that wrote it"
-        ),
-        error => format!(
-            "a command that is not one of version {reads}, which this Quorate reads: {error}; start the Quorate that \
-             wrote it"
-        ),
+        // Its text names both formats and what to do.
+        Malformed::Newer { .. } => format!("a command of {error}"),
+        error => format!("a command that this Quorate can't read: {error}; start the Quorate that wrote it"),
     })
 }
 
@@ -151,7 +121,7 @@ impl Application for Replicated {
         let mut count = 0;
         commands.iter().any(|(_, command)| {
             count += operations(command);
-            count >= OPERATIONS_MANY || is_long(&command.operation)
+            count >= OPERATIONS_MANY || self.state.is_long(&command.operation)
         })
     }
 
@@ -176,10 +146,13 @@ impl Application for Replicated {
 
     fn restore(&mut self, _last_index: u64, records: &mut dyn SnapshotRecords) -> Result<(), RestoreError> {
         let mut builder = StateBuilder::default();
+        let mut reader = codec::SnapshotReader::default();
         while let Some(bytes) = records.next()? {
-            let record = codec::decode_record(bytes)
-                .map_err(|error| RestoreError::Unacceptable(format!("a record: {error}")))?;
-            builder.push(record);
+            let record =
+                reader.read(bytes).map_err(|error| RestoreError::Unacceptable(format!("a record: {error}")))?;
+            if let Some(record) = record {
+                builder.push(record);
+            }
         }
         self.state = builder.finish();
         self.publish(&Changes { everything: true, ..Changes::default() });
@@ -192,10 +165,14 @@ struct Copy(State);
 
 impl SnapshotSource for Copy {
     fn write(self: Box<Self>, sink: &mut dyn SnapshotSink) -> io::Result<()> {
+        let format = self.0.format();
+        if let Some(mark) = codec::encode_format(format) {
+            sink.record(&mark)?;
+        }
         let mut bytes = Vec::new();
         for record in self.0.records() {
             bytes.clear();
-            codec::encode_record(&record, &mut bytes);
+            codec::encode_record(&record, format, &mut bytes).map_err(io::Error::other)?;
             sink.record(&bytes)?;
         }
         Ok(())
@@ -204,40 +181,20 @@ impl SnapshotSource for Copy {
 
 #[cfg(test)]
 mod tests {
-    use quorate_state::{Key, KeyValue};
-
     use super::*;
 
-    fn key(verb: KeyVerb) -> Operation {
-        Operation::Key(KeyOperation { key: Key::from(&b"k"[..]), verb })
-    }
-
     #[test]
-    fn what_is_bounded_only_by_how_much_there_is_is_long() {
-        let set = || key(KeyVerb::Set(KeyValue { value: Box::default(), flags: 0 }));
-        assert!(!is_long(&set()));
-        assert!(!is_long(&Operation::Deregister(Deregistration { service_id: "web".into(), ..Default::default() })));
-        assert!(is_long(&key(KeyVerb::DeleteTree)));
-        assert!(is_long(&Operation::Txn(vec![TxnOperation::Key(KeyOperation {
-            key: Key::from(&b"k"[..]),
-            verb: KeyVerb::DeleteTree
-        })])));
-        assert!(is_long(&Operation::Deregister(Deregistration { node: "n".into(), ..Default::default() })));
-        assert!(is_long(&Operation::Reap(7)));
-    }
-
-    #[test]
-    fn a_command_of_a_later_version_names_both_versions_and_what_to_do() {
-        let mut bytes = codec::encode_command(&Command { now_ms: 1, operation: Operation::Reap(1) }).to_vec();
-        bytes[0] = 200;
-        let error = Replicated::decode(bytes.into()).unwrap_err().to_string();
-        let expected = format!(
-            "a command of version 200, and this Quorate reads up to {}; start a Quorate at least as new as the one that \
-             wrote it",
-            codec::COMMAND_VERSION
+    fn a_command_of_a_later_format_names_both_formats_and_what_to_do() {
+        let error = Replicated::decode(Bytes::from_static(&[200])).unwrap_err().to_string();
+        let newest = codec::FORMAT_NEWEST;
+        assert_eq!(
+            error,
+            format!(
+                "a command of format 200, and this Quorate reads formats up to {newest}; start the version of Quorate \
+                 that wrote it, or a later one"
+            )
         );
-        assert_eq!(error, expected);
-        let error = Replicated::decode(Bytes::from_static(&[codec::COMMAND_VERSION, 1, 255])).unwrap_err().to_string();
-        assert!(error.contains("the unknown tag 255") && error.contains("version 1"), "{error}");
+        let error = Replicated::decode(Bytes::from_static(&[1, 1, 255])).unwrap_err().to_string();
+        assert!(error.contains("the unknown tag 255") && error.contains("start the Quorate that wrote it"), "{error}");
     }
 }

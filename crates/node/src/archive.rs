@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! magic    8 bytes   "QUORATE\n"
-//! version  u32 LE    1
+//! version  u32 LE    the format of the records, see `codec`
 //! frame*             length u32 LE, CRC-32 of the payload u32 LE, payload
 //! ```
 //! The first payload is the header (index u64, time in ms u64, version of the writer as text); each later one is a record
@@ -11,10 +11,9 @@
 
 use quorate_state::{Index, Record};
 
-use crate::codec::{self, Malformed};
+use crate::codec::{self, FORMAT_NEWEST, Format, Inexpressible, Malformed};
 
 const MAGIC: &[u8; 8] = b"QUORATE\n";
-const VERSION: u32 = 1;
 /// Magic and version.
 const PREFIX_BYTES: usize = 12;
 /// Length and checksum before each payload.
@@ -48,7 +47,7 @@ pub enum ArchiveError {
     #[error("this is not a snapshot of Quorate: it does not start with its mark")]
     Foreign,
     /// It is of another version.
-    #[error("the snapshot is of format {0}; this Quorate reads format {VERSION}")]
+    #[error("the snapshot is of format {0}; this Quorate reads formats up to {FORMAT_NEWEST}")]
     Version(u32),
     /// It is damaged.
     #[error("the snapshot is damaged at byte {offset}: {what}")]
@@ -63,10 +62,10 @@ pub enum ArchiveError {
     CutShort(u64),
 }
 
-/// Appends the beginning of an archive to `out`.
-pub fn write_header(header: &ArchiveHeader, out: &mut Vec<u8>) {
+/// Appends the beginning of an archive whose records are of this format to `out`.
+pub fn write_header(header: &ArchiveHeader, format: Format, out: &mut Vec<u8>) {
     out.extend_from_slice(MAGIC);
-    out.extend_from_slice(&VERSION.to_le_bytes());
+    out.extend_from_slice(&u32::from(format).to_le_bytes());
     let mut payload = Vec::new();
     payload.extend_from_slice(&header.index.to_le_bytes());
     payload.extend_from_slice(&header.created_ms.to_le_bytes());
@@ -74,14 +73,15 @@ pub fn write_header(header: &ArchiveHeader, out: &mut Vec<u8>) {
     write_frame(&payload, out);
 }
 
-/// Appends a record to `out`.
-pub fn write_record(record: &Record, out: &mut Vec<u8>) {
+/// Appends a record to `out`, in the format that the header named.
+pub fn write_record(record: &Record, format: Format, out: &mut Vec<u8>) -> Result<(), Inexpressible> {
     let start = out.len();
     out.extend_from_slice(&[0; FRAME_HEAD_BYTES]);
-    codec::encode_record(record, out);
+    codec::encode_record(record, format, out)?;
     let payload = &out[start + FRAME_HEAD_BYTES..];
     let head = frame_head(payload);
     out[start..start + FRAME_HEAD_BYTES].copy_from_slice(&head);
+    Ok(())
 }
 
 /// Appends the end of an archive of so many records to `out`.
@@ -121,6 +121,8 @@ pub struct ArchiveReader {
     /// Where `pending` starts in the archive.
     base: u64,
     part: Part,
+    /// What the prefix said; nothing before it is read.
+    format: Format,
     records: u64,
 }
 
@@ -193,9 +195,8 @@ impl ArchiveReader {
             return Err(ArchiveError::Foreign);
         }
         let version = u32::from_le_bytes([prefix[8], prefix[9], prefix[10], prefix[11]]);
-        if version != VERSION {
-            return Err(ArchiveError::Version(version));
-        }
+        let format = Format::try_from(version).ok().and_then(|format| codec::known(format).ok());
+        self.format = format.ok_or(ArchiveError::Version(version))?;
         self.consumed += PREFIX_BYTES;
         self.part = Part::Header;
         Ok(true)
@@ -227,7 +228,8 @@ impl ArchiveReader {
             Part::Header => Some(ArchiveItem::Header(read_header(bytes).ok_or_else(|| self.damaged("no header"))?)),
             _ if bytes.is_empty() => None,
             _ => {
-                let record = codec::decode_record(bytes).map_err(|error: Malformed| self.damaged(error))?;
+                let record =
+                    codec::decode_record(bytes, self.format).map_err(|error: Malformed| self.damaged(error))?;
                 Some(ArchiveItem::Record(record, bytes.len()))
             }
         };
@@ -277,9 +279,10 @@ mod tests {
     fn archive(records: u64) -> Vec<u8> {
         let mut out = Vec::new();
         let header = ArchiveHeader { index: 7, created_ms: 8, quorate_version: "0.1.0".into() };
-        write_header(&header, &mut out);
+        write_header(&header, FORMAT_NEWEST, &mut out);
         for number in 0..records {
-            write_record(&Record::Tombstone(number.to_string().as_str().into(), number), &mut out);
+            let record = Record::Tombstone(number.to_string().as_str().into(), number);
+            assert_eq!(write_record(&record, FORMAT_NEWEST, &mut out), Ok(()));
         }
         write_end(records, &mut out);
         out
@@ -326,6 +329,6 @@ mod tests {
         assert_eq!(read(&[0x1f, 0x8b, 8, 0], 100), Err(ArchiveError::Consul));
         assert_eq!(read(b"something else entirely", 100), Err(ArchiveError::Foreign));
         assert_eq!(read(b"", 100), Err(ArchiveError::CutShort(0)));
-        assert_eq!(read(b"QUORATE\n\x02\0\0\0", 100), Err(ArchiveError::Version(2)));
+        assert_eq!(read(b"QUORATE\n\x03\0\0\0", 100), Err(ArchiveError::Version(3)));
     }
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use quorate_consensus::{Member, NodeId, ProposeError, TransportError};
 use tokio::time::Instant;
 
+use crate::codec::FORMAT_FIRST;
 use crate::error::{ReadError, Refusal};
 use crate::handle::Handle;
 use crate::message;
@@ -103,7 +104,8 @@ impl Forwarded {
     async fn send(&mut self) -> Result<Reply, Refusal> {
         let at_most = self.wait().map_or(Duration::ZERO, |wait| wait.at_most) + ON_THE_WAY;
         let Some(peers) = self.node.peers().cloned() else { return Err(ReadError::NoLeader.into()) };
-        let bytes = message::encode_request(&self.request).map_err(|error| Refusal::Other(error.to_string()))?;
+        let bytes = message::encode_request(&self.request, self.node.published().format())
+            .map_err(|error| Refusal::Other(error.to_string()))?;
         let (to, member) = &self.leader;
         let answer = peers.ask(*to, member, bytes, at_most).await;
         match answer {
@@ -147,10 +149,13 @@ impl Handle {
     /// Answers the request of a different server, in wire form. Only by what this server may do itself: whether to try
     /// elsewhere is for the one who sent it.
     pub async fn serve_bytes(&self, request: &[u8]) -> Bytes {
-        let reply = match message::decode_request(request) {
-            Ok(request) => self.serve_here(&request).await.reply().await,
-            Err(error) => Err(Refusal::Other(format!("a server sent a request that can't be read: {error}"))),
+        let (reply, format) = match message::decode_request(request) {
+            Ok((request, format)) => (self.serve_here(&request).await.reply().await, format),
+            Err(error) => {
+                let text = format!("a server sent a request that can't be read: {error}");
+                (Err(Refusal::Other(text)), FORMAT_FIRST)
+            }
         };
-        message::encode_reply(&reply)
+        message::encode_reply(&reply, format)
     }
 }

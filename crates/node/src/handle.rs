@@ -8,7 +8,7 @@ use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use quorate_base::Host;
 use quorate_consensus::{Consensus, Member, NodeId, Role, Rpc, RpcError, RpcReply, StartError, Transport};
-use quorate_state::{Operation, Registration, Response, Session, SessionId, State, Topic};
+use quorate_state::{Operation, Refusal, Registration, Response, Session, SessionId, State, Topic};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 use tokio::time::Instant;
 
@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::error::{ProposeError, ReadError};
 use crate::events::Events;
 use crate::kept::Kept;
-use crate::leader::{self, SessionClock};
+use crate::leader::{self, Clocks, LeaderClock, SessionClock};
 use crate::metrics::Metrics;
 use crate::parked::{Parked, WaitPlace};
 use crate::peers::Peers;
@@ -83,6 +83,7 @@ impl Handle {
             published: ArcSwap::from_pointee(State::default()),
             watches: WatchTable::new(config.watches_max),
             sessions: SessionClock::default(),
+            clock: LeaderClock::default(),
             metrics: Metrics::new(&config.metrics),
         });
         let id = config.consensus.id;
@@ -138,27 +139,49 @@ impl Handle {
         let metrics = &self.0.shared.metrics;
         metrics.proposals.increment();
         let started = Instant::now();
-        let command = codec::encode_operation(self.0.host.wall.now_ms(), operation);
-        let mut applied = self.propose_once(command.clone(), term).await;
-        while let Err(ProposeError::NotLeader { leader: None }) = applied {
-            let deadline = started + self.0.leader_wait;
-            if Instant::now() >= deadline {
-                break;
+        let deadline = started + self.0.leader_wait;
+        let response = loop {
+            // Stamped anew for each try: what it waited is not to be taken off the deadlines that the command sets.
+            match self.propose_once(operation, term).await {
+                Err(ProposeError::NotLeader { leader: None }) if Instant::now() < deadline => {
+                    self.next_try(deadline).await;
+                }
+                applied => break applied?,
             }
-            self.next_try(deadline).await;
-            applied = self.propose_once(command.clone(), term).await;
-        }
-        let response = applied?;
+        };
         metrics.commit_time.record_duration(started.elapsed());
         Ok(response)
     }
 
-    async fn propose_once(&self, command: Bytes, term: Option<u64>) -> Result<Response, ProposeError> {
+    async fn propose_once(&self, operation: &Operation, term: Option<u64>) -> Result<Response, ProposeError> {
+        let now_ms = self.command_time_ms()?;
+        let command = match codec::encode_operation(now_ms, operation, self.published().format()) {
+            Ok(command) => command,
+            Err(error) => return Ok(Response::Refused(Refusal::Invalid(error.to_string()))),
+        };
         let applied = match term {
             None => self.0.consensus.propose(command).await,
             Some(term) => self.0.consensus.propose_in_term(command, term).await,
         };
         Ok(applied?.response)
+    }
+
+    /// The time of a command that is proposed now. Only a leader has one to give: with any other a lock delay could end
+    /// too early.
+    fn command_time_ms(&self) -> Result<u64, ProposeError> {
+        let term = {
+            let status = self.0.consensus.status();
+            let status = status.borrow();
+            if status.role != Role::Leader && status.role != Role::Stopped {
+                let leader = status.leader.filter(|leader| *leader != status.id);
+                let known = |id: NodeId| Some((id, status.members.members.get(&id)?.clone()));
+                return Err(ProposeError::NotLeader { leader: leader.and_then(known) });
+            }
+            status.term
+        };
+        let wall_ms = self.0.host.wall.now_ms();
+        let clocks = Clocks { monotonic: Instant::now(), wall_ms, state_ms: self.published().clock_ms() };
+        Ok(self.0.shared.clock.now_ms(term, clocks))
     }
 
     /// The state as this server has it now, for a short look. Costs a few nanoseconds; don't hold it across a wait.
@@ -405,10 +428,15 @@ async fn write_archive(
     pieces: &mpsc::Sender<Bytes>,
 ) -> Result<(), mpsc::error::SendError<Bytes>> {
     let mut piece = Vec::with_capacity(ARCHIVE_PIECE_BYTES * 2);
-    archive::write_header(header, &mut piece);
+    let format = state.format();
+    archive::write_header(header, format, &mut piece);
     let mut count = 0;
     for record in state.records() {
-        archive::write_record(&record, &mut piece);
+        if let Err(error) = archive::write_record(&record, format, &mut piece) {
+            // Its reader sees that it was cut short. A state holds nothing that its own format has no place for.
+            tracing::error!(%error, "the archive can't be written");
+            return Ok(());
+        }
         count += 1;
         if piece.len() >= ARCHIVE_PIECE_BYTES {
             pieces.send(std::mem::replace(&mut piece, Vec::with_capacity(ARCHIVE_PIECE_BYTES * 2)).into()).await?;

@@ -1,7 +1,8 @@
 //! The bytes of requests and replies between servers.
 //!
-//! A message starts with [`MESSAGE_VERSION`]; the rest is in the layout that commands have. An error in a reply keeps what
-//! the asker acts on: whether a write may have taken place, who leads, whether to come again.
+//! A message starts with [`MESSAGE_VERSION`] and the format of the values in it, which are laid out as they are in
+//! commands; a reply is in the format of its request. An error in a reply keeps what the asker acts on: whether a write may
+//! have taken place, who leads, whether to come again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,7 +11,10 @@ use bytes::Bytes;
 use quorate_consensus::{LogId, Member, Outcome, Progress, ProposeError, Role};
 use quorate_state::*;
 
-use crate::codec::wire::{Malformed, Reader, Wire, put_bytes, wire_enum, wire_struct};
+use crate::codec::wire::{
+    Inexpressible, Malformed, Reader, Wire, Writer, put_bytes, wire_enum, wire_field, wire_struct,
+};
+use crate::codec::{Format, known};
 use crate::error::{ReadError, Refusal};
 use crate::events::{Event, EventList};
 use crate::question::{
@@ -23,7 +27,7 @@ use crate::status::{Counts, Server, Status};
 use crate::txn::{Txn, TxnAnswer};
 use crate::watch::TooManyWatches;
 
-/// The version of the layout of messages that this code writes, and the only one so far that it reads.
+/// The version of what stands around the values of a message, the only one so far.
 const MESSAGE_VERSION: u8 = 1;
 /// The longest message in bytes: what a server holds of one at most. Well above the largest transaction, and above what
 /// most answers take; a list that is longer is asked of the leader itself.
@@ -31,39 +35,46 @@ pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
 /// Why a message was not made of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it takes {bytes} bytes to send, and the limit is {MESSAGE_BYTES_MAX}")]
-pub struct TooLong {
-    /// How many it takes.
-    pub bytes: usize,
+pub enum Unsendable {
+    /// It is too long.
+    #[error("it takes {bytes} bytes to send, and the limit is {MESSAGE_BYTES_MAX}")]
+    TooLong {
+        /// How many it takes.
+        bytes: usize,
+    },
+    /// It has something that the format has no place for.
+    #[error(transparent)]
+    Inexpressible(#[from] Inexpressible),
 }
 
-/// A request as it is sent.
-pub fn encode_request(request: &Request) -> Result<Bytes, TooLong> {
-    encode(request)
+/// A request as it is sent to a server that knows this format.
+pub fn encode_request(request: &Request, format: Format) -> Result<Bytes, Unsendable> {
+    encode(format, |out| request.put(out))
 }
 
-/// The request that `bytes` hold.
-pub fn decode_request(bytes: &[u8]) -> Result<Request, Malformed> {
-    decode(bytes)
+/// The request that `bytes` hold, and the format for its reply.
+pub fn decode_request(bytes: &[u8]) -> Result<(Request, Format), Malformed> {
+    let (reader, format) = begin(bytes)?;
+    Ok((reader.last()?, format))
 }
 
 /// A reply as it is sent. One that is too long, or that can't be sent in one piece, becomes an error that says so.
-pub fn encode_reply(reply: &Result<Reply, Refusal>) -> Bytes {
+pub fn encode_reply(reply: &Result<Reply, Refusal>, format: Format) -> Bytes {
     let refusal = match reply {
         Ok(Reply::Archive(_)) => Refusal::Other("an archive can't be sent in one piece".to_owned()),
-        Ok(reply) => match encode(&Message::Reply(reply)) {
+        Ok(reply) => match encode(format, |out| tagged(REPLY, reply, out)) {
             Ok(bytes) => return bytes,
             Err(error) => Refusal::Other(format!("the answer can't be sent to the server that was asked: {error}")),
         },
         Err(refusal) => refusal.clone(),
     };
-    // An error is short.
-    encode(&Message::Refusal(&refusal)).unwrap_or_default()
+    // An error is short, and every format has a place for it.
+    encode(format, |out| tagged(REFUSAL, &refusal, out)).unwrap_or_default()
 }
 
 /// The reply that `bytes` hold.
 pub fn decode_reply(bytes: &[u8]) -> Result<Result<Reply, Refusal>, Malformed> {
-    let mut reader = begin(bytes)?;
+    let (mut reader, _) = begin(bytes)?;
     match reader.byte()? {
         REPLY => Ok(Ok(reader.last()?)),
         REFUSAL => Ok(Err(reader.last()?)),
@@ -74,54 +85,22 @@ pub fn decode_reply(bytes: &[u8]) -> Result<Result<Reply, Refusal>, Malformed> {
 const REPLY: u8 = 1;
 const REFUSAL: u8 = 2;
 
-/// What is answered, on its way out.
-enum Message<'a> {
-    Reply(&'a Reply),
-    Refusal(&'a Refusal),
+fn encode(format: Format, put: impl FnOnce(&mut Writer<'_>)) -> Result<Bytes, Unsendable> {
+    let mut bytes = Vec::with_capacity(256);
+    bytes.extend([MESSAGE_VERSION, format]);
+    let mut writer = Writer::new(&mut bytes, format);
+    put(&mut writer);
+    writer.finish()?;
+    if bytes.len() > MESSAGE_BYTES_MAX { Err(Unsendable::TooLong { bytes: bytes.len() }) } else { Ok(bytes.into()) }
 }
 
-trait Put {
-    fn put_message(&self, out: &mut Vec<u8>);
-}
-
-impl Put for Request {
-    fn put_message(&self, out: &mut Vec<u8>) {
-        self.put(out);
+/// The values of a message, and their format.
+fn begin(bytes: &[u8]) -> Result<(Reader<'_>, Format), Malformed> {
+    let [version, format, values @ ..] = bytes else { return Err(Malformed::Short) };
+    if *version != MESSAGE_VERSION {
+        return Err(Malformed::Tag(*version));
     }
-}
-
-impl Put for Message<'_> {
-    fn put_message(&self, out: &mut Vec<u8>) {
-        match self {
-            Self::Reply(reply) => {
-                out.push(REPLY);
-                reply.put(out);
-            }
-            Self::Refusal(refusal) => {
-                out.push(REFUSAL);
-                refusal.put(out);
-            }
-        }
-    }
-}
-
-fn encode(message: &impl Put) -> Result<Bytes, TooLong> {
-    let mut out = Vec::with_capacity(256);
-    out.push(MESSAGE_VERSION);
-    message.put_message(&mut out);
-    if out.len() > MESSAGE_BYTES_MAX { Err(TooLong { bytes: out.len() }) } else { Ok(out.into()) }
-}
-
-fn begin(bytes: &[u8]) -> Result<Reader<'_>, Malformed> {
-    let mut reader = Reader::new(bytes);
-    match reader.byte()? {
-        MESSAGE_VERSION => Ok(reader),
-        version => Err(Malformed::Version(version)),
-    }
-}
-
-fn decode<T: Wire>(bytes: &[u8]) -> Result<T, Malformed> {
-    begin(bytes)?.last()
+    Ok((Reader::new(values, known(*format)?), *format))
 }
 
 wire_struct!(Request { datacenter, caller, body });
@@ -200,7 +179,7 @@ wire_struct!(Progress { last_log, committed, applied, snapshot, purged });
 wire_struct!(LogId { term, index });
 
 impl Wire for Event {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         let Self { id, name, payload, node_filter, service_filter, tag_filter, lamport_time } = self;
         id.put(out);
         put_bytes(payload, out);
@@ -217,7 +196,7 @@ impl Wire for Event {
 }
 
 impl Wire for quorate_state::Refusal {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         match self {
             Self::InvalidSession(session) => {
                 out.push(1);
@@ -240,7 +219,7 @@ impl Wire for quorate_state::Refusal {
 }
 
 impl Wire for ProposeError {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         match self {
             Self::NotLeader { leader } => {
                 out.push(1);
@@ -291,7 +270,7 @@ impl Wire for ProposeError {
 const BYTES: &str = "bytes";
 
 impl Wire for Reply {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         match self {
             Self::Written(response) => tagged(1, response, out),
             Self::Txn(answer) => tagged(2, answer, out),
@@ -334,13 +313,13 @@ impl Wire for Reply {
 /// Stands for an archive, which is never sent so and never read back.
 const ARCHIVE: u8 = 255;
 
-fn tagged(tag: u8, value: &impl Wire, out: &mut Vec<u8>) {
+fn tagged(tag: u8, value: &impl Wire, out: &mut Writer<'_>) {
     out.push(tag);
     value.put(out);
 }
 
 impl Wire for Caller {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         self.token().unwrap_or("").to_owned().put(out);
     }
 
@@ -351,7 +330,7 @@ impl Wire for Caller {
 
 impl Wire for Duration {
     /// In microseconds.
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         u64::try_from(self.as_micros()).unwrap_or(u64::MAX).put(out);
     }
 
@@ -361,7 +340,7 @@ impl Wire for Duration {
 }
 
 impl Wire for FilterText {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         put_bytes(self.as_bytes(), out);
     }
 
@@ -371,7 +350,7 @@ impl Wire for FilterText {
 }
 
 impl Wire for NodeMeta {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         self.0.put(out);
     }
 
@@ -381,7 +360,7 @@ impl Wire for NodeMeta {
 }
 
 impl Wire for Tags {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         self.iter().map(Box::<str>::from).collect::<Vec<_>>().put(out);
     }
 
@@ -392,7 +371,7 @@ impl Wire for Tags {
 }
 
 impl Wire for BTreeMap<Box<str>, BTreeSet<Box<str>>> {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         self.len().put(out);
         for (name, tags) in self {
             name.put(out);
@@ -410,7 +389,7 @@ impl Wire for BTreeMap<Box<str>, BTreeSet<Box<str>>> {
 }
 
 impl<A: Wire, B: Wire> Wire for (A, B) {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         self.0.put(out);
         self.1.put(out);
     }
@@ -421,7 +400,7 @@ impl<A: Wire, B: Wire> Wire for (A, B) {
 }
 
 impl<T: Wire, E: Wire> Wire for Result<T, E> {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         match self {
             Ok(value) => tagged(1, value, out),
             Err(error) => tagged(2, error, out),

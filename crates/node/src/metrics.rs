@@ -84,7 +84,7 @@ impl Metrics {
             Operation::Deregister(_) => &kinds.deregister,
             Operation::Reap(_) => &kinds.reap,
             Operation::Restore(RestoreStep::Commit { .. }) => &kinds.restore,
-            Operation::Restore(_) => return None,
+            Operation::Restore(_) | Operation::ActivateFormat(_) => return None,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! A restore under way: an archive that arrives in pieces becomes proposals, and takes effect with the last of them.
 
-use quorate_state::{Operation, Record, Response, RestoreStep};
+use quorate_state::{FORMAT_FIRST, Operation, Record, Response, RestoreStep};
 use uuid::Uuid;
 
 use crate::archive::{ArchiveItem, ArchiveReader};
@@ -35,7 +35,11 @@ impl Restore {
         while let Some(item) = self.reader.next_item()? {
             match item {
                 ArchiveItem::Header(_) => self.propose(RestoreStep::Begin(self.id)).await?,
-                ArchiveItem::Record(record, bytes) => {
+                ArchiveItem::Record(mut record, bytes) => {
+                    // Which format is active is up to this cluster; it may be an older one than the archive's.
+                    if let Record::Header(header) = &mut record {
+                        header.format = FORMAT_FIRST;
+                    }
                     self.batch.push(record);
                     self.batch_bytes += bytes;
                     if self.batch_bytes >= STEP_BYTES {

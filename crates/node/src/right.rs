@@ -90,7 +90,7 @@ fn of_operation(operation: &Operation) -> Right {
         }
         Operation::Deregister(what) if !what.service_id.is_empty() => Right::To(Resource::Service, Access::Write),
         Operation::Register(_) | Operation::Deregister(_) => Right::To(Resource::Node, Access::Write),
-        Operation::Reap(_) | Operation::Restore(_) => Right::Management,
+        Operation::Reap(_) | Operation::Restore(_) | Operation::ActivateFormat(_) => Right::Management,
     }
 }
 

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::record::Record;
-use crate::{Check, Index, Key, Node, Service, Session, SessionId};
+use crate::{Check, Format, Index, Key, Node, Service, Session, SessionId};
 
 /// One entry of the log.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,9 @@ pub enum Operation {
     Reap(Index),
     /// Replace the whole state, in steps. Answers [`crate::Response::Done`].
     Restore(RestoreStep),
+    /// Raise the active format to this one, which every server of the cluster knows. Since format 2; the command itself
+    /// is written in the format that it activates. Answers [`crate::Response::Done`].
+    ActivateFormat(Format),
 }
 
 /// One verb on one key, or on all keys under a prefix.

@@ -34,8 +34,17 @@ pub enum Record {
     Staged(Box<Record>),
 }
 
+/// The number of a layout of commands and records on disks and wires. What a command or a record can hold grows with it.
+pub type Format = u8;
+
+/// The format that every Quorate reads, and that a cluster writes until all its servers read a newer one.
+pub const FORMAT_FIRST: Format = 1;
+
+/// The newest format that this Quorate reads and can write.
+pub const FORMAT_NEWEST: Format = 2;
+
 /// The state's own numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// The largest index given out.
     pub index: Index,
@@ -47,4 +56,12 @@ pub struct Header {
     pub restored: Index,
     /// The state's clock in milliseconds since the Unix epoch.
     pub clock_ms: u64,
+    /// The active format: what the leader writes commands in. It only grows.
+    pub format: Format,
+}
+
+impl Default for Header {
+    fn default() -> Self {
+        Self { index: 0, offset: 0, floor: 0, restored: 0, clock_ms: 0, format: FORMAT_FIRST }
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::apply::Staging;
 use crate::marks::Marks;
 use crate::tables::{Catalog, Keys, Sessions};
-use crate::{Header, Index};
+use crate::{Format, Header, Index};
 
 /// The replicated data. A clone costs some twenty reference counts and shares all entries.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,5 +37,10 @@ impl State {
     /// The state's clock in milliseconds since the Unix epoch: the largest time that a command carried.
     pub fn clock_ms(&self) -> u64 {
         self.header.clock_ms
+    }
+
+    /// The active format: what commands, and snapshots of this state, are written in.
+    pub fn format(&self) -> Format {
+        self.header.format
     }
 }

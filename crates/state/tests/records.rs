@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use quorate_state::{
-    Changes, Check, Command, Deregistration, Header, KeyEntry, Node, Operation, Record, Refusal, Response, RestoreStep,
-    Service, Session, SessionBehavior, SessionId, Stamp, State, Topic,
+    Changes, Check, Command, Deregistration, Header, KeyEntry, KeyOperation, KeyValue, KeyVerb, Node, Operation,
+    Record, Refusal, Response, RestoreStep, Service, Session, SessionBehavior, SessionId, SessionReference, Stamp,
+    State, Topic,
 };
 use uuid::Uuid;
 
@@ -130,4 +131,43 @@ fn a_restore_that_would_exhaust_the_indices_is_refused() {
     };
     assert!(reason.contains("brings index 18446744073709551615"), "{reason}");
     assert!(state.key(b"k").is_some());
+}
+
+#[test]
+fn numbers_that_can_not_grow_stay() {
+    let entry = KeyEntry { value: Box::default(), flags: 0, session: None, lock_index: u64::MAX, stamp: STAMP };
+    let header = Record::Header(Header { index: u64::MAX, clock_ms: u64::MAX, ..Header::default() });
+    let mut state = build([
+        header,
+        node("n"),
+        session(session_id(), "n"),
+        Record::Key("k".into(), Arc::new(entry)),
+        Record::LockDelay("free".into(), u64::MAX),
+    ]);
+    assert_eq!(state.rehearse_txn(Vec::new()), Ok(Vec::new()));
+    let value = KeyValue { value: b"v"[..].into(), flags: 0 };
+    let verb = KeyVerb::Lock(value, SessionReference(session_id().to_string()));
+    let operation = KeyOperation { key: "k".into(), verb };
+    let command = Command { now_ms: 0, operation: Operation::Key(operation) };
+    assert_eq!(state.apply(8, command, &mut Changes::default()), Response::Flag(true));
+    assert_eq!(state.key(b"k").map(|entry| entry.lock_index), Some(u64::MAX));
+}
+
+#[test]
+fn commands_that_change_much_are_known_as_long() {
+    let many = |count: u32| (0..count).map(|number| key(&format!("k/{number:05}"), "v", Some(session_id())));
+    let delete_tree = |prefix: &str| Operation::Key(KeyOperation { key: prefix.into(), verb: KeyVerb::DeleteTree });
+    let leave = || Operation::Deregister(Deregistration { node: "n".into(), ..Deregistration::default() });
+    let long_ones = [delete_tree("k/"), Operation::SessionDestroy(session_id()), leave()];
+    for (count, is_long) in [(900, false), (2_000, true)] {
+        let mut state = build([node("n"), session(session_id(), "n")].into_iter().chain(many(count)));
+        for operation in &long_ones {
+            assert_eq!(state.is_long(operation), is_long, "{count} {operation:?}");
+        }
+        assert!(!state.is_long(&delete_tree("k/00001")));
+        let command = Command { now_ms: 0, operation: delete_tree("k/") };
+        state.apply(8, command, &mut Changes::default());
+        assert_eq!(state.is_long(&Operation::Reap(u64::MAX)), is_long, "{count} tombstones");
+    }
+    assert!(State::new().is_long(&Operation::Restore(RestoreStep::Commit { id: Uuid::nil(), steps: 0 })));
 }

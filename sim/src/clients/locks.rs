@@ -14,7 +14,8 @@ const LOCKS: u64 = 2;
 /// Takes locks until asked to stop.
 pub async fn take_locks(client: u64, mut router: Router, accounts: Accounts) {
     while !accounts.stopped() {
-        if let Some(session) = create_session(client, &mut router).await {
+        let lock_delay_ns = router.random().i64(0..2) * 100_000_000;
+        if let Some(session) = create_session(client, lock_delay_ns, &mut router).await {
             use_session(client, session, &mut router, &accounts).await;
             destroy(session, &mut router, &accounts).await;
         }
@@ -23,13 +24,13 @@ pub async fn take_locks(client: u64, mut router: Router, accounts: Accounts) {
 }
 
 /// Creates a session that ends only when its client ends it.
-async fn create_session(client: u64, router: &mut Router) -> Option<SessionId> {
+pub(super) async fn create_session(client: u64, lock_delay_ns: i64, router: &mut Router) -> Option<SessionId> {
     let id = SessionId::new(uuid::Uuid::from_u64_pair(router.random().u64(..), client + 1))?;
     let session = Session {
         id,
         name: format!("client-{client}"),
         node: HOME.into(),
-        lock_delay_ns: router.random().i64(0..2) * 100_000_000,
+        lock_delay_ns,
         behavior: *router.random().choice(&[SessionBehavior::Release, SessionBehavior::Delete])?,
         ttl: String::new(),
         ttl_ms: 0,

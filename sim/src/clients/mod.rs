@@ -1,6 +1,7 @@
 //! The clients of a simulated cluster, and what they know: what was acknowledged to them, what they hold, what they were
 //! told. They find servers as real ones do: they ask one, follow its hint, and give up after a while.
 
+mod delays;
 mod journal;
 mod locks;
 mod registers;
@@ -10,6 +11,7 @@ mod watchers;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use delays::{DelayTry, measure_delays};
 pub use journal::write_journal;
 pub use locks::take_locks;
 pub use registers::{Call, CallKind, CallResult, read_at_the_end, use_registers};
@@ -27,6 +29,7 @@ struct Inner {
     stopped: bool,
     journal: BTreeMap<String, String>,
     holds: Vec<Hold>,
+    delays: Vec<DelayTry>,
     told: BTreeMap<(u64, String), Watched>,
     calls: Vec<Call>,
 }
@@ -77,6 +80,11 @@ impl Accounts {
     /// All locks that clients were told they have, in the order of the answers.
     pub fn holds(&self) -> Vec<Hold> {
         self.lock().holds.clone()
+    }
+
+    /// The tries to take a delayed lock but the first so many, in the order of the answers.
+    pub fn delays_from(&self, place: usize) -> Vec<DelayTry> {
+        self.lock().delays[place..].to_vec()
     }
 
     /// What each watcher was told last, with the prefix that it watches.

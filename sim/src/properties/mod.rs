@@ -6,6 +6,7 @@
 mod acknowledged_writes;
 mod applied_states;
 mod leader_completeness;
+mod lock_delays;
 mod lock_holders;
 mod log_matching;
 mod one_leader;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<(&'static str, Box<dyn Property>)> {
         ("leader-completeness", Box::<leader_completeness::LeaderCompleteness>::default()),
         ("applied-states", Box::<applied_states::AppliedStates>::default()),
         ("acknowledged-writes", Box::<acknowledged_writes::AcknowledgedWrites>::default()),
+        ("lock-delays", Box::<lock_delays::LockDelays>::default()),
         ("lock-holders", Box::<lock_holders::LockHolders>::default()),
         ("watches", Box::<watches::Watches>::default()),
     ]

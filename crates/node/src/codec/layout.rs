@@ -1,10 +1,11 @@
 //! The layout itself: fields in their order, variants with their tags. Order and tags are what is on people's disks.
+//! Whatever is added says since which format it exists, and comes last.
 
 use std::sync::Arc;
 
 use quorate_state::*;
 
-use super::wire::{Malformed, Reader, Wire, put_bytes, wire_enum, wire_struct};
+use super::wire::{Malformed, Reader, Wire, Writer, put_bytes, wire_enum, wire_field, wire_struct};
 
 wire_struct!(Command { now_ms, operation });
 wire_enum!(Operation {
@@ -16,6 +17,7 @@ wire_enum!(Operation {
     6 = Deregister(deregistration),
     7 = Reap(index),
     8 = Restore(step),
+    9 = ActivateFormat(format) since 2,
 });
 wire_struct!(KeyOperation { key, verb });
 wire_enum!(KeyVerb {
@@ -124,10 +126,10 @@ wire_enum!(Topic {
     13 = Session(id),
     14 = Instances,
 });
-wire_struct!(Header { index, offset, floor, restored, clock_ms });
+wire_struct!(Header { index, offset, floor, restored, clock_ms, format since 2 else FORMAT_FIRST });
 
 impl Wire for SessionReference {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         put_bytes(self.0.as_bytes(), out);
     }
 
@@ -140,7 +142,7 @@ impl Wire for SessionReference {
 const STAGED: u8 = 11;
 
 impl Wire for Record {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         match self {
             Self::Header(header) => tagged(1, header, out),
             Self::Key(key, entry) => {
@@ -191,7 +193,7 @@ impl Wire for Record {
     }
 }
 
-fn tagged(tag: u8, value: &impl Wire, out: &mut Vec<u8>) {
+fn tagged(tag: u8, value: &impl Wire, out: &mut Writer<'_>) {
     out.push(tag);
     value.put(out);
 }

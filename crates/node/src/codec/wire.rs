@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use quorate_state::{FORMAT_NEWEST, Format};
 use uuid::Uuid;
 
 /// Why bytes are not what they should be.
@@ -23,27 +24,95 @@ pub enum Malformed {
     /// A tag that this version does not know.
     #[error("the unknown tag {0}")]
     Tag(u8),
-    /// A layout that this version does not know.
-    #[error("version {0} of the layout, which this Quorate can't read; it was written by a newer one")]
-    Version(u8),
+    /// A format that this version does not know.
+    #[error(
+        "format {found}, and this Quorate reads formats up to {FORMAT_NEWEST}; start the version of Quorate that wrote \
+         it, or a later one"
+    )]
+    Newer {
+        /// The format it is in.
+        found: Format,
+    },
+}
+
+/// A value holds something that the format it should be written in has no place for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this needs format {needed}, and format {format} is written until every server of the cluster runs a version of \
+     Quorate that knows format {needed}"
+)]
+pub struct Inexpressible {
+    /// The oldest format that has a place for it.
+    pub needed: Format,
+    /// The format it should have been written in.
+    pub format: Format,
 }
 
 /// Something with a place in the layout.
 pub(crate) trait Wire: Sized {
     /// Appends its bytes.
-    fn put(&self, out: &mut Vec<u8>);
+    fn put(&self, out: &mut Writer<'_>);
     /// Takes it off the front.
     fn take(from: &mut Reader<'_>) -> Result<Self, Malformed>;
 }
 
-/// Bytes being taken apart from the front.
+/// Bytes being put together in a format.
+pub(crate) struct Writer<'a> {
+    format: Format,
+    bytes: &'a mut Vec<u8>,
+    /// The oldest format that has a place for all that was written, if this one has not.
+    needed: Option<Format>,
+}
+
+impl<'a> Writer<'a> {
+    /// Appends to `bytes`.
+    pub(crate) fn new(bytes: &'a mut Vec<u8>, format: Format) -> Self {
+        Self { format, bytes, needed: None }
+    }
+
+    pub(crate) fn push(&mut self, byte: u8) {
+        self.bytes.push(byte);
+    }
+
+    pub(crate) fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Whether this format has what exists since that one.
+    pub(crate) fn knows(&self, since: Format) -> bool {
+        self.format >= since
+    }
+
+    /// Notes that there is something to write that exists since that format only.
+    pub(crate) fn need(&mut self, since: Format) {
+        if !self.knows(since) {
+            self.needed = self.needed.max(Some(since));
+        }
+    }
+
+    /// Whether all of it could be written. If not, the bytes are worth nothing.
+    pub(crate) fn finish(self) -> Result<(), Inexpressible> {
+        match self.needed {
+            None => Ok(()),
+            Some(needed) => Err(Inexpressible { needed, format: self.format }),
+        }
+    }
+}
+
+/// Bytes of a format being taken apart from the front.
 pub(crate) struct Reader<'a> {
+    format: Format,
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+    pub(crate) fn new(bytes: &'a [u8], format: Format) -> Self {
+        Self { format, rest: bytes }
+    }
+
+    /// Whether this format has what exists since that one.
+    pub(crate) fn knows(&self, since: Format) -> bool {
+        self.format >= since
     }
 
     pub(crate) fn byte(&mut self) -> Result<u8, Malformed> {
@@ -86,7 +155,7 @@ impl<'a> Reader<'a> {
 }
 
 impl Wire for u64 {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         let mut left = *self;
         while left >= 0x80 {
             out.push(left as u8 | 0x80);
@@ -111,8 +180,18 @@ impl Wire for u64 {
     }
 }
 
+impl Wire for u8 {
+    fn put(&self, out: &mut Writer<'_>) {
+        out.push(*self);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        from.byte()
+    }
+}
+
 impl Wire for usize {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         (*self as u64).put(out);
     }
 
@@ -123,7 +202,7 @@ impl Wire for usize {
 
 impl Wire for i64 {
     /// Zigzag, so that small numbers of either sign are short.
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         (((*self << 1) ^ (*self >> 63)) as u64).put(out);
     }
 
@@ -134,7 +213,7 @@ impl Wire for i64 {
 }
 
 impl Wire for bool {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         out.push(u8::from(*self));
     }
 
@@ -148,7 +227,7 @@ impl Wire for bool {
 }
 
 impl Wire for Box<[u8]> {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         put_bytes(self, out);
     }
 
@@ -157,13 +236,13 @@ impl Wire for Box<[u8]> {
     }
 }
 
-pub(crate) fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn put_bytes(bytes: &[u8], out: &mut Writer<'_>) {
     bytes.len().put(out);
     out.extend_from_slice(bytes);
 }
 
 impl Wire for String {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         put_bytes(self.as_bytes(), out);
     }
 
@@ -173,7 +252,7 @@ impl Wire for String {
 }
 
 impl Wire for Box<str> {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         put_bytes(self.as_bytes(), out);
     }
 
@@ -183,7 +262,7 @@ impl Wire for Box<str> {
 }
 
 impl Wire for quorate_state::Key {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         put_bytes(self.as_bytes(), out);
     }
 
@@ -193,7 +272,7 @@ impl Wire for quorate_state::Key {
 }
 
 impl Wire for Uuid {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         out.extend_from_slice(self.as_bytes());
     }
 
@@ -203,7 +282,7 @@ impl Wire for Uuid {
 }
 
 impl Wire for quorate_state::SessionId {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         self.get().put(out);
     }
 
@@ -213,7 +292,7 @@ impl Wire for quorate_state::SessionId {
 }
 
 impl<T: Wire> Wire for Vec<T> {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         self.len().put(out);
         self.iter().for_each(|item| item.put(out));
     }
@@ -230,7 +309,7 @@ impl<T: Wire> Wire for Vec<T> {
 }
 
 impl<V: Wire> Wire for BTreeMap<String, V> {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         self.len().put(out);
         for (key, value) in self {
             key.put(out);
@@ -244,7 +323,7 @@ impl<V: Wire> Wire for BTreeMap<String, V> {
 }
 
 impl<T: Wire> Wire for Option<T> {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         self.is_some().put(out);
         if let Some(value) = self {
             value.put(out);
@@ -257,7 +336,7 @@ impl<T: Wire> Wire for Option<T> {
 }
 
 impl<T: Wire> Wire for Box<T> {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         (**self).put(out);
     }
 
@@ -267,7 +346,7 @@ impl<T: Wire> Wire for Box<T> {
 }
 
 impl<T: Wire> Wire for Arc<T> {
-    fn put(&self, out: &mut Vec<u8>) {
+    fn put(&self, out: &mut Writer<'_>) {
         (**self).put(out);
     }
 
@@ -276,30 +355,56 @@ impl<T: Wire> Wire for Arc<T> {
     }
 }
 
-/// A struct whose fields follow each other in the order given.
+/// A struct whose fields follow each other in the order given. One that is newer says since which format it exists, and
+/// which value it has in older ones: `name since 2 else String::new()`.
 macro_rules! wire_struct {
-    ($type:ident { $($field:ident),+ $(,)? }) => {
+    ($type:ident { $($field:ident $(since $since:literal else $absent:expr)?),+ $(,)? }) => {
         impl Wire for $type {
-            fn put(&self, out: &mut Vec<u8>) {
+            fn put(&self, out: &mut Writer<'_>) {
                 let Self { $($field),+ } = self;
-                $($field.put(out);)+
+                $(wire_field!(put $field out $(since $since else $absent)?);)+
             }
 
             fn take(from: &mut Reader<'_>) -> Result<Self, Malformed> {
-                $(let $field = Wire::take(from)?;)+
+                $(let $field = wire_field!(take from $(since $since else $absent)?);)+
                 Ok(Self { $($field),+ })
             }
         }
     };
 }
 
-/// An enum: a tag byte for each variant, then its parts in order.
+/// One field of a struct.
+macro_rules! wire_field {
+    (put $field:ident $out:ident) => {
+        $field.put($out)
+    };
+    (put $field:ident $out:ident since $since:literal else $absent:expr) => {
+        if $out.knows($since) {
+            $field.put($out);
+        } else if *$field != $absent {
+            $out.need($since);
+        }
+    };
+    (take $from:ident) => {
+        Wire::take($from)?
+    };
+    (take $from:ident since $since:literal else $absent:expr) => {
+        if $from.knows($since) { Wire::take($from)? } else { $absent }
+    };
+}
+
+/// An enum: a tag byte for each variant, then its parts in order. One that is newer says since which format it exists:
+/// `9 = Name(part) since 2`.
 macro_rules! wire_enum {
-    ($type:ident { $($tag:literal = $variant:ident $(( $($part:ident),+ ))? $({ $($field:ident),+ })?),+ $(,)? }) => {
+    ($type:ident {
+        $($tag:literal = $variant:ident $(( $($part:ident),+ ))? $({ $($field:ident),+ })? $(since $since:literal)?),+
+        $(,)?
+    }) => {
         impl Wire for $type {
-            fn put(&self, out: &mut Vec<u8>) {
+            fn put(&self, out: &mut Writer<'_>) {
                 match self {
                     $(Self::$variant $(( $($part),+ ))? $({ $($field),+ })? => {
+                        $(out.need($since);)?
                         out.push($tag);
                         $($($part.put(out);)+)?
                         $($($field.put(out);)+)?
@@ -309,7 +414,7 @@ macro_rules! wire_enum {
 
             fn take(from: &mut Reader<'_>) -> Result<Self, Malformed> {
                 match from.byte()? {
-                    $($tag => {
+                    $($tag $(if from.knows($since))? => {
                         $($(let $part = Wire::take(from)?;)+)?
                         $($(let $field = Wire::take(from)?;)+)?
                         Ok(Self::$variant $(( $($part),+ ))? $({ $($field),+ })?)
@@ -321,4 +426,4 @@ macro_rules! wire_enum {
     };
 }
 
-pub(crate) use {wire_enum, wire_struct};
+pub(crate) use {wire_enum, wire_field, wire_struct};

@@ -5,6 +5,7 @@
 
 mod session_clock;
 mod session_timers;
+mod term_clock;
 mod tombstones;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{info, warn};
 
 pub(crate) use session_clock::SessionClock;
+pub(crate) use term_clock::{Clocks, LeaderClock};
 use tombstones::TombstoneTimer;
 
 use crate::{Handle, Watch};

@@ -86,7 +86,8 @@ impl State {
         let lock_index = match holder {
             Some(holder) if holder == session => lock_index,
             Some(_) => return Written::No,
-            None => lock_index + 1,
+            // A restore may bring any number. One that can't grow stays, for a write may not be refused for it.
+            None => lock_index.saturating_add(1),
         };
         self.keys.end_delay(&key);
         Written::Entry(self.write(key, value, old, Some(session), lock_index, effects))

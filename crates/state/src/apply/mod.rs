@@ -1,6 +1,7 @@
 //! How a command changes the state, one file per family.
 
 mod checks;
+mod format;
 mod keys;
 mod nodes;
 mod reap;
@@ -55,6 +56,7 @@ impl State {
                 Response::Done
             }
             Operation::Restore(step) => done(self.restore(step, effects)),
+            Operation::ActivateFormat(format) => done(self.activate_format(format)),
         }
     }
 

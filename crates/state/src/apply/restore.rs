@@ -86,6 +86,8 @@ impl State {
             floor: index,
             restored: index,
             clock_ms,
+            // It is the cluster's: its servers, not the archive, decide what is written from now on.
+            format: self.header.format,
         };
         // A delay goes on for as long as it had to when the state was saved, whatever the clock said there.
         let delays: Vec<(Key, u64)> = restored.keys.delays().map(|(key, until)| (key.clone(), *until)).collect();

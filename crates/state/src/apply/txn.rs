@@ -37,7 +37,7 @@ impl State {
     /// What a transaction would be answered now. Nothing comes of it.
     pub fn rehearse_txn(&self, operations: Vec<TxnOperation>) -> Result<Vec<TxnResult>, Vec<TxnError>> {
         let mut changes = Changes::default();
-        let mut effects = Effects::new(self.header.index + 1, &mut changes);
+        let mut effects = Effects::new(self.header.index.saturating_add(1), &mut changes);
         self.clone().apply_txn(operations, &mut effects)
     }
 

@@ -109,6 +109,11 @@ impl Keys {
         Some(index)
     }
 
+    /// The tombstones that are not younger than an index, oldest first.
+    pub(crate) fn tombstones_up_to(&self, up_to: Index) -> impl Iterator<Item = &(Index, Key)> + use<'_> {
+        self.tombstones_by_index.keys().take_while(move |(index, _)| *index <= up_to)
+    }
+
     /// All tombstones.
     pub(crate) fn tombstones(&self) -> impl Iterator<Item = (&Key, &Index)> + use<'_> {
         self.tombstones.iter()

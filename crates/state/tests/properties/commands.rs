@@ -282,7 +282,7 @@ fn record() -> impl Strategy<Value = Record> {
     let holder = prop::option::of(session_id());
     prop_oneof![
         (index(), 0..9u64, index(), index(), 0..90_000u64).prop_map(|(index, offset, floor, restored, clock_ms)| {
-            Record::Header(Header { index, offset, floor, restored, clock_ms })
+            Record::Header(Header { index, offset, floor, restored, clock_ms, format: 1 })
         }),
         (key(), value(), holder, stamp()).prop_map(|(key, value, session, stamp)| {
             let KeyValue { value, flags } = value;

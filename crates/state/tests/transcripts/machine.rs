@@ -104,6 +104,10 @@ impl Machine {
                 self.now_ms += arguments.number("ms");
                 return format!("now {}\n", self.now_ms - START_MS);
             }
+            "new-leader" => {
+                self.now_ms = self.now_ms.max(self.state.clock_ms());
+                return format!("now {}\n", self.now_ms - START_MS);
+            }
             "clock-back" => {
                 self.now_ms -= arguments.number("ms");
                 return format!("now {}\n", self.now_ms - START_MS);

@@ -103,7 +103,7 @@ fn stamp(stamp: &Stamp) -> String {
 
 pub(crate) fn record(record: &Record) -> String {
     match record {
-        Record::Header(Header { index, offset, floor, restored, clock_ms }) => {
+        Record::Header(Header { index, offset, floor, restored, clock_ms, format: _ }) => {
             format!("header index {index} offset {offset} floor {floor} restored {restored} clock {clock_ms}\n")
         }
         Record::Key(name, entry) => format!("key {}", key(name, entry)),
