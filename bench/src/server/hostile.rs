@@ -84,11 +84,14 @@ async fn meet(subject: &Subject, shape: shapes::Shape, arguments: &Arguments) ->
             sleep(LOOK_PACE).await;
         }
     };
-    // How the client fared is no figure: to be refused is as good an end as any.
-    let was_cut_short = tokio::select! {
-        _ = timeout(SHAPE_MAX, shape.act(subject.address, arguments.megabytes)) => false,
-        () = past_limit => true,
+    let (was_cut_short, outcome) = tokio::select! {
+        outcome = timeout(SHAPE_MAX, shape.act(subject.address, arguments.megabytes)) => (false, outcome.unwrap_or(Ok(()))),
+        () = past_limit => (true, Ok(())),
     };
+    // To be refused is a good end, but only where it is meant.
+    if let Err(refusal) = outcome {
+        eprintln!("{}: a client was refused: {refusal:#}", shape.name());
+    }
     let took = begun.elapsed();
     let peak = subject.process.peak_memory();
     let mut figures = vec![

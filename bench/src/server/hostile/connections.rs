@@ -1,6 +1,6 @@
 //! Connections that send what they like and throw away what they get.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,17 +9,22 @@ use tokio::time::sleep;
 
 /// How much of an answer is read at once; and of a body sent.
 const PIECE_BYTES: usize = 64 << 10;
+/// How much of a refusal is shown.
+const SHOWN_BYTES: usize = 400;
 
-/// Sends a request and reads its answer up to the end or to `bytes_max`, without keeping it.
+/// Sends a request and reads its answer up to the end or to `bytes_max`, without keeping it. An answer other than 200 is an error.
 pub(super) async fn ask_and_discard(address: SocketAddr, request: &[u8], bytes_max: u64) -> Result<()> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(request).await?;
     let (mut buffer, mut read) = (vec![0; PIECE_BYTES], 0);
     while read < bytes_max {
-        match stream.read(&mut buffer).await? {
-            0 => break,
-            count => read += count as u64,
+        let count = stream.read(&mut buffer).await?;
+        let beginning = &buffer[..count.min(SHOWN_BYTES)];
+        ensure!(read > 0 || beginning.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(beginning));
+        if count == 0 {
+            break;
         }
+        read += count as u64;
     }
     Ok(())
 }

@@ -89,7 +89,7 @@ impl Shape {
         Ok(())
     }
 
-    /// Does it, up to the end or to a refusal.
+    /// Does it, up to the end or to a refusal; the first refusal, if there was one.
     pub(super) async fn act(self, address: SocketAddr, megabytes: u32) -> Result<()> {
         let mut tasks = JoinSet::new();
         match self {
@@ -132,9 +132,12 @@ impl Shape {
                 tokio::time::sleep(HOLD + Duration::from_secs(u64::from(megabytes) / 200)).await;
             }
         }
-        // One that is refused leaves the others.
-        while tasks.join_next().await.is_some() {}
-        Ok(())
+        let mut refused = Ok(());
+        while let Some(done) = tasks.join_next().await {
+            // One that is refused leaves the others.
+            refused = refused.and(done.context("a client's task")?);
+        }
+        refused
     }
 }
 
@@ -147,7 +150,7 @@ async fn index_of_nodes(address: SocketAddr) -> Result<u64> {
 
 /// A blocking query with patterns that no other has.
 fn parked(query: u32, index: u64) -> Vec<u8> {
-    let patterns = (0..PATTERNS).map(|number| format!("Node+matches+%22%5CpL%7B23%7D{query}x{number}%22"));
+    let patterns = (0..PATTERNS).map(|number| format!("Node+matches+%60%5CpL%7B23%7D{query}x{number}%60"));
     let filter = patterns.collect::<Vec<_>>().join("+or+");
     let path = format!("/v1/catalog/nodes?index={index}&wait={}s&filter={filter}", HOLD.as_secs() * 2);
     format!("GET {path} HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n").into_bytes()
@@ -167,7 +170,7 @@ fn script(megabytes: u32) -> Vec<u8> {
     let check = json!({
         "Name": "large",
         "Args": ["/bin/sh", "-c", command],
-        "Interval": "1h",
+        "Interval": "1s",
         "Timeout": "60s",
         "OutputMaxSize": bytes_max,
     });
