@@ -161,7 +161,7 @@ impl PlaceTest {
                 budget.take(pattern.steps(place.text()))?;
                 pattern.regex.is_match(place.text())
             }
-            Self::Empty => place.is_empty(),
+            Self::Empty => place.holds_nothing(),
         })
     }
 }

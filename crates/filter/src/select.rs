@@ -99,7 +99,7 @@ impl<'a> Place<'a> {
     }
 
     /// Whether a list or map has nothing in it.
-    pub(crate) fn is_empty(self) -> bool {
+    pub(crate) fn holds_nothing(self) -> bool {
         match self {
             Self::Texts(texts) => texts.is_empty(),
             Self::TextMap(map) => map.is_empty(),

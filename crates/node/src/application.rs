@@ -13,8 +13,8 @@ use quorate_consensus::{
 use quorate_state::{Changes, Command, Operation, Response, RestoreStep, State, StateBuilder};
 use tokio::time::Instant;
 
+use crate::clocks::{LeaderClock, SessionClock};
 use crate::codec::{self, Malformed};
-use crate::leader::{LeaderClock, SessionClock};
 use crate::metrics::Metrics;
 use crate::watch::WatchTable;
 

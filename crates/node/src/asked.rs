@@ -6,8 +6,8 @@ use std::sync::Arc;
 use quorate_state::KeyEntry;
 
 use crate::error::Refusal;
-use crate::question::{Answer, Evaluator, Question};
-use crate::request::{Caller, Indexed};
+use crate::question::{Answer, Evaluator, Indexed, Question};
+use crate::request::Caller;
 
 /// Everything that decides an answer on a given state: what answers are shared by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::asked::Evaluated;
 use crate::error::Refusal;
 use crate::handle::Handle;
-use crate::request::Indexed;
+use crate::question::Indexed;
 
 /// The answer on the state as it is now, with the index of that state. One that takes long is made on a different
 /// thread, when its turn comes.

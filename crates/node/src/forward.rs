@@ -15,12 +15,12 @@ use crate::error::{ReadError, Refusal};
 use crate::handle::Handle;
 use crate::message;
 use crate::request::{Body, Reply, Request, Wait};
-use crate::serve::{self, Served};
 
 /// How much longer than it may wait there an answer may take on its way.
 const ON_THE_WAY: Duration = Duration::from_secs(10);
 
-type Leader = (NodeId, Member);
+/// A server that is thought to lead.
+pub(crate) type Leader = (NodeId, Member);
 
 /// The leader that should be asked instead, if this server's refusal was for not being it, and others can be asked.
 pub(crate) fn leader_to_ask(node: &Handle, request: &Request, refusal: &Refusal) -> Option<Leader> {
@@ -40,16 +40,6 @@ pub(crate) fn leader_to_ask(node: &Handle, request: &Request, refusal: &Refusal)
     }
 }
 
-/// Has the leader answer.
-pub(crate) async fn serve(node: Handle, request: Request, leader: Leader) -> Served {
-    let is_long = matches!(&request.body, Body::Ask(ask) if ask.wait.is_some());
-    let forwarded = Forwarded::new(node, request, leader);
-    match is_long {
-        true => serve::later(forwarded),
-        false => Served::Now(forwarded.reply().await),
-    }
-}
-
 /// A request on its way to the leader.
 pub(crate) struct Forwarded {
     node: Handle,
@@ -59,7 +49,7 @@ pub(crate) struct Forwarded {
 }
 
 impl Forwarded {
-    fn new(node: Handle, request: Request, leader: Leader) -> Self {
+    pub(crate) fn new(node: Handle, request: Request, leader: Leader) -> Self {
         Self { node, request, leader, started: Instant::now() }
     }
 

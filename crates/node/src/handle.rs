@@ -14,16 +14,16 @@ use tokio::time::Instant;
 
 use crate::application::{Replicated, Shared};
 use crate::archive::{self, ArchiveHeader};
+use crate::clocks::{Clocks, LeaderClock, SessionClock};
 use crate::codec;
 use crate::config::Config;
 use crate::error::{ProposeError, ReadError};
 use crate::events::Events;
+use crate::freshness::{Consistency, Freshness};
 use crate::kept::Kept;
-use crate::leader::{self, Clocks, LeaderClock, SessionClock};
 use crate::metrics::Metrics;
 use crate::parked::{Parked, WaitPlace};
 use crate::peers::Peers;
-use crate::request::{Consistency, Freshness};
 use crate::status::{Server, Status};
 use crate::watch::{TooManyWatches, Watch, WatchTable};
 
@@ -57,23 +57,8 @@ const ARCHIVE_PIECES_WAITING: usize = 4;
 const ARCHIVE_PIECE_BYTES: usize = 64 << 10;
 
 impl Handle {
-    /// Starts a node: reads its data directory, takes part in consensus and, when it leads, does a leader's duties.
-    pub async fn start(config: Config, host: Host, transport: Arc<dyn Transport>) -> Result<Self, StartError> {
-        Self::launch(config, host.clone(), transport, |shared| Replicated::new(host, shared)).await
-    }
-
-    /// Starts a node that is broken on purpose.
-    #[cfg(feature = "sabotage")]
-    pub async fn start_broken(
-        config: Config,
-        host: Host,
-        transport: Arc<dyn Transport>,
-        how: crate::Sabotage,
-    ) -> Result<Self, StartError> {
-        Self::launch(config, host.clone(), transport, |shared| Replicated::new(host, shared).broken(how)).await
-    }
-
-    async fn launch(
+    /// Starts a node whose application is made by `application`. Its duties as a leader are not begun.
+    pub(crate) async fn launch(
         config: Config,
         host: Host,
         transport: Arc<dyn Transport>,
@@ -95,8 +80,8 @@ impl Handle {
                 tracing::error!(%error, "the new cluster could not be started");
             }
         }
-        let handle = Self(Arc::new(Inner {
-            host: host.clone(),
+        Ok(Self(Arc::new(Inner {
+            host,
             consensus,
             shared,
             events: Events::new(),
@@ -111,9 +96,7 @@ impl Handle {
             registration: watch::Sender::new(Arc::new(config.registration)),
             tombstone_ttl: Duration::from_millis(config.tombstone_ttl_ms),
             leader_wait: Duration::from_millis(config.leader_wait_ms),
-        }));
-        host.spawn(leader::run(handle.clone()));
-        Ok(handle)
+        })))
     }
 
     /// Stops taking part and lets go of the data directory.

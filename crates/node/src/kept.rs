@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::asked::Asked;
-use crate::request::Indexed;
+use crate::question::Indexed;
 use crate::watch::Watch;
 
 /// How much memory an entry of an answer counts for: its place in the list, and a part of what it keeps alive after the

@@ -14,6 +14,7 @@
 mod application;
 pub mod archive;
 mod asked;
+mod clocks;
 pub mod codec;
 mod config;
 mod error;
@@ -21,6 +22,7 @@ mod evaluation;
 mod event_wait;
 mod events;
 mod forward;
+mod freshness;
 mod handle;
 mod kept;
 mod leader;
@@ -37,6 +39,7 @@ mod right;
 mod sabotage;
 mod selection;
 mod serve;
+mod start;
 mod status;
 mod txn;
 mod view;
@@ -45,16 +48,15 @@ mod watch;
 pub use config::Config;
 pub use error::{Outcome, ProposeError, ReadError, Refusal, RestoreError};
 pub use events::{Event, EventList};
+pub use freshness::{Consistency, Freshness};
 pub use handle::Handle;
 pub use parked::WaitPlace;
 pub use peers::Peers;
 pub use question::{
-    Answer, FilterText, HealthQuestion, Instance, NodeEntries, NodeMeta, NodeServices, Question, TAGS_MAX, Tags, Wanted,
+    Answer, FilterText, HealthQuestion, Indexed, Instance, NodeEntries, NodeMeta, NodeServices, Question, TAGS_MAX,
+    Tags, Wanted,
 };
-pub use request::{
-    Answered, Archive, Ask, AskEvents, Body, Caller, Consistency, Freshness, Indexed, Knowing, Proposal, Reply,
-    Request, Wait,
-};
+pub use request::{Answered, Archive, Ask, AskEvents, Body, Caller, Knowing, Proposal, Reply, Request, Wait};
 pub use restore::Restore;
 pub use right::{Access, Resource, Right};
 #[cfg(feature = "sabotage")]

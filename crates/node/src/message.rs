@@ -17,12 +17,11 @@ use crate::codec::wire::{
 use crate::codec::{Format, known};
 use crate::error::{ReadError, Refusal};
 use crate::events::{Event, EventList};
+use crate::freshness::{Consistency, Freshness};
 use crate::question::{
-    Answer, FilterText, HealthQuestion, Instance, NodeEntries, NodeMeta, NodeServices, Question, Tags, Wanted,
+    Answer, FilterText, HealthQuestion, Indexed, Instance, NodeEntries, NodeMeta, NodeServices, Question, Tags, Wanted,
 };
-use crate::request::{
-    Answered, Ask, AskEvents, Body, Caller, Consistency, Freshness, Indexed, Knowing, Proposal, Reply, Request, Wait,
-};
+use crate::request::{Answered, Ask, AskEvents, Body, Caller, Knowing, Proposal, Reply, Request, Wait};
 use crate::status::{Counts, Server, Status};
 use crate::txn::{Txn, TxnAnswer};
 use crate::watch::TooManyWatches;

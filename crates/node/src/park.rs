@@ -12,7 +12,8 @@ use crate::error::Refusal;
 use crate::evaluation;
 use crate::handle::Handle;
 use crate::parked::{Entry, Joined, Waiter};
-use crate::request::{Indexed, Wait};
+use crate::question::Indexed;
+use crate::request::Wait;
 use crate::watch::{TooManyWatches, Watch, Woken};
 
 /// How long a question is followed after its last waiter has left: longer than a client takes to ask again.

@@ -21,7 +21,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::asked::{Asked, Evaluated};
-use crate::request::{Indexed, Wait};
+use crate::question::Indexed;
+use crate::request::Wait;
 use crate::watch::{TooManyWatches, Woken};
 
 /// The table of parked questions.

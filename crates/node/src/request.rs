@@ -14,43 +14,10 @@ use quorate_state::{Index, Operation, Response, Session, SessionId};
 use tokio::sync::mpsc;
 
 use crate::events::{Event, EventList};
-use crate::question::{Answer, Question};
-use crate::right::Right;
+use crate::freshness::{Consistency, Freshness};
+use crate::question::{Indexed, Question};
 use crate::status::{Counts, Status};
 use crate::txn::{Txn, TxnAnswer};
-
-/// How fresh an answer must be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Consistency {
-    /// The leader answers while it holds a lease that no other leader can hold.
-    #[default]
-    Default,
-    /// The leader answers after a majority confirmed that it still leads.
-    Consistent,
-    /// Any server answers from what it has, unless that is older than this; then the leader answers.
-    Stale(Option<Duration>),
-}
-
-impl Consistency {
-    /// Any server answers, however old its state is.
-    pub const STALE: Self = Self::Stale(None);
-}
-
-/// How fresh an answer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Freshness {
-    /// Whether a leader is known.
-    pub known_leader: bool,
-    /// How long ago the answering server heard from it, in milliseconds; 0 on the leader.
-    pub last_contact_ms: u64,
-}
-
-impl Freshness {
-    /// The leader itself answered.
-    pub const LEADER: Self = Self { known_leader: true, last_contact_ms: 0 };
-    /// Nothing was found out.
-    pub const UNKNOWN: Self = Self { known_leader: false, last_contact_ms: 0 };
-}
 
 /// Who asks. Answers are shared between requests of the same caller only.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
@@ -216,15 +183,6 @@ pub struct Answered {
     pub is_kept: bool,
 }
 
-/// An answer with its index.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Indexed {
-    /// The index to wait beyond: the last change of anything that the question depends on; at least 1.
-    pub index: Index,
-    /// The answer.
-    pub answer: Answer,
-}
-
 /// The state as an archive.
 #[derive(Debug)]
 pub struct Archive {
@@ -234,11 +192,4 @@ pub struct Archive {
     pub freshness: Freshness,
     /// Its bytes.
     pub pieces: mpsc::Receiver<Bytes>,
-}
-
-impl Body {
-    /// The right that a caller needs for it.
-    pub fn right(&self) -> Right {
-        Right::of(self)
-    }
 }

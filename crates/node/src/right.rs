@@ -62,17 +62,18 @@ pub enum Right {
     Management,
 }
 
-impl Right {
-    pub(crate) fn of(body: &Body) -> Self {
-        match body {
-            Body::Propose(proposal) => of_operation(&proposal.operation),
-            Body::Txn(_) => Self::EachStep,
-            Body::Ask(ask) => of_question(&ask.question),
-            Body::RenewSession(_) => Self::To(Resource::Session, Access::Write),
-            Body::Fire { .. } => Self::To(Resource::Event, Access::Write),
-            Body::Events(_) => Self::Filtered(Resource::Event),
-            Body::Save(_) => Self::Management,
-            Body::Status(_) | Body::Counts | Body::Datacenters => Self::Nothing,
+impl Body {
+    /// The right that a caller needs for it.
+    pub fn right(&self) -> Right {
+        match self {
+            Self::Propose(proposal) => of_operation(&proposal.operation),
+            Self::Txn(_) => Right::EachStep,
+            Self::Ask(ask) => of_question(&ask.question),
+            Self::RenewSession(_) => Right::To(Resource::Session, Access::Write),
+            Self::Fire { .. } => Right::To(Resource::Event, Access::Write),
+            Self::Events(_) => Right::Filtered(Resource::Event),
+            Self::Save(_) => Right::Management,
+            Self::Status(_) | Self::Counts | Self::Datacenters => Right::Nothing,
         }
     }
 }

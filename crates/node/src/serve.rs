@@ -12,13 +12,13 @@ use quorate_state::{Operation, Response};
 use crate::asked::{Asked, Evaluated};
 use crate::error::Refusal;
 use crate::evaluation;
-use crate::forward::{self, Forwarded};
+use crate::forward::{self, Forwarded, Leader};
+use crate::freshness::{Consistency, Freshness};
 use crate::handle::Handle;
 use crate::park;
 use crate::parked::{Ended, Joined, Waiter};
-use crate::request::{
-    Answered, Archive, Ask, AskEvents, Body, Consistency, Freshness, Indexed, Knowing, Proposal, Reply, Request, Wait,
-};
+use crate::question::Indexed;
+use crate::request::{Answered, Archive, Ask, AskEvents, Body, Knowing, Proposal, Reply, Request, Wait};
 use crate::txn::{Txn, TxnAnswer};
 
 /// What becomes of a request.
@@ -71,7 +71,7 @@ impl Handle {
         match served {
             Served::Now(Err(refusal)) => match forward::leader_to_ask(self, &request, &refusal) {
                 // Boxed, so that what is answered here takes no room for it.
-                Some(leader) => Box::pin(forward::serve(self.clone(), request, leader)).await,
+                Some(leader) => Box::pin(forward_to(self.clone(), request, leader)).await,
                 None => Served::Now(Err(refusal)),
             },
             served => served,
@@ -237,8 +237,14 @@ impl Handle {
     }
 }
 
-pub(crate) fn later(forwarded: Forwarded) -> Served {
-    Served::Later(Waiting(For::Leader(Box::new(forwarded))))
+/// Has the leader answer.
+async fn forward_to(node: Handle, request: Request, leader: Leader) -> Served {
+    let is_long = matches!(&request.body, Body::Ask(ask) if ask.wait.is_some());
+    let forwarded = Forwarded::new(node, request, leader);
+    match is_long {
+        true => Served::Later(Waiting(For::Leader(Box::new(forwarded)))),
+        false => Served::Now(forwarded.reply().await),
+    }
 }
 
 /// A reply with an answer that others may get, too.

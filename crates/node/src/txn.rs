@@ -6,7 +6,7 @@
 
 use quorate_state::{KeyVerb, Operation, State, TxnError, TxnOperation, TxnResult};
 
-use crate::request::{Consistency, Freshness};
+use crate::freshness::{Consistency, Freshness};
 
 /// A transaction.
 #[derive(Clone, Debug, Default, PartialEq)]

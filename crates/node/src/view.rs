@@ -9,8 +9,9 @@ use std::sync::Arc;
 use quorate_state::State;
 
 use crate::error::Refusal;
+use crate::freshness::{Consistency, Freshness};
 use crate::handle::Handle;
-use crate::request::{Caller, Consistency, Freshness};
+use crate::request::Caller;
 
 /// The state of one moment, for one caller.
 #[derive(Clone)]

@@ -3,9 +3,6 @@
 //! The duties start once the leader's state holds all that was committed before it, and stop when it leads no more. Each
 //! is a proposal like any other, so two leaders that overlap for a moment do no harm.
 
-mod session_clock;
-mod session_timers;
-mod term_clock;
 mod tombstones;
 
 use std::time::Duration;
@@ -15,11 +12,10 @@ use quorate_state::{Check, Node, Operation, Registration, Service, SessionId, St
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{info, warn};
 
-pub(crate) use session_clock::SessionClock;
-pub(crate) use term_clock::{Clocks, LeaderClock};
 use tombstones::TombstoneTimer;
 
-use crate::{Handle, Watch};
+use crate::handle::Handle;
+use crate::watch::Watch;
 
 /// How often the leader looks whether the catalog still has its own entry even if nothing changed there, as often as Consul's
 /// does.

@@ -8,8 +8,7 @@ use quorate_filter::{self as schema, FilterError, OverBudget, Schema};
 use quorate_state::{Check, CheckStatus, Key, Node, Service, State};
 
 use super::select::{Compiled, NodeMeta};
-use super::{Answer, HealthQuestion, Instance, NodeEntries, NodeServices, Question, Wanted, node_named};
-use crate::request::Indexed;
+use super::{Answer, HealthQuestion, Indexed, Instance, NodeEntries, NodeServices, Question, Wanted, node_named};
 use crate::selection;
 
 /// An answer made of more entries than this is made away from the thread that everything else needs: it takes about a

@@ -189,6 +189,15 @@ pub struct NodeEntries {
     pub checks: Vec<Arc<Check>>,
 }
 
+/// An answer with its index.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Indexed {
+    /// The index to wait beyond: the last change of anything that the question depends on; at least 1.
+    pub index: Index,
+    /// The answer.
+    pub answer: Answer,
+}
+
 impl Question {
     /// What the answer depends on. Which topics these are may itself depend on the state.
     pub(crate) fn topics(&self, state: &State) -> Vec<Topic> {

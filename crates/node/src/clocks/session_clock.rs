@@ -29,7 +29,7 @@ impl SessionClock {
 
     /// This server leads now: every session gets its full time. The state is loaded under the lock, so a batch that is
     /// applied meanwhile is either in it or comes by [`Self::follow`].
-    pub(super) fn start(&self, published: &ArcSwap<State>) {
+    pub(crate) fn start(&self, published: &ArcSwap<State>) {
         let mut timers = self.lock();
         let timers = timers.insert(SessionTimers::default());
         let now = Instant::now();
@@ -38,7 +38,7 @@ impl SessionClock {
     }
 
     /// Another leads.
-    pub(super) fn stop(&self) {
+    pub(crate) fn stop(&self) {
         *self.lock() = None;
     }
 
@@ -70,7 +70,7 @@ impl SessionClock {
     }
 
     /// Ending a session failed: it is due again after `delay`.
-    pub(super) fn retry(&self, id: SessionId, delay: Duration) {
+    pub(crate) fn retry(&self, id: SessionId, delay: Duration) {
         if let Some(timers) = self.lock().as_mut() {
             timers.retry(Instant::now() + delay, id);
         }
@@ -83,7 +83,7 @@ impl SessionClock {
     }
 
     /// Waits until sessions are due and takes some of them. Safe to drop: nothing is taken before it returns.
-    pub(super) async fn due(&self) -> Vec<SessionId> {
+    pub(crate) async fn due(&self) -> Vec<SessionId> {
         loop {
             let next = self.lock().as_ref().and_then(SessionTimers::next_deadline);
             let sleep = async {

@@ -1,0 +1,37 @@
+//! Starting a node: the handle, and what runs beside it.
+
+use std::sync::Arc;
+
+use quorate_base::Host;
+use quorate_consensus::{StartError, Transport};
+
+use crate::application::Replicated;
+use crate::config::Config;
+use crate::handle::Handle;
+use crate::leader;
+
+impl Handle {
+    /// Starts a node: reads its data directory, takes part in consensus and, when it leads, does a leader's duties.
+    pub async fn start(config: Config, host: Host, transport: Arc<dyn Transport>) -> Result<Self, StartError> {
+        let application = |shared| Replicated::new(host.clone(), shared);
+        Ok(Self::launch(config, host.clone(), transport, application).await?.with_duties())
+    }
+
+    /// Starts a node that is broken on purpose.
+    #[cfg(feature = "sabotage")]
+    pub async fn start_broken(
+        config: Config,
+        host: Host,
+        transport: Arc<dyn Transport>,
+        how: crate::Sabotage,
+    ) -> Result<Self, StartError> {
+        let application = |shared| Replicated::new(host.clone(), shared).broken(how);
+        Ok(Self::launch(config, host.clone(), transport, application).await?.with_duties())
+    }
+
+    /// The same node, which does a leader's duties when it leads.
+    fn with_duties(self) -> Self {
+        self.host().spawn(leader::run(self.clone()));
+        self
+    }
+}
