@@ -229,7 +229,7 @@ async fn servers_join_and_leave() {
 async fn too_large_and_too_many_proposals_are_refused() {
     let cluster = Cluster::formed(3, |config| config.proposals_max = 5).await;
     let server = cluster.server(cluster.leader().await).clone();
-    let refused = server.propose(vec![0; 20 << 10].into()).await.unwrap_err();
+    let refused = server.propose(vec![0; 20 << 10]).await.unwrap_err();
     assert_eq!(refused, ProposeError::TooLarge { bytes: 20 << 10, limit: 16 << 10 });
     let proposals = (0..50).map(|number| server.propose(command(number)));
     let results = futures_util::future::join_all(proposals).await;
@@ -504,4 +504,23 @@ async fn a_server_stops_before_a_command_that_it_cannot_read() {
         assert!(refused.to_string().contains(fatal), "{refused}");
         assert_eq!(cluster.ledger(0).len(), 1, "what came before is applied");
     }
+}
+
+/// The two differ here alone, so that it shows which of them was applied where.
+#[tokio::test(start_paused = true)]
+async fn the_server_that_encoded_a_command_does_not_decode_it_and_the_others_do() {
+    let mut cluster = Cluster::formed(3, |_| {}).await;
+    let leader = cluster.leader().await;
+    let (encoded, read) = (Bytes::from("what is in the log"), Bytes::from("what it was made from"));
+    let command = Command::with_bytes(read.clone(), encoded.clone());
+    let index = cluster.server(leader).propose(command).await.unwrap().index;
+    for place in 0..3 {
+        cluster.applied(place, index).await;
+        let expected = if place == leader { &read } else { &encoded };
+        assert_eq!(cluster.ledger(place).get(&index), Some(expected));
+    }
+    cluster.stop(leader).await;
+    cluster.restart(leader).await;
+    cluster.applied(leader, index).await;
+    assert_eq!(cluster.ledger(leader).get(&index), Some(&encoded));
 }

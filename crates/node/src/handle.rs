@@ -7,7 +7,9 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use quorate_base::Host;
-use quorate_consensus::{Consensus, Member, NodeId, Role, Rpc, RpcError, RpcReply, StartError, Transport};
+use quorate_consensus::{
+    Command as Proposal, Consensus, Member, NodeId, Role, Rpc, RpcError, RpcReply, StartError, Transport,
+};
 use quorate_state::{Command, Operation, Registration, Response, Session, SessionId, State, Topic};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -139,15 +141,16 @@ impl Handle {
         let metrics = &self.0.shared.metrics;
         metrics.proposals.increment();
         let started = Instant::now();
-        let command = codec::encode_command(&Command { now_ms: self.0.host.wall.now_ms(), operation });
-        let mut applied = self.0.consensus.propose(command.clone()).await;
+        let command = Command { now_ms: self.0.host.wall.now_ms(), operation };
+        let bytes = codec::encode_command(&command);
+        let mut applied = self.0.consensus.propose(Proposal::with_bytes(command, bytes.clone())).await;
         while let Err(ProposeError::NotLeader { leader: None }) = applied {
             let deadline = started + self.0.leader_wait;
             if Instant::now() >= deadline {
                 break;
             }
             self.next_try(deadline).await;
-            applied = self.0.consensus.propose(command.clone()).await;
+            applied = self.0.consensus.propose(bytes.clone()).await;
         }
         let applied = applied?;
         metrics.commit_time.record_duration(started.elapsed());

@@ -42,7 +42,7 @@ use crate::config::LogWriter;
 use crate::error::{LogError, StartError};
 use crate::log::index::{Runs, Tail};
 use crate::log::queue::Queue;
-pub(crate) use crate::log::record::entry_bytes as record_bytes;
+pub(crate) use crate::log::record::{command_bytes, entry_bytes as record_bytes};
 use crate::log::segment::Segment;
 pub(crate) use crate::log::space::{Promise, Room, Space};
 pub(crate) use crate::log::writer::Completion;

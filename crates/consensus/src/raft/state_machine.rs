@@ -90,8 +90,9 @@ impl<A: Application> Batch<A> {
         let Entry { id, payload } = entry;
         let is_command = match payload {
             Payload::Blank => false,
-            Payload::Command(bytes) => {
-                let command = A::decode(bytes).map_err(|error| Unreadable { index: id.index, error })?;
+            Payload::Command(command) => {
+                let made_here = command.take().map_or_else(|| A::decode(command.bytes().clone()), Ok);
+                let command = made_here.map_err(|error| Unreadable { index: id.index, error })?;
                 self.commands.push((id.index, command));
                 true
             }
@@ -408,7 +409,7 @@ impl<A: Application> RaftStateMachine<TypeConfig<A::Response>> for StateMachine<
     {
         while let Some(item) = entries.next().await {
             let (entry, responder) = item?;
-            match self.batch.push(convert::entry(entry)) {
+            match self.batch.push(entry) {
                 Ok(is_command) => self.responders.push((responder, is_command)),
                 Err(unreadable) => {
                     self.apply_gathered().await?;

@@ -12,9 +12,9 @@ use openraft::{OptionalSend, RaftLogReader};
 use tokio::sync::oneshot;
 
 use crate::log::{Completion, Log};
-use crate::protocol::LogId;
+use crate::protocol::{Entry, LogId};
 use crate::raft::convert;
-use crate::raft::type_config::{RaftEntry, RaftLogId, RaftVote, TypeConfig};
+use crate::raft::type_config::{RaftLogId, RaftVote, TypeConfig};
 
 /// How much is read from the log at a time to apply it.
 const APPLY_READ_BYTES: usize = 1 << 20;
@@ -39,8 +39,8 @@ impl LogStorage {
         Self { committed: Some(id), ..self }
     }
 
-    fn read(&self, from: u64, to: u64, bytes_max: usize) -> io::Result<Vec<RaftEntry>> {
-        Ok(self.log.read(from, to, bytes_max)?.into_iter().map(convert::raft_entry).collect())
+    fn read(&self, from: u64, to: u64, bytes_max: usize) -> io::Result<Vec<Entry>> {
+        self.log.read(from, to, bytes_max)
     }
 }
 
@@ -76,16 +76,16 @@ impl<R: Send + Sync + 'static> RaftLogReader<TypeConfig<R>> for LogStorage {
     async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
         &mut self,
         range: RB,
-    ) -> io::Result<Vec<RaftEntry>> {
+    ) -> io::Result<Vec<Entry>> {
         let (from, to) = bounds(&range);
         self.read(from, to, usize::MAX)
     }
 
-    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<RaftEntry>> {
+    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<Entry>> {
         self.read(start, end, self.replication_bytes_max)
     }
 
-    async fn entries_stream<RB>(&mut self, range: RB) -> impl Stream<Item = io::Result<RaftEntry>> + OptionalSend
+    async fn entries_stream<RB>(&mut self, range: RB) -> impl Stream<Item = io::Result<Entry>> + OptionalSend
     where
         RB: RangeBounds<u64> + Clone + Debug + OptionalSend,
     {
@@ -104,8 +104,8 @@ impl<R: Send + Sync + 'static> RaftLogReader<TypeConfig<R>> for LogStorage {
                     }
                 }
             }
-            let entry: RaftEntry = at_hand.pop_front()?;
-            next = entry.log_id.index + 1;
+            let entry: Entry = at_hand.pop_front()?;
+            next = entry.id.index + 1;
             Some(Ok(entry))
         }))
     }
@@ -147,10 +147,10 @@ impl<R: Send + Sync + 'static> RaftLogStorage<TypeConfig<R>> for LogStorage {
 
     async fn append<I>(&mut self, entries: I, callback: IOFlushed<TypeConfig<R>>) -> io::Result<()>
     where
-        I: IntoIterator<Item = RaftEntry> + OptionalSend,
+        I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let entries = entries.into_iter().map(convert::entry).collect();
+        let entries = entries.into_iter().collect();
         self.log.append(entries, Box::new(move |result| callback.io_completed(result)))
     }
 
