@@ -82,7 +82,7 @@ pub(crate) struct Server<A: Application> {
     pub(crate) no_votes_before: Option<Instant>,
     /// The term in which this server, as its leader, began to hand over, plus one; 0 if none.
     pub(crate) transferring: AtomicU64,
-    pub(crate) reception: tokio::sync::Mutex<Reception>,
+    pub(crate) reception: Arc<tokio::sync::Mutex<Reception<A>>>,
     /// Ends the chores.
     pub(crate) stop: watch::Sender<bool>,
     /// The lock on the directory, until the shutdown.

@@ -1,6 +1,7 @@
 //! The application, as openraft asks for it: applies entries, takes snapshots and installs them.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -196,6 +197,16 @@ impl<A: Application> Machine<A> {
         blocking(&self.host, work).await
     }
 
+    /// Removes a snapshot file that is not needed, away from the runtime. At rest it stays: the next start removes it.
+    pub(crate) fn discard(self: &Arc<Self>, path: PathBuf) {
+        let Ok(at_work) = self.at_work.clone().try_read_owned() else { return };
+        let machine = self.clone();
+        self.host.tasks.spawn_blocking(Box::new(move || {
+            machine.store.discard(&path);
+            drop(at_work);
+        }));
+    }
+
     /// Waits until no such work is under way; while the value is held none begins.
     pub(crate) async fn rest(&self) -> OwnedRwLockWriteGuard<()> {
         self.at_work.clone().write_owned().await
@@ -348,7 +359,7 @@ fn restore<A: Application>(
 }
 
 /// Runs blocking work away from the runtime and gives its result.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     host: &Host,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
