@@ -67,15 +67,16 @@ impl Tamper for AlteredEntries {
     fn request(&mut self, to: NodeId, rpc: &mut Rpc) {
         let Rpc::AppendEntries(append) = rpc else { return };
         for entry in append.entries.iter_mut().filter(|_| to == self.at) {
-            let Payload::Command(bytes) = &mut entry.payload else { continue };
-            let Ok(mut command) = codec::decode_command(bytes) else { continue };
+            let Payload::Command(carried) = &mut entry.payload else { continue };
+            let Ok(mut command) = codec::decode_command(carried.bytes()) else { continue };
+            let format = carried.bytes()[0];
             if let Operation::Key(key) = &mut command.operation
                 && let KeyVerb::Set(value) = &mut key.verb
             {
                 self.seen += 1;
                 if self.seen.is_multiple_of(ALTERED_EVERY) {
                     value.flags += 1;
-                    *bytes = codec::encode_command(&command, bytes[0]).expect("only a number changed");
+                    *carried = codec::encode_command(&command, format).expect("only a number changed").into();
                 }
             }
         }

@@ -18,7 +18,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use openraft::ReadPolicy;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{ClientWriteError, Fatal, ForwardToLeader, InitializeError, LinearizableReadError, RaftError};
@@ -34,13 +33,13 @@ use crate::admission::{Admission, Gate, room_for};
 use crate::application::Application;
 use crate::config::Config;
 use crate::error::{BootstrapError, ChangeError, Outcome, ProposeError, ReadError, RpcError, StartError};
-use crate::log::{Log, record_bytes};
-use crate::protocol::{Entry, LogId, Member, NodeId, Payload, Rpc, RpcReply};
+use crate::log::{Log, command_bytes};
+use crate::protocol::{Command, LogId, Member, NodeId, Rpc, RpcReply};
 use crate::raft::chores::{self, Raft};
 use crate::raft::convert;
 use crate::raft::receive::Reception;
 use crate::raft::state_machine::Machine;
-use crate::raft::type_config::{Command, RaftId, Reply, TypeConfig};
+use crate::raft::type_config::{RaftId, Reply, TypeConfig};
 use crate::status::{Progress, Status};
 use crate::transport::Transport;
 
@@ -83,7 +82,7 @@ pub(crate) struct Server<A: Application> {
     pub(crate) no_votes_before: Option<Instant>,
     /// The term in which this server, as its leader, began to hand over, plus one; 0 if none.
     pub(crate) transferring: AtomicU64,
-    pub(crate) reception: tokio::sync::Mutex<Reception>,
+    pub(crate) reception: Arc<tokio::sync::Mutex<Reception<A>>>,
     /// Ends the chores.
     pub(crate) stop: watch::Sender<bool>,
     /// The lock on the directory, until the shutdown.
@@ -145,17 +144,21 @@ impl<A: Application> Consensus<A> {
 
     /// Has a command committed and applied, and gives the application's answer. Dropping the future does not take the
     /// command back.
-    pub async fn propose(&self, command: Bytes) -> Result<Applied<A::Response>, ProposeError> {
-        self.propose_as(command, None).await
+    pub async fn propose(&self, command: impl Into<Command>) -> Result<Applied<A::Response>, ProposeError> {
+        self.propose_as(command.into(), None).await
     }
 
     /// The same, if this server leads in this very term; otherwise [`ProposeError::NotLeader`], also if it leads in a
     /// later one.
-    pub async fn propose_in_term(&self, command: Bytes, term: u64) -> Result<Applied<A::Response>, ProposeError> {
-        self.propose_as(command, Some(term)).await
+    pub async fn propose_in_term(
+        &self,
+        command: impl Into<Command>,
+        term: u64,
+    ) -> Result<Applied<A::Response>, ProposeError> {
+        self.propose_as(command.into(), Some(term)).await
     }
 
-    async fn propose_as(&self, command: Bytes, term: Option<u64>) -> Result<Applied<A::Response>, ProposeError> {
+    async fn propose_as(&self, command: Command, term: Option<u64>) -> Result<Applied<A::Response>, ProposeError> {
         let server = &self.0;
         let waited_ms = server.config.proposal_timeout_ms;
         let deadline = Instant::now() + Duration::from_millis(waited_ms);
@@ -163,8 +166,8 @@ impl<A: Application> Consensus<A> {
         let (sender, receiver) = oneshot::channel::<Written<A::Response>>();
         let reply = Reply { sender, _admission: admission };
         let sent = match term {
-            None => server.raft.client_write_ff(Command(command), Some(reply)).await,
-            Some(term) => server.raft.write(Command(command)).responder(reply).with_leader(term).await,
+            None => server.raft.client_write_ff(command, Some(reply)).await,
+            Some(term) => server.raft.write(command).responder(reply).with_leader(term).await,
         };
         if let Err(fatal) = sent {
             return Err(ProposeError::Stopped { reason: server.reason(&fatal), outcome: Outcome::Unchanged });
@@ -320,7 +323,7 @@ impl<A: Application> Server<A> {
     }
 
     /// Lets a command in, with all that must be set aside for it, or says why not.
-    async fn admit(&self, command: &Bytes, deadline: Instant) -> Result<Admission, ProposeError> {
+    async fn admit(&self, command: &Command, deadline: Instant) -> Result<Admission, ProposeError> {
         {
             let metrics = self.metrics.borrow_watched();
             if let Err(fatal) = &metrics.running_state {
@@ -332,9 +335,8 @@ impl<A: Application> Server<A> {
                 return Err(ProposeError::NotLeader { leader: self.known_leader() });
             }
         }
-        let admission = self.gate.enter(command.len())?;
-        let entry = Entry { id: LogId { term: 0, index: 0 }, payload: Payload::Command(command.clone()) };
-        match room_for(&self.log, record_bytes(&entry), deadline).await {
+        let admission = self.gate.enter(command.bytes().len())?;
+        match room_for(&self.log, command_bytes(command), deadline).await {
             Some(room) => Ok(admission.with_room(room)),
             None => {
                 self.poke.notify_one();
@@ -371,7 +373,7 @@ impl<A: Application> Server<A> {
             return Err(ReadError::NotLeader { leader: self.known_leader() });
         }
         let term = metrics.current_term;
-        let own_entry_applied = metrics.last_applied.is_some_and(|applied| applied.leader_id.term == term);
+        let own_entry_applied = metrics.last_applied.is_some_and(|applied| applied.leader_id == term);
         let handing_over = self.transferring.load(Ordering::SeqCst) == term + 1;
         let voters = metrics.membership_config.membership().get_joint_config();
         if !own_entry_applied || handing_over || !voters.iter().any(|set| set.contains(&me)) {

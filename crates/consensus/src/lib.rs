@@ -28,8 +28,8 @@ pub use error::{
 };
 pub use handle::{Applied, Consensus};
 pub use protocol::{
-    AppendEntries, AppendReply, Entry, LogId, Member, Membership, NodeId, Payload, Rpc, RpcReply, SnapshotChunk,
-    SnapshotIdentity, SnapshotReply, TransferLeader, TransferReply, Vote, VoteReply, VoteRequest,
+    AppendEntries, AppendReply, Command, Entry, LogId, Member, Membership, NodeId, Payload, Rpc, RpcReply,
+    SnapshotChunk, SnapshotIdentity, SnapshotReply, TransferLeader, TransferReply, Vote, VoteReply, VoteRequest,
 };
 pub use status::{Progress, Role, Status};
 pub use transport::{BoxFuture, Transport};

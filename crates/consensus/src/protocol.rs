@@ -3,8 +3,10 @@
 //! These types belong to no library: the log, the snapshots and the transport know only them. Everything is `Clone`, so
 //! a simulated network can duplicate a message, and commands are [`Bytes`], so a clone shares them.
 
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
@@ -67,13 +69,72 @@ impl Membership {
     }
 }
 
+/// A command for the application: its bytes and, on the server where it was made, what they were made from, so that the
+/// server that encoded a command need not decode it to apply it.
+#[derive(Clone)]
+pub struct Command {
+    bytes: Bytes,
+    /// A `Mutex<Option<C>>` for the application's type `C`, emptied by the one who applies it.
+    made_from: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Command {
+    /// A command that is there both ways: `bytes` must be what the application reads as `command`.
+    pub fn with_bytes<C: Send + 'static>(command: C, bytes: Bytes) -> Self {
+        Self { bytes, made_from: Some(Arc::new(Mutex::new(Some(command)))) }
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// What it was made from, if that is here and was not taken before.
+    pub(crate) fn take<C: Send + 'static>(&self) -> Option<C> {
+        let slot = self.made_from.as_ref()?.downcast_ref::<Mutex<Option<C>>>()?;
+        slot.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The same for a different server, which has the bytes alone.
+    pub(crate) fn bytes_alone(self) -> Self {
+        self.bytes.into()
+    }
+}
+
+impl From<Bytes> for Command {
+    fn from(bytes: Bytes) -> Self {
+        Self { bytes, made_from: None }
+    }
+}
+
+impl From<Vec<u8>> for Command {
+    fn from(bytes: Vec<u8>) -> Self {
+        Bytes::from(bytes).into()
+    }
+}
+
+impl PartialEq for Command {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for Command {}
+
+/// Its content is not for the logs; the checksum tells two commands apart.
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes, {:08x}", self.bytes.len(), crc32c::crc32c(&self.bytes))
+    }
+}
+
 /// What an entry carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
     /// Nothing: a new leader's first entry.
     Blank,
     /// A command for the application.
-    Command(Bytes),
+    Command(Command),
     /// The membership from here on.
     Membership(Membership),
 }

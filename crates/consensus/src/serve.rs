@@ -155,7 +155,7 @@ impl<A: Application> Server<A> {
                 reception.installed(identity);
                 // A snapshot older than the state is accepted and not used.
                 if self.machine.store().current().is_none_or(|current| current.identity != identity) {
-                    self.machine.store().discard(&path);
+                    self.machine.discard(path);
                 }
                 Ok(SnapshotReply::Done { vote: convert::vote(&vote) })
             }

@@ -20,6 +20,7 @@ use crate::metrics::{LogMetrics, Metrics, RoleCounter};
 use crate::protocol::LogId;
 use crate::raft::chores::{self, Raft, View};
 use crate::raft::network::NetworkFactory;
+use crate::raft::receive;
 use crate::raft::state_machine::{Machine, Restored, StateMachine};
 use crate::raft::storage::LogStorage;
 use crate::raft::type_config::RaftId;
@@ -69,7 +70,7 @@ async fn start_here<A: Application>(
     machine.store().clean().map_err(at_directory)?;
     replay(&log, &machine).await?;
     let vote = log.summary().vote;
-    let raft = start_raft(&config, transport, &log, &machine).await?;
+    let raft = start_raft(&config, &host, transport, &log, &machine).await?;
 
     let started = Instant::now();
     // What this server promised to a leader before it stopped, it has forgotten: see `crate::handle`.
@@ -85,6 +86,9 @@ async fn start_here<A: Application>(
     roles.see(&status.borrow());
     let told = (told, roles);
     spawn_chores(&host, &config, &raft, &log, &machine, (told, contact.clone(), poke.clone()), stopped);
+    let reception = Arc::default();
+    let rpc_timeout = Duration::from_millis(config.rpc_timeout_ms);
+    host.spawn(receive::forget_silent(Arc::clone(&reception), rpc_timeout, stop.subscribe()));
     let metrics = raft.metrics();
     Ok(Server {
         gate: Arc::new(Gate::new(&config)),
@@ -99,7 +103,7 @@ async fn start_here<A: Application>(
         contact,
         no_votes_before,
         transferring: AtomicU64::new(0),
-        reception: tokio::sync::Mutex::default(),
+        reception,
         stop,
         lock: std::sync::Mutex::new(Some(lock)),
     })
@@ -108,17 +112,19 @@ async fn start_here<A: Application>(
 /// Starts openraft on what was read.
 async fn start_raft<A: Application>(
     config: &Config,
+    host: &Host,
     transport: Arc<dyn Transport>,
     log: &Log,
     machine: &Arc<Machine<A>>,
 ) -> Result<Raft<A>, StartError> {
     let network = NetworkFactory {
         id: config.id,
+        host: host.clone(),
         transport,
         rpc_timeout: Duration::from_millis(config.rpc_timeout_ms),
         snapshot_chunk_bytes: config.snapshot_chunk_bytes,
     };
-    let mut storage = LogStorage::new(log.clone(), config.replication_bytes_max);
+    let mut storage = LogStorage::new(host.clone(), log.clone(), config.replication_bytes_max);
     let state_machine = StateMachine::new(machine.clone());
     let mut raft_config = raft_config(config)?;
     let failed = machine.failure().is_some();

@@ -229,7 +229,7 @@ async fn servers_join_and_leave() {
 async fn too_large_and_too_many_proposals_are_refused() {
     let cluster = Cluster::formed(3, |config| config.proposals_max = 5).await;
     let server = cluster.server(cluster.leader().await).clone();
-    let refused = server.propose(vec![0; 20 << 10].into()).await.unwrap_err();
+    let refused = server.propose(vec![0; 20 << 10]).await.unwrap_err();
     assert_eq!(refused, ProposeError::TooLarge { bytes: 20 << 10, limit: 16 << 10 });
     let proposals = (0..50).map(|number| server.propose(command(number)));
     let results = futures_util::future::join_all(proposals).await;
@@ -368,8 +368,7 @@ async fn requests_that_make_no_sense_are_refused() {
     assert!(matches!(refused, RpcError::Malformed(_)), "{refused}");
     let refused = server.handle(cluster.ids[1], chunk(snapshot, b"12345")).await.unwrap_err();
     assert!(matches!(refused, RpcError::Storage { .. }), "{refused}");
-    let names = cluster.disks[0].list(std::path::Path::new("/data")).unwrap();
-    assert!(!names.iter().any(|name| name.ends_with(".part")), "{names:?}");
+    cluster.until(|| parts(&cluster, 0).is_empty().then_some(())).await;
     cluster.write("after").await;
 }
 
@@ -503,5 +502,104 @@ async fn a_server_stops_before_a_command_that_it_cannot_read() {
         let refused = server.check_lease().unwrap_err();
         assert!(refused.to_string().contains(fatal), "{refused}");
         assert_eq!(cluster.ledger(0).len(), 1, "what came before is applied");
+    }
+}
+
+/// The two differ here alone, so that it shows which of them was applied where.
+#[tokio::test(start_paused = true)]
+async fn the_server_that_encoded_a_command_does_not_decode_it_and_the_others_do() {
+    let mut cluster = Cluster::formed(3, |_| {}).await;
+    let leader = cluster.leader().await;
+    let (encoded, read) = (Bytes::from("what is in the log"), Bytes::from("what it was made from"));
+    let command = Command::with_bytes(read.clone(), encoded.clone());
+    let index = cluster.server(leader).propose(command).await.unwrap().index;
+    for place in 0..3 {
+        cluster.applied(place, index).await;
+        let expected = if place == leader { &read } else { &encoded };
+        assert_eq!(cluster.ledger(place).get(&index), Some(expected));
+    }
+    cluster.stop(leader).await;
+    cluster.restart(leader).await;
+    cluster.applied(leader, index).await;
+    assert_eq!(cluster.ledger(leader).get(&index), Some(&encoded));
+}
+
+/// The unfinished snapshots on a disk.
+fn parts(cluster: &Cluster, position: usize) -> Vec<String> {
+    let names = cluster.disks[position].list(std::path::Path::new("/data")).unwrap();
+    names.into_iter().filter(|name| name.ends_with(".part")).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_that_stops_coming_leaves_nothing_behind() {
+    let mut cluster = Cluster::formed(3, |_| {}).await;
+    let leader = cluster.leader().await;
+    let follower = (leader + 1) % 3;
+    let term = cluster.server(leader).status().borrow().term;
+    let vote = Vote { term, node: cluster.ids[leader], committed: true };
+    let chunk = |checksum, offset, bytes: &'static [u8]| {
+        let snapshot = SnapshotIdentity { last: LogId { term, index: 500 }, length: 9, checksum };
+        Rpc::InstallSnapshot(SnapshotChunk { vote, snapshot, offset, bytes: Bytes::from_static(bytes) })
+    };
+    let send = |rpc| cluster.server(follower).handle(cluster.ids[leader], rpc);
+    let goes_on_at = |offset| Ok(RpcReply::InstallSnapshot(SnapshotReply::Continue { offset }));
+    assert_eq!(send(chunk(1, 0, b"123")).await, goes_on_at(3));
+    let first = parts(&cluster, follower);
+    assert_eq!(first.len(), 1);
+    // A different one takes its place.
+    assert_eq!(send(chunk(2, 0, b"123")).await, goes_on_at(3));
+    cluster.until(|| (parts(&cluster, follower).len() == 1).then_some(())).await;
+    assert_ne!(parts(&cluster, follower), first);
+    // One whose pieces come late is waited for ...
+    for offset in 3..6 {
+        tokio::time::sleep(Duration::from_millis(3 * config(cluster.ids[0]).rpc_timeout_ms)).await;
+        assert_eq!(send(chunk(2, offset, b"4")).await, goes_on_at(offset + 1));
+    }
+    // ... and not for ever.
+    tokio::time::sleep(Duration::from_millis(4 * config(cluster.ids[0]).rpc_timeout_ms)).await;
+    cluster.until(|| parts(&cluster, follower).is_empty().then_some(())).await;
+    assert_eq!(send(chunk(2, 6, b"4")).await, goes_on_at(0));
+    // One that was under way when the server ended goes at the next start.
+    assert_eq!(send(chunk(3, 0, b"123")).await, goes_on_at(3));
+    cluster.stop(follower).await;
+    assert_eq!(parts(&cluster, follower).len(), 1);
+    cluster.restart(follower).await;
+    assert_eq!(parts(&cluster, follower).len(), 0);
+}
+
+/// Heartbeats, votes and clients wait for what is done there.
+#[tokio::test]
+async fn no_file_is_touched_on_the_thread_of_the_runtime() {
+    let cluster = Cluster::formed(3, |config| {
+        config.log_writer = LogWriter::Thread;
+        config.tail_bytes_max = 4 << 10;
+    })
+    .await;
+    cluster.disks.iter().for_each(|disk| disk.forbid(std::thread::current().id()));
+    let leader = cluster.leader().await;
+    let behind = (leader + 1) % 3;
+    let fill = async |from: usize| {
+        cluster.net.isolate(cluster.ids[behind], &cluster.ids);
+        for number in from..from + 200 {
+            cluster.write(&format!("{number} {}", "y".repeat(3000))).await;
+        }
+    };
+    // Old log is read for it,
+    fill(0).await;
+    cluster.net.heal();
+    let index = cluster.write("first").await;
+    cluster.applied(behind, index).await;
+    assert_eq!(cluster.net.snapshot_pieces(), 0);
+    // then a snapshot is sent to it, and received.
+    fill(200).await;
+    let leader = cluster.leader().await;
+    let covered = cluster.server(leader).snapshot_now().await.unwrap();
+    cluster.until(|| cluster.server(leader).progress().purged.filter(|id| id.index + 11 >= covered.index)).await;
+    cluster.net.heal();
+    let index = cluster.write("last").await;
+    cluster.applied(behind, index).await;
+    assert!(cluster.net.snapshot_pieces() > 10);
+    for disk in &cluster.disks {
+        assert_eq!(disk.trespasses(), std::collections::BTreeSet::new());
     }
 }

@@ -7,8 +7,11 @@ use crate::path::escaped_byte;
 /// The parameters of a request, decoded, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parameters {
-    pairs: Vec<(Box<[u8]>, Box<[u8]>)>,
+    pairs: Vec<Parameter>,
 }
+
+/// A name and a value.
+type Parameter = (Box<[u8]>, Box<[u8]>);
 
 /// A query with a broken percent escape, or with a `;`, which Go refuses because proxies disagree on its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

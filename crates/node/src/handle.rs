@@ -7,8 +7,10 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use quorate_base::Host;
-use quorate_consensus::{Consensus, Member, NodeId, Role, Rpc, RpcError, RpcReply, StartError, Transport};
-use quorate_state::{Operation, Refusal, Registration, Response, Session, SessionId, State, Topic};
+use quorate_consensus::{
+    Command as Proposal, Consensus, Member, NodeId, Role, Rpc, RpcError, RpcReply, StartError, Transport,
+};
+use quorate_state::{Command, Operation, Refusal, Registration, Response, Session, SessionId, State, Topic};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 use tokio::time::Instant;
 
@@ -138,10 +140,12 @@ impl Handle {
 
     async fn propose_once(&self, operation: &Operation, term: Option<u64>) -> Result<Response, ProposeError> {
         let now_ms = self.command_time_ms()?;
-        let command = match codec::encode_operation(now_ms, operation, self.published().format()) {
-            Ok(command) => command,
+        let bytes = match codec::encode_operation(now_ms, operation, self.published().format()) {
+            Ok(bytes) => bytes,
             Err(error) => return Ok(Response::Refused(Refusal::Invalid(error.to_string()))),
         };
+        // This server applies what it has encoded; only the others decode it.
+        let command = Proposal::with_bytes(Command { now_ms, operation: operation.clone() }, bytes);
         let applied = match term {
             None => self.0.consensus.propose(command).await,
             Some(term) => self.0.consensus.propose_in_term(command, term).await,

@@ -71,7 +71,7 @@ impl Tail {
 pub(crate) fn cost(entry: &Entry) -> usize {
     let payload = match &entry.payload {
         Payload::Blank => 0,
-        Payload::Command(bytes) => bytes.len(),
+        Payload::Command(command) => command.bytes().len(),
         Payload::Membership(membership) => membership.members.len() * 256,
     };
     ENTRY_OVERHEAD_BYTES + payload

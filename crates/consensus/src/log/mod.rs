@@ -42,7 +42,7 @@ use crate::config::LogWriter;
 use crate::error::{LogError, StartError};
 use crate::log::index::{Runs, Tail};
 use crate::log::queue::Queue;
-pub(crate) use crate::log::record::entry_bytes as record_bytes;
+pub(crate) use crate::log::record::{command_bytes, entry_bytes as record_bytes};
 use crate::log::segment::Segment;
 pub(crate) use crate::log::space::{Promise, Room, Space};
 pub(crate) use crate::log::writer::Completion;
@@ -289,9 +289,21 @@ impl Log {
     }
 
     /// The entries in `[from, to)` that the log has, in order and without a gap: about `bytes_max` of them, at least one
-    /// if there is one.
+    /// if there is one. Blocking, if [`Self::read_recent`] gives none.
     pub(crate) fn read(&self, from: u64, to: u64, bytes_max: usize) -> io::Result<Vec<Entry>> {
         self.shared.read(from, to, bytes_max)
+    }
+
+    /// What [`Self::read`] gives, if all of it is in memory.
+    pub(crate) fn read_recent(&self, from: u64, to: u64, bytes_max: usize) -> Option<Vec<Entry>> {
+        let state = self.shared.state();
+        let (from, end) = state.bounds(from, to);
+        let mut taken = Taken::new(bytes_max);
+        let at_hand = from >= end || state.is_recent(from);
+        at_hand.then(|| {
+            taken.take_recent(&state, from, end);
+            taken.entries
+        })
     }
 
     /// Does what the log needs done beside writing: removes old files, prepares the next one. `retry` also after a full
@@ -520,34 +532,23 @@ impl Shared {
     }
 
     fn read(&self, from: u64, to: u64, bytes_max: usize) -> io::Result<Vec<Entry>> {
-        let mut entries = Vec::new();
-        let mut bytes = 0;
+        let mut taken = Taken::new(bytes_max);
         let mut next = from;
         let mut generation = None;
         loop {
             let (run, until) = {
                 let state = self.state();
-                if *generation.get_or_insert(state.generation) != state.generation {
-                    // The log was cut meanwhile: begin again with what it is now.
-                    generation = None;
-                    (entries, bytes, next) = (Vec::new(), 0, from);
+                let (first, end) = state.bounds(next, to);
+                let was_cut = *generation.get_or_insert(state.generation) != state.generation;
+                if was_cut || (first > next && !taken.entries.is_empty()) {
+                    // It was cut meanwhile, or what follows what was read is gone: begin again with what it is now.
+                    (generation, taken, next) = (None, Taken::new(bytes_max), from);
                     continue;
                 }
-                let LogSummary { purged, last, .. } = state.summary;
-                // A log that was never purged begins with its first entry, wherever that is.
-                let first = [state.runs.first(), state.tail.first()].into_iter().flatten().min();
-                next = next.max(purged.map(|id| id.index + 1).or(first).unwrap_or(0));
-                let end = to.min(last.map_or(0, |id| id.index + 1));
-                let in_tail = state.tail.first().is_some_and(|first| first <= next);
-                if next >= end || in_tail || (bytes >= bytes_max && !entries.is_empty()) {
-                    for entry in state.tail.range(next, end).take_while(|_| in_tail) {
-                        if bytes >= bytes_max && !entries.is_empty() {
-                            break;
-                        }
-                        bytes += index::cost(entry);
-                        entries.push(entry.clone());
-                    }
-                    return Ok(entries);
+                next = first;
+                if next >= end || state.is_recent(next) || taken.is_full() {
+                    taken.take_recent(&state, next, end);
+                    return Ok(taken.entries);
                 }
                 let missing = || io::Error::other(format!("the log has no place for entry {next}"));
                 let (run, until) = state.runs.locate(next).ok_or_else(missing)?;
@@ -555,11 +556,62 @@ impl Shared {
                 (run.clone(), until.unwrap_or(end).min(end).min(tail_first))
             };
             recover::read_run(&run, next, until, &mut |entry| {
-                bytes += index::cost(&entry);
-                entries.push(entry);
-                bytes < bytes_max
+                taken.push(entry);
+                !taken.is_full()
             })?;
-            next = entries.last().map_or(until, |entry| entry.id.index + 1);
+            next = taken.entries.last().map_or(until, |entry| entry.id.index + 1);
+        }
+    }
+}
+
+impl State {
+    /// `[from, to)`, cut to what the log has.
+    fn bounds(&self, from: u64, to: u64) -> (u64, u64) {
+        let LogSummary { purged, last, .. } = self.summary;
+        // A log that was never purged begins with its first entry, wherever that is.
+        let first = [self.runs.first(), self.tail.first()].into_iter().flatten().min();
+        let first = purged.map(|id| id.index + 1).or(first).unwrap_or(0);
+        (from.max(first), to.min(last.map_or(0, |id| id.index + 1)))
+    }
+
+    /// Whether the entry at `index`, if there is one, and all after it are in memory.
+    fn is_recent(&self, index: u64) -> bool {
+        self.tail.first().is_some_and(|first| first <= index)
+    }
+}
+
+/// Entries that were read, up to a size.
+struct Taken {
+    entries: Vec<Entry>,
+    bytes: usize,
+    bytes_max: usize,
+}
+
+impl Taken {
+    fn new(bytes_max: usize) -> Self {
+        Self { entries: Vec::new(), bytes: 0, bytes_max }
+    }
+
+    /// Whether they are enough: one always is taken.
+    fn is_full(&self) -> bool {
+        self.bytes >= self.bytes_max && !self.entries.is_empty()
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.bytes += index::cost(&entry);
+        self.entries.push(entry);
+    }
+
+    /// Takes the entries in `[from, end)` from memory, if they are there, until there are enough.
+    fn take_recent(&mut self, state: &State, from: u64, end: u64) {
+        if from >= end || !state.is_recent(from) {
+            return;
+        }
+        for entry in state.tail.range(from, end) {
+            if self.is_full() {
+                return;
+            }
+            self.push(entry.clone());
         }
     }
 }

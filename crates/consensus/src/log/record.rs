@@ -10,7 +10,7 @@
 use bytes::Bytes;
 
 use crate::codec::{self, Reader};
-use crate::protocol::{Entry, LogId, Payload, Vote};
+use crate::protocol::{Command, Entry, LogId, Payload, Vote};
 
 /// The fixed part of each record.
 pub(crate) const HEADER_BYTES: usize = 32;
@@ -93,11 +93,16 @@ pub enum Invalid {
     Content,
 }
 
+/// The space that an entry with this command takes.
+pub(crate) fn command_bytes(command: &Command) -> u64 {
+    padded(command.bytes().len())
+}
+
 /// The space that an entry takes.
 pub(crate) fn entry_bytes(entry: &Entry) -> u64 {
     let body = match &entry.payload {
         Payload::Blank => 0,
-        Payload::Command(bytes) => bytes.len(),
+        Payload::Command(command) => command.bytes().len(),
         Payload::Membership(membership) => {
             let mut bytes = Vec::new();
             codec::put_membership(&mut bytes, membership);
@@ -125,8 +130,8 @@ pub fn encode(record: &Record, place: Place, batch_start: u64, out: &mut Vec<u8>
         Record::Entry(entry) => {
             let kind = match &entry.payload {
                 Payload::Blank => KIND_BLANK,
-                Payload::Command(bytes) => {
-                    out.extend_from_slice(bytes);
+                Payload::Command(command) => {
+                    out.extend_from_slice(command.bytes());
                     KIND_COMMAND
                 }
                 Payload::Membership(membership) => {
@@ -214,7 +219,7 @@ fn content(kind: u8, flags: u8, id: Option<LogId>, body: &[u8]) -> Option<Record
         KIND_BLANK => Record::Entry(Entry { id: id?, payload: Payload::Blank }),
         KIND_COMMAND => {
             let command = Bytes::copy_from_slice(reader.take(body.len())?);
-            Record::Entry(Entry { id: id?, payload: Payload::Command(command) })
+            Record::Entry(Entry { id: id?, payload: Payload::Command(command.into()) })
         }
         KIND_MEMBERSHIP => {
             Record::Entry(Entry { id: id?, payload: Payload::Membership(codec::membership(&mut reader)?) })

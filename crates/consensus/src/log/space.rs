@@ -6,7 +6,7 @@
 //! commands away while reads, elections and heartbeats go on in the headroom.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -25,6 +25,8 @@ pub(crate) struct Space {
     full: AtomicBool,
     /// Tells those who wait for room that there may be some.
     freed: Notify,
+    /// Tells the writer that [`Next::Naming`] is over.
+    named: Condvar,
     /// Wakes whoever prepares the next file.
     wanted: Arc<Notify>,
     /// Kept for what Raft itself must write: votes, memberships, a leader's first entry, truncations.
@@ -54,6 +56,12 @@ enum Next {
     Absent,
     /// Being prepared somewhere.
     Preparing,
+    /// Being given its name, or made by the writer. That touches the disk, so it is done without the ledger's lock, which
+    /// every proposal takes; whoever needs the next file waits until it is over.
+    Naming {
+        /// Whether the disk had no room for it before.
+        was_full: bool,
+    },
     /// Prepared, named and durable.
     Ready(Arc<Segment>),
     /// The disk has no room for it.
@@ -99,6 +107,7 @@ impl Space {
             }),
             full: AtomicBool::new(false),
             freed: Notify::new(),
+            named: Condvar::new(),
             wanted: Arc::default(),
             headroom,
         }
@@ -174,7 +183,7 @@ impl Space {
         let begin = match ledger.next {
             Next::Absent => true,
             Next::Full => retry,
-            Next::Preparing | Next::Ready(_) => false,
+            Next::Preparing | Next::Naming { .. } | Next::Ready(_) => false,
         };
         if !begin {
             return None;
@@ -212,8 +221,8 @@ impl Space {
         self.ledger().shortage.clone()
     }
 
-    /// Takes the prepared file in, unless the writer could not wait for it. `name` gives it its name, under the ledger's
-    /// lock, so that the writer cannot make another of the same name meanwhile. Gives back an unwanted file.
+    /// Takes the prepared file in, unless the writer could not wait for it. `name` gives it its name; the writer makes no
+    /// other of the same name meanwhile. Gives back an unwanted file.
     pub(crate) fn prepared<E>(
         &self,
         segment: Segment,
@@ -223,7 +232,14 @@ impl Space {
         if !ledger.is_awaited(segment.sequence) {
             return Ok(Some(segment));
         }
-        ledger.next = Next::Ready(Arc::new(name(segment)?));
+        ledger.next = Next::Naming { was_full: false };
+        drop(ledger);
+        let named = name(segment);
+        let mut ledger = self.ledger();
+        self.named.notify_all();
+        // After an error it still counts as being prepared: the caller says what becomes of that.
+        ledger.next = Next::Preparing;
+        ledger.next = Next::Ready(Arc::new(named?));
         self.full.store(false, Ordering::Relaxed);
         if ledger.shortage.take().is_some() {
             tracing::info!("there is room for the next log file again; writes go on");
@@ -239,34 +255,44 @@ impl Space {
         if !matches!(ledger.next, Next::Full) {
             return Ok(None);
         }
-        // Under the lock, so that nobody prepares another of the same number meanwhile.
-        let segment = make(ledger.next_sequence)?;
-        ledger.next_sequence += 1;
-        ledger.next = Next::Absent;
-        Ok(Some(Arc::new(segment)))
+        ledger.next = Next::Naming { was_full: true };
+        let sequence = ledger.next_sequence;
+        drop(ledger);
+        let made = make(sequence);
+        let mut ledger = self.ledger();
+        ledger.next = Next::Full;
+        if made.is_ok() {
+            ledger.next_sequence += 1;
+            ledger.next = Next::Absent;
+        }
+        // Those who were told to wait ask again.
+        self.tell(ledger);
+        made.map(|segment| Some(Arc::new(segment)))
     }
 
     /// The size of the next file, if it is ready.
     pub(crate) fn next_capacity(&self) -> Option<u64> {
         match &self.ledger().next {
             Next::Ready(segment) => Some(segment.capacity),
-            Next::Absent | Next::Preparing | Next::Full => None,
+            Next::Absent | Next::Preparing | Next::Naming { .. } | Next::Full => None,
         }
     }
 
     /// Whether the disk had no room for the next file when it was last asked.
     pub(crate) fn waits_for_disk(&self) -> bool {
-        matches!(self.ledger().next, Next::Full)
+        matches!(self.ledger().next, Next::Full | Next::Naming { was_full: true })
     }
 
     /// The writer needs the next file now: the prepared one, or the sequence number for one that it makes itself.
     pub(crate) fn take_next(&self) -> Result<Arc<Segment>, u64> {
-        let mut ledger = self.ledger();
+        let being_named = |ledger: &mut Ledger| matches!(ledger.next, Next::Naming { .. });
+        let ledger = self.named.wait_while(self.ledger(), being_named);
+        let mut ledger = ledger.unwrap_or_else(PoisonError::into_inner);
         let sequence = ledger.next_sequence;
         ledger.next_sequence += 1;
         match std::mem::replace(&mut ledger.next, Next::Absent) {
             Next::Ready(segment) => Ok(segment),
-            Next::Absent | Next::Preparing | Next::Full => Err(sequence),
+            Next::Absent | Next::Preparing | Next::Naming { .. } | Next::Full => Err(sequence),
         }
     }
 }
@@ -281,7 +307,7 @@ impl Ledger {
     fn room(&self, headroom: u64) -> u64 {
         let guaranteed = match &self.next {
             Next::Ready(segment) => self.active.max(segment.capacity - FILE_OVERHEAD_BYTES),
-            Next::Absent | Next::Preparing | Next::Full => self.active,
+            Next::Absent | Next::Preparing | Next::Naming { .. } | Next::Full => self.active,
         };
         guaranteed.saturating_sub(self.promised + self.queued + headroom)
     }

@@ -6,31 +6,29 @@ use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, TransferLeaderRequest, VoteRequest as RaftVoteRequest,
     VoteResponse as RaftVoteResponse,
 };
-use openraft::vote::RaftLeaderId as _;
 
 use crate::protocol::{
     AppendEntries, AppendReply, Entry, LogId, Membership, NodeId, Payload, TransferLeader, Vote, VoteReply, VoteRequest,
 };
 use crate::raft::type_config::{
-    Command, LeaderId, RaftEntry, RaftId, RaftLogId, RaftMembership, RaftPayload, RaftSnapshotMeta, RaftVote,
-    StoredMembership, Term, TypeConfig,
+    LeaderId, RaftId, RaftLogId, RaftMembership, RaftSnapshotMeta, RaftVote, StoredMembership, TypeConfig,
 };
 use crate::snapshot::format::SnapshotMeta;
 
 pub(crate) fn log_id(id: &RaftLogId) -> LogId {
-    LogId { term: id.leader_id.term, index: id.index }
+    LogId { term: id.leader_id, index: id.index }
 }
 
 pub(crate) fn raft_log_id(id: LogId) -> RaftLogId {
-    RaftLogId::new(Term::new(id.term), id.index)
+    RaftLogId::new(id.term, id.index)
 }
 
 pub(crate) fn vote(vote: &RaftVote) -> Vote {
-    Vote { term: vote.leader_id.term, node: vote.leader_id.voted_for.0, committed: vote.committed }
+    Vote { term: vote.leader_id.term, node: vote.leader_id.node.0, committed: vote.committed }
 }
 
 pub(crate) fn raft_vote(vote: Vote) -> RaftVote {
-    RaftVote { leader_id: LeaderId::new(vote.term, RaftId(vote.node)), committed: vote.committed }
+    RaftVote { leader_id: LeaderId { term: vote.term, node: RaftId(vote.node) }, committed: vote.committed }
 }
 
 pub(crate) fn membership(membership: &RaftMembership) -> Membership {
@@ -51,22 +49,12 @@ pub(crate) fn stored_membership(at: Option<LogId>, membership: &Membership) -> S
     StoredMembership::new(at.map(raft_log_id), raft_membership(membership))
 }
 
-pub(crate) fn entry(entry: RaftEntry) -> Entry {
-    let payload = match entry.payload {
-        RaftPayload::Blank => Payload::Blank,
-        RaftPayload::Normal(Command(bytes)) => Payload::Command(bytes),
-        RaftPayload::Membership(raft) => Payload::Membership(membership(&raft)),
-    };
-    Entry { id: log_id(&entry.log_id), payload }
-}
-
-pub(crate) fn raft_entry(entry: Entry) -> RaftEntry {
-    let payload = match entry.payload {
-        Payload::Blank => RaftPayload::Blank,
-        Payload::Command(bytes) => RaftPayload::Normal(Command(bytes)),
-        Payload::Membership(membership) => RaftPayload::Membership(raft_membership(&membership)),
-    };
-    RaftEntry { log_id: raft_log_id(entry.id), payload }
+/// An entry on its way to a different server.
+fn sent(entry: Entry) -> Entry {
+    match entry.payload {
+        Payload::Command(command) => Entry { payload: Payload::Command(command.bytes_alone()), ..entry },
+        _ => entry,
+    }
 }
 
 pub(crate) fn snapshot_meta(meta: &SnapshotMeta) -> RaftSnapshotMeta {
@@ -109,7 +97,7 @@ pub(crate) fn append<R: Send + Sync + 'static>(request: AppendEntriesRequest<Typ
     AppendEntries {
         vote: vote(&request.vote),
         previous: request.prev_log_id.as_ref().map(log_id),
-        entries: request.entries.into_iter().map(entry).collect(),
+        entries: request.entries.into_iter().map(sent).collect(),
         committed: request.leader_commit.as_ref().map(log_id),
     }
 }
@@ -118,7 +106,7 @@ pub(crate) fn raft_append<R: Send + Sync + 'static>(request: AppendEntries) -> A
     AppendEntriesRequest {
         vote: raft_vote(request.vote),
         prev_log_id: request.previous.map(raft_log_id),
-        entries: request.entries.into_iter().map(raft_entry).collect(),
+        entries: request.entries,
         leader_commit: request.committed.map(raft_log_id),
     }
 }

@@ -12,11 +12,12 @@ use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest, TransferLeaderResponse,
     VoteRequest, VoteResponse,
 };
+use quorate_base::Host;
 
 use crate::error::TransportError;
 use crate::protocol::{Member, NodeId, Rpc, RpcReply, SnapshotChunk, SnapshotReply, TransferReply, Vote};
 use crate::raft::convert;
-use crate::raft::state_machine::SnapshotData;
+use crate::raft::state_machine::{SnapshotData, blocking};
 use crate::raft::type_config::{RaftId, RaftSnapshot, RaftVote, TypeConfig};
 use crate::snapshot::SnapshotFile;
 use crate::transport::Transport;
@@ -31,6 +32,8 @@ const SNAPSHOT_RESTARTS_MAX: u32 = 5;
 #[derive(Clone)]
 pub(crate) struct NetworkFactory {
     pub(crate) id: NodeId,
+    /// Where files are read.
+    pub(crate) host: Host,
     pub(crate) transport: Arc<dyn Transport>,
     /// See `Config::rpc_timeout_ms`.
     pub(crate) rpc_timeout: Duration,
@@ -81,8 +84,13 @@ impl Network {
         offset: u64,
     ) -> Result<SnapshotReply, PieceError<R>> {
         let left = snapshot.identity.length.saturating_sub(offset);
-        let mut bytes = vec![0; left.min(self.shared.snapshot_chunk_bytes as u64) as usize];
-        snapshot.file.read_exact_at(&mut bytes, offset).map_err(PieceError::Disk)?;
+        let length = left.min(self.shared.snapshot_chunk_bytes as u64) as usize;
+        let file = snapshot.file.clone();
+        let read = blocking(&self.shared.host, move || {
+            let mut bytes = vec![0; length];
+            file.read_exact_at(&mut bytes, offset).map(|()| bytes)
+        });
+        let bytes = read.await.map_err(PieceError::Disk)?;
         let chunk = SnapshotChunk { vote, snapshot: snapshot.identity, offset, bytes: Bytes::from(bytes) };
         match self.call(RPCTypes::InstallSnapshot, Rpc::InstallSnapshot(chunk)).await {
             Ok(RpcReply::InstallSnapshot(reply)) => Ok(reply),

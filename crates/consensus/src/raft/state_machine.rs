@@ -1,6 +1,7 @@
 //! The application, as openraft asks for it: applies entries, takes snapshots and installs them.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -90,8 +91,9 @@ impl<A: Application> Batch<A> {
         let Entry { id, payload } = entry;
         let is_command = match payload {
             Payload::Blank => false,
-            Payload::Command(bytes) => {
-                let command = A::decode(bytes).map_err(|error| Unreadable { index: id.index, error })?;
+            Payload::Command(command) => {
+                let made_here = command.take().map_or_else(|| A::decode(command.bytes().clone()), Ok);
+                let command = made_here.map_err(|error| Unreadable { index: id.index, error })?;
                 self.commands.push((id.index, command));
                 true
             }
@@ -193,6 +195,16 @@ impl<A: Application> Machine<A> {
             result
         };
         blocking(&self.host, work).await
+    }
+
+    /// Removes a snapshot file that is not needed, away from the runtime. At rest it stays: the next start removes it.
+    pub(crate) fn discard(self: &Arc<Self>, path: PathBuf) {
+        let Ok(at_work) = self.at_work.clone().try_read_owned() else { return };
+        let machine = self.clone();
+        self.host.tasks.spawn_blocking(Box::new(move || {
+            machine.store.discard(&path);
+            drop(at_work);
+        }));
     }
 
     /// Waits until no such work is under way; while the value is held none begins.
@@ -347,7 +359,7 @@ fn restore<A: Application>(
 }
 
 /// Runs blocking work away from the runtime and gives its result.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     host: &Host,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
@@ -408,7 +420,7 @@ impl<A: Application> RaftStateMachine<TypeConfig<A::Response>> for StateMachine<
     {
         while let Some(item) = entries.next().await {
             let (entry, responder) = item?;
-            match self.batch.push(convert::entry(entry)) {
+            match self.batch.push(entry) {
                 Ok(is_command) => self.responders.push((responder, is_command)),
                 Err(unreadable) => {
                     self.apply_gathered().await?;

@@ -1,20 +1,20 @@
 //! The log, as openraft asks for it.
 
-use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::io;
 use std::ops::{Bound, RangeBounds};
 
-use futures_util::Stream;
-use futures_util::stream;
+use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
 use openraft::{OptionalSend, RaftLogReader};
+use quorate_base::Host;
 use tokio::sync::oneshot;
 
 use crate::log::{Completion, Log};
-use crate::protocol::LogId;
+use crate::protocol::{Entry, LogId};
 use crate::raft::convert;
-use crate::raft::type_config::{RaftEntry, RaftLogId, RaftVote, TypeConfig};
+use crate::raft::state_machine::blocking;
+use crate::raft::type_config::{RaftLogId, RaftVote, TypeConfig};
 
 /// How much is read from the log at a time to apply it.
 const APPLY_READ_BYTES: usize = 1 << 20;
@@ -22,6 +22,7 @@ const APPLY_READ_BYTES: usize = 1 << 20;
 /// The log, for openraft.
 #[derive(Clone)]
 pub(crate) struct LogStorage {
+    host: Host,
     log: Log,
     /// See `Config::replication_bytes_max`.
     replication_bytes_max: usize,
@@ -30,8 +31,8 @@ pub(crate) struct LogStorage {
 }
 
 impl LogStorage {
-    pub(crate) fn new(log: Log, replication_bytes_max: usize) -> Self {
-        Self { log, replication_bytes_max, committed: None }
+    pub(crate) fn new(host: Host, log: Log, replication_bytes_max: usize) -> Self {
+        Self { host, log, replication_bytes_max, committed: None }
     }
 
     /// The same, but claims no more than this to be committed: the rest cannot be applied.
@@ -39,8 +40,13 @@ impl LogStorage {
         Self { committed: Some(id), ..self }
     }
 
-    fn read(&self, from: u64, to: u64, bytes_max: usize) -> io::Result<Vec<RaftEntry>> {
-        Ok(self.log.read(from, to, bytes_max)?.into_iter().map(convert::raft_entry).collect())
+    /// Reads entries: from memory at once, as nearly always; older ones away from the runtime's thread.
+    async fn read(&self, from: u64, to: u64, bytes_max: usize) -> io::Result<Vec<Entry>> {
+        if let Some(entries) = self.log.read_recent(from, to, bytes_max) {
+            return Ok(entries);
+        }
+        let log = self.log.clone();
+        blocking(&self.host, move || log.read(from, to, bytes_max)).await
     }
 }
 
@@ -76,38 +82,27 @@ impl<R: Send + Sync + 'static> RaftLogReader<TypeConfig<R>> for LogStorage {
     async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
         &mut self,
         range: RB,
-    ) -> io::Result<Vec<RaftEntry>> {
+    ) -> io::Result<Vec<Entry>> {
         let (from, to) = bounds(&range);
-        self.read(from, to, usize::MAX)
+        self.read(from, to, usize::MAX).await
     }
 
-    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<RaftEntry>> {
-        self.read(start, end, self.replication_bytes_max)
+    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<Entry>> {
+        self.read(start, end, self.replication_bytes_max).await
     }
 
-    async fn entries_stream<RB>(&mut self, range: RB) -> impl Stream<Item = io::Result<RaftEntry>> + OptionalSend
+    async fn entries_stream<RB>(&mut self, range: RB) -> impl Stream<Item = io::Result<Entry>> + OptionalSend
     where
         RB: RangeBounds<u64> + Clone + Debug + OptionalSend,
     {
         let (from, to) = bounds(&range);
-        let storage = self.clone();
-        let mut next = from;
-        let mut at_hand = VecDeque::new();
         // A stretch at a time, however long the range.
-        stream::iter(std::iter::from_fn(move || {
-            if at_hand.is_empty() && next < to {
-                match storage.read(next, to, APPLY_READ_BYTES) {
-                    Ok(entries) => at_hand.extend(entries),
-                    Err(error) => {
-                        next = to;
-                        return Some(Err(error));
-                    }
-                }
-            }
-            let entry: RaftEntry = at_hand.pop_front()?;
-            next = entry.log_id.index + 1;
-            Some(Ok(entry))
-        }))
+        let stretches = stream::try_unfold((self.clone(), from), move |(storage, next)| async move {
+            let entries = if next < to { storage.read(next, to, APPLY_READ_BYTES).await? } else { Vec::new() };
+            let next = entries.last().map(|last| last.id.index + 1);
+            Ok::<_, io::Error>(next.map(|next| (stream::iter(entries).map(Ok::<_, io::Error>), (storage, next))))
+        });
+        Box::pin(stretches.try_flatten())
     }
 
     async fn read_vote(&mut self) -> io::Result<Option<RaftVote>> {
@@ -147,10 +142,10 @@ impl<R: Send + Sync + 'static> RaftLogStorage<TypeConfig<R>> for LogStorage {
 
     async fn append<I>(&mut self, entries: I, callback: IOFlushed<TypeConfig<R>>) -> io::Result<()>
     where
-        I: IntoIterator<Item = RaftEntry> + OptionalSend,
+        I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let entries = entries.into_iter().map(convert::entry).collect();
+        let entries = entries.into_iter().collect();
         self.log.append(entries, Box::new(move |result| callback.io_completed(result)))
     }
 

@@ -98,8 +98,8 @@ impl StoreBuilder<C, LogStorage, StateMachine<Nothing>, Scratch> for Builder {
         let log = Log::open(host.clone(), config, |_| Ok(())).unwrap();
         let (store, newest) = SnapshotStore::open(host.clone(), &directory).unwrap();
         let restored = Restored::from_snapshot(store, newest, Nothing).unwrap();
-        let machine = Machine::start(host, log.clone(), restored, u64::MAX, Default::default());
-        Ok((Scratch(scratch), LogStorage::new(log, 1 << 20), StateMachine::new(Arc::new(machine))))
+        let machine = Machine::start(host.clone(), log.clone(), restored, u64::MAX, Default::default());
+        Ok((Scratch(scratch), LogStorage::new(host, log, 1 << 20), StateMachine::new(Arc::new(machine))))
     }
 }
 

@@ -1,28 +1,29 @@
 //! Which types openraft works with.
 //!
-//! `leader_id_std`: one leader per term, as Raft has it. openraft's default allows several.
+//! One leader per term, as Raft has it; openraft's default allows several.
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::marker::PhantomData;
 
-use bytes::Bytes;
 use openraft::RaftTypeConfig;
+use openraft::entry::RaftPayload;
 use openraft::impls::{BoxedErrorSource, InlineBatch};
 use openraft::raft::responder::Responder;
-use openraft::vote::leader_id_std;
+use openraft::vote::RaftLeaderId;
 use tokio::sync::oneshot;
 
 use crate::admission::Admission;
-use crate::protocol::{Member, NodeId};
+use crate::protocol::{Command, Entry, Member, NodeId, Payload};
+use crate::raft::convert;
 use crate::raft::runtime::HostRuntime;
 
 /// openraft's configuration for an application whose commands answer `R`.
 pub(crate) struct TypeConfig<R>(PhantomData<fn() -> R>);
 
-/// A server's identity, as openraft asks for it.
+/// A server's identity, as openraft asks for it. Public in name only, since openraft's traits tell it of public types.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct RaftId(pub(crate) NodeId);
+pub struct RaftId(pub(crate) NodeId);
 
 impl fmt::Display for RaftId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,13 +39,63 @@ impl From<u64> for RaftId {
     }
 }
 
-/// A command, as openraft asks for it: its content is not for logs.
-#[derive(Clone)]
-pub(crate) struct Command(pub(crate) Bytes);
+/// A term and who stands for it, as openraft asks for it. openraft's own type of this kind names a term by a type of its
+/// own; with this one a log id's term is a plain number, so that our [`Entry`] is openraft's too and none is converted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LeaderId {
+    pub(crate) term: u64,
+    pub(crate) node: RaftId,
+}
 
-impl fmt::Debug for Command {
+impl fmt::Display for LeaderId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes", self.0.len())
+        write!(f, "{} of {}", self.term, self.node)
+    }
+}
+
+impl PartialOrd for LeaderId {
+    /// Two candidates of one term do not compare: a server votes for one of them.
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        match self.term.cmp(&other.term) {
+            Ordering::Equal => (self.node == other.node).then_some(Ordering::Equal),
+            unequal => Some(unequal),
+        }
+    }
+}
+
+/// A candidate is never the same as an elected leader, whom the term alone names.
+impl PartialEq<u64> for LeaderId {
+    fn eq(&self, _: &u64) -> bool {
+        false
+    }
+}
+
+impl PartialOrd<u64> for LeaderId {
+    /// The leader of a term is above its candidates.
+    fn partial_cmp(&self, leader: &u64) -> Option<Ordering> {
+        Some(self.term.cmp(leader).then(Ordering::Less))
+    }
+}
+
+impl RaftLeaderId for LeaderId {
+    type Term = u64;
+    type NodeId = RaftId;
+    type Committed = u64;
+
+    fn new(term: u64, node: RaftId) -> Self {
+        Self { term, node }
+    }
+
+    fn term(&self) -> u64 {
+        self.term
+    }
+
+    fn node_id(&self) -> &RaftId {
+        &self.node
+    }
+
+    fn to_committed(&self) -> u64 {
+        self.term
     }
 }
 
@@ -54,16 +105,70 @@ impl fmt::Display for Command {
     }
 }
 
-pub(crate) type LeaderId = leader_id_std::LeaderId<u64, RaftId>;
-pub(crate) type Term = leader_id_std::CommittedLeaderId<u64>;
+impl fmt::Display for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.id, self.payload)
+    }
+}
+
+impl RaftPayload for Payload {
+    type D = Command;
+    type NodeId = RaftId;
+    type Node = Member;
+
+    fn blank() -> Self {
+        Self::Blank
+    }
+
+    fn with_normal(self, data: Command) -> Self {
+        Self::Command(data)
+    }
+
+    fn with_membership(self, membership: RaftMembership) -> Self {
+        Self::Membership(convert::membership(&membership))
+    }
+
+    fn get_membership(&self) -> Option<RaftMembership> {
+        match self {
+            Self::Membership(membership) => Some(convert::raft_membership(membership)),
+            Self::Blank | Self::Command(_) => None,
+        }
+    }
+}
+
+impl openraft::entry::RaftEntry for Entry {
+    type CommittedLeaderId = u64;
+    type Payload = Payload;
+
+    fn new(id: RaftLogId, payload: Payload) -> Self {
+        Self { id: convert::log_id(&id), payload }
+    }
+
+    fn log_id_parts(&self) -> (&u64, u64) {
+        (&self.id.term, self.id.index)
+    }
+
+    fn set_log_id(&mut self, id: RaftLogId) {
+        self.id = convert::log_id(&id);
+    }
+
+    fn get_membership(&self) -> Option<RaftMembership> {
+        self.payload.get_membership()
+    }
+}
+
 pub(crate) type RaftVote = openraft::Vote<LeaderId>;
-pub(crate) type RaftLogId = openraft::LogId<Term>;
-pub(crate) type RaftPayload = openraft::EntryPayload<Command, RaftId, Member>;
-pub(crate) type RaftEntry = openraft::Entry<Term, RaftPayload>;
+pub(crate) type RaftLogId = openraft::LogId<u64>;
 pub(crate) type RaftMembership = openraft::Membership<RaftId, Member>;
-pub(crate) type StoredMembership = openraft::StoredMembership<Term, RaftId, Member>;
-pub(crate) type RaftSnapshotMeta = openraft::SnapshotMeta<Term, RaftId, Member>;
-pub(crate) type RaftSnapshot<D> = openraft::Snapshot<Term, RaftId, Member, D>;
+pub(crate) type StoredMembership = openraft::StoredMembership<u64, RaftId, Member>;
+pub(crate) type RaftSnapshotMeta = openraft::SnapshotMeta<u64, RaftId, Member>;
+pub(crate) type RaftSnapshot<D> = openraft::Snapshot<u64, RaftId, Member, D>;
 
 impl<R: Send + Sync + 'static> RaftTypeConfig for TypeConfig<R> {
     type D = Command;
@@ -74,8 +179,8 @@ impl<R: Send + Sync + 'static> RaftTypeConfig for TypeConfig<R> {
     type Term = u64;
     type LeaderId = LeaderId;
     type Vote = RaftVote;
-    type Payload = RaftPayload;
-    type Entry = RaftEntry;
+    type Payload = Payload;
+    type Entry = Entry;
     type AsyncRuntime = HostRuntime;
     type Responder<T>
         = Reply<T>
