@@ -2,6 +2,7 @@
 
 pub(crate) mod chores;
 pub(crate) mod convert;
+mod entry;
 pub(crate) mod network;
 pub(crate) mod receive;
 pub(crate) mod runtime;
