@@ -1,7 +1,7 @@
 //! The /v1 server: Consul's HTTP API on a [`quorate_node::Handle`].
 //!
 //! A connection is served by hyper ([`connection`]), a request finds its route in one table ([`routes`]), and its answer
-//! is either made by a handler or is the answer to a question about the state ([`questions`]), which can be parked until
+//! is either made by a handler or is the answer to a question about the state ([`ask`]), which can be parked until
 //! it becomes another one.
 //!
 //! **Invariants**
