@@ -17,7 +17,6 @@ mod answers;
 mod connection;
 mod dispatch;
 mod encode;
-pub mod filter;
 mod gzip;
 mod large;
 mod local;

@@ -21,6 +21,7 @@ mod metrics;
 mod restore;
 #[cfg(feature = "sabotage")]
 mod sabotage;
+pub mod selection;
 mod status;
 mod watch;
 

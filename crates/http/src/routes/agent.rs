@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use quorate_api as api;
+use quorate_filter::{self as filter, Place, Select};
 use quorate_node::{Role, Server, Status};
 use serde_json::json;
 
 use super::filtering::Filtering;
 use super::{Action, Doing, Outcome};
-use crate::filter;
 use crate::reply::Refused;
 use crate::request::Call;
 use crate::settings::{Settings, Terms};
@@ -260,6 +260,45 @@ async fn members(call: Call) -> Result<Outcome, Refused> {
     let settings = &call.server.settings;
     let status = call.server.node.status();
     let members = status.servers.iter().map(|server| member(settings, &status, Some(server)));
-    let members: Vec<_> = members.filter(|member| filter.passes(member)).collect();
-    Ok(Outcome::Ready(call.json(&members)))
+    let members: Vec<_> = members.collect();
+    let mut sieve = filter.sieve();
+    let passing: Vec<_> = members.iter().filter(|member| sieve.passes(Selected::Member(member))).collect();
+    Ok(Outcome::Ready(call.json(&sieve.finish(passing)?)))
+}
+
+/// What a filter can enter in a member.
+#[derive(Clone, Copy)]
+enum Selected<'a> {
+    Member(&'a api::Member<'a>),
+    Tags(&'a BTreeMap<Cow<'a, str>, Cow<'a, str>>),
+}
+
+impl<'a> Select<'a> for Selected<'a> {
+    fn field(self, name: &'static str) -> Place<'a, Self> {
+        let Self::Member(member) = self else { return Place::Nothing };
+        match name {
+            "Name" => Place::Text(&member.name),
+            "Addr" => Place::Text(&member.addr),
+            "Port" => Place::Int(member.port.into()),
+            "Tags" => Place::Inner(Self::Tags(&member.tags)),
+            "Status" => Place::Int(member.status.into()),
+            "ProtocolMin" => Place::Int(member.protocol_min.into()),
+            "ProtocolMax" => Place::Int(member.protocol_max.into()),
+            "ProtocolCur" => Place::Int(member.protocol_cur.into()),
+            "DelegateMin" => Place::Int(member.delegate_min.into()),
+            "DelegateMax" => Place::Int(member.delegate_max.into()),
+            "DelegateCur" => Place::Int(member.delegate_cur.into()),
+            _ => Place::Nothing,
+        }
+    }
+
+    fn key(self, key: &str) -> Option<Place<'a, Self>> {
+        let Self::Tags(tags) = self else { return None };
+        tags.get(key).map(|value| Place::Text(value))
+    }
+
+    fn is_empty(self) -> bool {
+        let Self::Tags(tags) = self else { return true };
+        tags.is_empty()
+    }
 }

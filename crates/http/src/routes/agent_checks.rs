@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use quorate_agent::machine::{CheckEntry, Machine};
 use quorate_api as api;
+use quorate_filter::{self as filter, Filter, Place, Select};
 use quorate_state::CheckStatus;
 
 use super::agent_services::{agent, decode, done};
 use super::filtering::Filtering;
 use super::{Action, Doing, Outcome};
-use crate::filter::{self, Filter};
 use crate::reply::Refused;
 use crate::request::Call;
 
@@ -43,6 +43,36 @@ fn view<'a>(machine: &'a Machine, entry: &'a CheckEntry, node: &'a str) -> api::
     }
 }
 
+/// A check as a filter sees it: the fields of what [`view`] makes.
+#[derive(Clone, Copy)]
+struct Listed<'a> {
+    machine: &'a Machine,
+    entry: &'a CheckEntry,
+    node: &'a str,
+}
+
+impl<'a> Select<'a> for Listed<'a> {
+    fn field(self, name: &'static str) -> Place<'a, Self> {
+        let definition = &self.entry.definition;
+        let service = || self.machine.services().get(&*definition.service_id).map(|entry| &entry.service);
+        match name {
+            "Node" => Place::Text(self.node),
+            "CheckID" => Place::Text(&definition.id),
+            "Name" => Place::Text(&definition.name),
+            "Status" => Place::Text(self.entry.status.as_str()),
+            "Notes" => Place::Text(&definition.notes),
+            "Output" => Place::Text(&self.entry.output),
+            "ServiceID" => Place::Text(&definition.service_id),
+            "ServiceName" => service().map_or(Place::Nothing, |service| Place::Text(&service.name)),
+            "ServiceTags" => service().map_or(Place::Nothing, |service| Place::Strings(&service.tags)),
+            "Type" => Place::Text(definition.check.kind()),
+            "Interval" => Place::Text(&definition.interval_text),
+            "Timeout" => Place::Text(&definition.timeout_text),
+            _ => Place::Nothing,
+        }
+    }
+}
+
 async fn list(call: Call) -> Result<Outcome, Refused> {
     call.refuse_namespace()?;
     let (filtering, refused) = Filtering::of(&call, &filter::HEALTH_CHECKS);
@@ -58,10 +88,11 @@ async fn list(call: Call) -> Result<Outcome, Refused> {
     }
     let node = &call.server.settings.node_name;
     let reply = agent(&call)?.look(|machine| {
-        let all = machine.checks().iter().map(|(id, entry)| (&**id, view(machine, entry, node)));
-        let passing: BTreeMap<_, _> = all.filter(|(_, check)| filtering.passes(check)).collect();
-        call.json(&passing)
-    });
+        let mut sieve = filtering.sieve();
+        let entries = machine.checks().iter().filter(|(_, entry)| sieve.passes(Listed { machine, entry, node }));
+        let passing: BTreeMap<_, _> = entries.map(|(id, entry)| (&**id, view(machine, entry, node))).collect();
+        sieve.finish(()).map(|()| call.json(&passing))
+    })?;
     Ok(Outcome::Ready(reply))
 }
 

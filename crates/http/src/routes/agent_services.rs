@@ -10,12 +10,13 @@ use quorate_agent::machine::ServiceEntry;
 use quorate_agent::{Agent, AgentError};
 use quorate_api as api;
 use quorate_api::go_json;
+use quorate_filter as filter;
+use quorate_node::selection::{PROXY_KINDS, Selected};
 use quorate_state::Service;
 use serde::de::DeserializeOwned;
 
 use super::filtering::Filtering;
 use super::{Action, Doing, Outcome, views};
-use crate::filter;
 use crate::questions::{Place, deadline};
 use crate::reply::{self, Refused, Reply};
 use crate::request::{self, Call};
@@ -71,9 +72,6 @@ pub(super) fn done() -> Outcome {
     Outcome::Ready(reply::whole(StatusCode::OK, Bytes::new()))
 }
 
-/// The kinds of services that are shown with a proxy's part, also where there is nothing in it.
-const IS_PROXY: [&str; 4] = ["connect-proxy", "mesh-gateway", "terminating-gateway", "ingress-gateway"];
-
 /// What is kept of a proxy as the agent tells it.
 fn proxy(kept: &str) -> api::Kept<'_, api::ConnectProxy> {
     let part = api::Kept::<api::ConnectProxy>::from_text(kept).part().unwrap_or_default();
@@ -96,7 +94,7 @@ pub(super) fn view<'a>(service: &'a Service, datacenter: &'a str) -> api::AgentS
         weights: views::weights(service.weights),
         enable_tag_override: service.enable_tag_override,
         content_hash: "".into(),
-        proxy: IS_PROXY.contains(&&*service.kind).then(|| proxy(&service.proxy)),
+        proxy: PROXY_KINDS.contains(&&*service.kind).then(|| proxy(&service.proxy)),
         connect: (!service.connect.is_empty()).then(|| api::Kept::from_text(&service.connect)),
         ai: api::Kept::from_text(&service.ai),
         datacenter: datacenter.into(),
@@ -112,10 +110,12 @@ async fn list(call: Call) -> Result<Outcome, Refused> {
     }
     let datacenter = &call.server.settings.datacenter;
     let reply = agent(&call)?.look(|machine| {
-        let all = machine.services().iter().map(|(id, entry)| (&**id, view(&entry.service, datacenter)));
-        let passing: BTreeMap<_, _> = all.filter(|(_, service)| filtering.passes(service)).collect();
-        call.json(&passing)
-    });
+        let mut sieve = filtering.sieve();
+        let entries =
+            machine.services().iter().filter(|(_, entry)| sieve.passes(Selected::LocalService(&entry.service)));
+        let passing: BTreeMap<_, _> = entries.map(|(id, entry)| (&**id, view(&entry.service, datacenter))).collect();
+        sieve.finish(()).map(|()| call.json(&passing))
+    })?;
     Ok(Outcome::Ready(reply))
 }
 

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hyper::header::{AGE, HeaderValue};
 use quorate_api as api;
+use quorate_filter as filter;
+use quorate_node::selection::Selected;
 use quorate_state::{Operation, State, Topic};
 
-use super::filtering::{Filtering, NodeMeta, Tags};
+use super::filtering::{Filtering, NodeMeta, Sieve, Tags};
 use super::{Action, Doing, Outcome, registration, views};
 use crate::answers::Encoded;
 use crate::encode;
-use crate::filter;
 use crate::measure::{Timer, Timers};
 use crate::questions::{Ask, LARGE_ENTRIES, Manner, Question};
 use crate::reply::{self, Refused};
@@ -69,6 +70,9 @@ impl CatalogQuestion {
     }
 
     pub(crate) fn is_large(&self, state: &State) -> bool {
+        if self.filter().is_long() {
+            return true;
+        }
         match self {
             Self::Nodes { .. } => state.nodes().nth(LARGE_ENTRIES).is_some(),
             Self::Services { meta, filter } if meta.is_empty() && filter.is_empty() => {
@@ -85,45 +89,65 @@ impl CatalogQuestion {
 
     pub(crate) fn evaluate(&self, state: &State, settings: &Settings, pretty: bool) -> Encoded {
         let datacenter = &*settings.datacenter;
-        Encoded::json(match self {
-            Self::Nodes { meta, filter } => {
-                let nodes = state.nodes().filter(|node| meta.matches(&node.meta));
-                let views = nodes.map(|node| views::node(node, datacenter));
-                encode::list(views.filter(|node| filter.passes(node)), pretty)
+        let mut sieve = self.filter().sieve();
+        let json = match self {
+            Self::Nodes { meta, .. } => {
+                let nodes = state
+                    .nodes()
+                    .filter(|node| meta.matches(&node.meta) && sieve.passes(Selected::Node { node, datacenter }));
+                encode::list(nodes.map(|node| views::node(node, datacenter)), pretty)
             }
-            Self::Services { meta, filter } => encode::json(&service_tags(state, meta, filter, datacenter), pretty),
-            Self::Instances { name, tags, meta, filter } => {
-                let instances = state
-                    .instances(name)
-                    .filter(|(node, service)| tags.matches(&service.tags) && meta.matches(&node.meta));
+            Self::Services { meta, filter } if meta.is_empty() && filter.is_empty() => {
+                encode::json(&all_service_tags(state), pretty)
+            }
+            Self::Services { meta, .. } => encode::json(&service_tags(state, meta, &mut sieve, datacenter), pretty),
+            Self::Instances { name, tags, meta, .. } => {
+                let instances = state.instances(name).filter(|(node, service)| {
+                    tags.matches(&service.tags)
+                        && meta.matches(&node.meta)
+                        && sieve.passes(Selected::CatalogService { node, service, datacenter })
+                });
                 let views = instances.map(|(node, service)| views::catalog_service(node, service, datacenter));
-                encode::list(views.filter(|instance| filter.passes(instance)), pretty)
+                encode::list(views, pretty)
             }
-            Self::NodeServices { node, filter } => encode::json(&services_of(state, node, filter, datacenter), pretty),
-            Self::NodeServiceList { node, filter } => {
-                encode::json(&service_list_of(state, node, filter, datacenter), pretty)
+            Self::NodeServices { node, .. } => encode::json(&services_of(state, node, &mut sieve, datacenter), pretty),
+            Self::NodeServiceList { node, .. } => {
+                encode::json(&service_list_of(state, node, &mut sieve, datacenter), pretty)
             }
-        })
+        };
+        sieve.encoded(json)
     }
+
+    fn filter(&self) -> &Filtering {
+        let (Self::Nodes { filter, .. }
+        | Self::Services { filter, .. }
+        | Self::Instances { filter, .. }
+        | Self::NodeServices { filter, .. }
+        | Self::NodeServiceList { filter, .. }) = self;
+        filter
+    }
+}
+
+/// The tags of each service.
+fn all_service_tags(state: &State) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut services: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (name, tag) in state.service_tags() {
+        services.entry(name).or_default().extend(tag);
+    }
+    services
 }
 
 /// The tags of each service, over those instances that pass.
 fn service_tags<'a>(
     state: &'a State,
     meta: &NodeMeta,
-    filter: &Filtering,
+    sieve: &mut Sieve,
     datacenter: &str,
 ) -> BTreeMap<&'a str, BTreeSet<&'a str>> {
     let mut services: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    if meta.is_empty() && filter.is_empty() {
-        for (name, tag) in state.service_tags() {
-            services.entry(name).or_default().extend(tag);
-        }
-        return services;
-    }
     for service in state.services() {
         let passes = state.node(&service.node).is_some_and(|node| {
-            meta.matches(&node.meta) && filter.passes(&views::catalog_service(node, service, datacenter))
+            meta.matches(&node.meta) && sieve.passes(Selected::CatalogService { node, service, datacenter })
         });
         if passes {
             services.entry(&service.name).or_default().extend(service.tags.iter().map(String::as_str));
@@ -135,12 +159,12 @@ fn service_tags<'a>(
 fn services_of<'a>(
     state: &'a State,
     node: &str,
-    filter: &Filtering,
+    sieve: &mut Sieve,
     datacenter: &'a str,
 ) -> Option<api::NodeServices<'a>> {
     let node = state.node_by_name_or_id_prefix(node)?;
-    let views = state.services_on(&node.name).map(|service| views::service(service));
-    let services = views.filter(|service| filter.passes(service)).map(|service| (service.id.clone(), service));
+    let passing = state.services_on(&node.name).filter(|service| sieve.passes(Selected::Service(service)));
+    let services = passing.map(|service| ((&*service.id).into(), views::service(service)));
     Some(api::NodeServices { node: views::node(node, datacenter), services: services.collect() })
 }
 
@@ -149,15 +173,16 @@ fn services_of<'a>(
 fn service_list_of<'a>(
     state: &'a State,
     node: &str,
-    filter: &Filtering,
+    sieve: &mut Sieve,
     datacenter: &'a str,
 ) -> api::NodeServiceList<'a> {
     let Some(node) = state.node_by_name_or_id_prefix(node) else {
         return api::NodeServiceList::default();
     };
-    let mut views = state.services_on(&node.name).map(|service| views::service(service)).peekable();
-    let has_services = views.peek().is_some();
-    let services = views.filter(|service| filter.passes(service)).collect();
+    let mut services = state.services_on(&node.name).peekable();
+    let has_services = services.peek().is_some();
+    let passing = services.filter(|service| sieve.passes(Selected::Service(service)));
+    let services = passing.map(|service| views::service(service)).collect();
     api::NodeServiceList { node: Some(views::node(node, datacenter)), services: has_services.then_some(services) }
 }
 
@@ -169,14 +194,14 @@ fn ask_nodes(call: &Call) -> Result<Ask, Refused> {
     call.refuse_partition()?;
     let options = call.options()?;
     let (filter, refused) = Filtering::of(call, &filter::CATALOG_NODES);
-    Ok(ask(CatalogQuestion::Nodes { meta: NodeMeta::of(call), filter }, options, refused))
+    Ok(ask(CatalogQuestion::Nodes { meta: NodeMeta::of(call)?, filter }, options, refused))
 }
 
 fn ask_services(call: &Call) -> Result<Ask, Refused> {
     call.refuse_namespace()?;
     let options = call.options()?;
     let (filter, refused) = Filtering::of(call, &filter::CATALOG_SERVICE);
-    Ok(ask(CatalogQuestion::Services { meta: NodeMeta::of(call), filter }, options, refused))
+    Ok(ask(CatalogQuestion::Services { meta: NodeMeta::of(call)?, filter }, options, refused))
 }
 
 fn ask_service(call: &Call) -> Result<Ask, Refused> {
@@ -184,7 +209,7 @@ fn ask_service(call: &Call) -> Result<Ask, Refused> {
     let options = call.options()?;
     let name = call.named("Missing service name")?.into();
     let (filter, refused) = Filtering::of(call, &filter::CATALOG_SERVICE);
-    let (tags, meta) = (Tags::of(call), NodeMeta::of(call));
+    let (tags, meta) = (Tags::of(call)?, NodeMeta::of(call)?);
     Ok(ask(CatalogQuestion::Instances { name, tags, meta, filter }, options, refused))
 }
 

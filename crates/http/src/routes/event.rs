@@ -10,7 +10,6 @@ use quorate_node::{Event, Woken};
 use quorate_state::{Key, Topic};
 
 use super::{Action, Doing, Outcome};
-use crate::filter;
 use crate::questions::{Place, deadline};
 use crate::reply::{self, Refused, Reply};
 use crate::request::Call;
@@ -59,7 +58,7 @@ fn check(event: &Event) -> Result<(), Refused> {
     for (what, pattern) in
         [("node", &event.node_filter), ("service", &event.service_filter), ("tag", &event.tag_filter)]
     {
-        if let Err(error) = filter::matches_pattern(pattern, "") {
+        if let Err(error) = quorate_filter::matches_pattern(pattern, "") {
             return Err(Refused::internal(format!("Invalid {what} filter: {error}")));
         }
     }
@@ -74,7 +73,7 @@ fn check(event: &Event) -> Result<(), Refused> {
 
 /// Whether an event is meant for this agent: by its name, and by one of its services.
 fn is_for_this_agent(event: &Event, call: &Call) -> bool {
-    let matches = |pattern: &str, text: &str| filter::matches_pattern(pattern, text) == Ok(true);
+    let matches = |pattern: &str, text: &str| quorate_filter::matches_pattern(pattern, text) == Ok(true);
     if !event.node_filter.is_empty() && !matches(&event.node_filter, &call.server.settings.node_name) {
         return false;
     }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::StatusCode;
 use quorate_api as api;
+use quorate_filter as filter;
+use quorate_node::selection::{Selected, checks_of};
 use quorate_state::{Check, CheckStatus, Node, Service, State, Topic};
 
 use super::filtering::{Filtering, NodeMeta, Tags};
 use super::{Action, views};
 use crate::answers::{Content, Encoded};
 use crate::encode;
-use crate::filter;
 use crate::questions::{Ask, LARGE_ENTRIES, Manner, Question};
 use crate::reply::Refused;
 use crate::request::{self, Call};
@@ -100,6 +101,9 @@ impl HealthQuestion {
     }
 
     pub(crate) fn is_large(&self, state: &State) -> bool {
+        if self.filter().is_long() {
+            return true;
+        }
         match self {
             Self::Node { node, .. } => state.checks_on(views::node_named(state, node)).nth(LARGE_ENTRIES).is_some(),
             Self::Checks { service, .. } => state.checks_of_service(service).nth(LARGE_ENTRIES).is_some(),
@@ -115,27 +119,39 @@ impl HealthQuestion {
         let on_matching_node = |check: &Check, meta: &NodeMeta| {
             meta.is_empty() || state.node(&check.node).is_some_and(|node| meta.matches(&node.meta))
         };
-        Encoded::json(match self {
-            Self::Node { node, filter } => {
-                let checks = state.checks_on(views::node_named(state, node)).map(|check| views::check(check));
-                encode::list(checks.filter(|check| filter.passes(check)), pretty)
+        let mut sieve = self.filter().sieve();
+        let json = match self {
+            Self::Node { node, .. } => {
+                let checks = state.checks_on(views::node_named(state, node));
+                let passing = checks.filter(|check| sieve.passes(Selected::Check(check)));
+                encode::list(passing.map(|check| views::check(check)), pretty)
             }
-            Self::Checks { service, meta, filter } => {
-                let checks = state.checks_of_service(service).filter(|check| on_matching_node(check, meta));
-                let views = checks.map(|check| views::check(check));
-                encode::list(views.filter(|check| filter.passes(check)), pretty)
+            Self::Checks { service, meta, .. } => {
+                let checks = state.checks_of_service(service);
+                let passing =
+                    checks.filter(|check| on_matching_node(check, meta) && sieve.passes(Selected::Check(check)));
+                encode::list(passing.map(|check| views::check(check)), pretty)
             }
-            Self::State { state: wanted, meta, filter } => {
+            Self::State { state: wanted, meta, .. } => {
                 let checks: Box<dyn Iterator<Item = &Arc<Check>>> = match wanted {
                     Wanted::Any => Box::new(state.checks()),
                     Wanted::In(status) => Box::new(state.checks_in(*status)),
                     Wanted::Unknown => Box::new(std::iter::empty()),
                 };
-                let views = checks.filter(|check| on_matching_node(check, meta)).map(|check| views::check(check));
-                encode::list(views.filter(|check| filter.passes(check)), pretty)
+                let passing =
+                    checks.filter(|check| on_matching_node(check, meta) && sieve.passes(Selected::Check(check)));
+                encode::list(passing.map(|check| views::check(check)), pretty)
             }
             Self::Service(instances) => return instances.evaluate(state, settings, pretty),
-        })
+        };
+        sieve.encoded(json)
+    }
+
+    fn filter(&self) -> &Filtering {
+        match self {
+            Self::Node { filter, .. } | Self::Checks { filter, .. } | Self::State { filter, .. } => filter,
+            Self::Service(instances) => &instances.filter,
+        }
     }
 }
 
@@ -145,24 +161,23 @@ impl Instances {
             let body = Bytes::from_static(b"Invalid value for ?passing");
             return Encoded { status: StatusCode::BAD_REQUEST, content: Content::Text, body };
         }
+        let datacenter = &*settings.datacenter;
+        let mut sieve = self.filter.sieve();
         let instances = state.instances(&self.service).filter(|(node, service)| {
             !self.imported
                 && self.tags.matches(&service.tags)
                 && self.meta.matches(&node.meta)
                 && (self.passing == Passing::All || passes(state, node, service))
+                && sieve.passes(Selected::Instance { state, node, service, datacenter })
         });
         let entries = instances.map(|(node, service)| api::HealthEntry {
-            node: views::node(node, &settings.datacenter),
+            node: views::node(node, datacenter),
             service: views::service(service),
             checks: checks_of(state, node, service).map(|check| views::check(check)).collect(),
         });
-        Encoded::json(encode::list(entries.filter(|entry| self.filter.passes(entry)), pretty))
+        let json = encode::list(entries, pretty);
+        sieve.encoded(json)
     }
-}
-
-/// The checks that count for an instance: its node's, then its own.
-fn checks_of<'a>(state: &'a State, node: &Node, service: &Service) -> impl Iterator<Item = &'a Arc<Check>> + use<'a> {
-    state.checks_of_node(&node.name).chain(state.checks_of_instance(&node.name, &service.id))
 }
 
 fn passes(state: &State, node: &Node, service: &Service) -> bool {
@@ -182,7 +197,7 @@ fn ask_checks(call: &Call) -> Result<Ask, Refused> {
     let options = call.options()?;
     let service = call.named("Missing service name")?.into();
     let (filter, refused) = Filtering::of(call, &filter::HEALTH_CHECKS);
-    let question = HealthQuestion::Checks { service, meta: NodeMeta::of(call), filter };
+    let question = HealthQuestion::Checks { service, meta: NodeMeta::of(call)?, filter };
     Ok(Ask { question: Question::Health(question), options, refused })
 }
 
@@ -195,7 +210,7 @@ fn ask_state(call: &Call) -> Result<Ask, Refused> {
         word => CheckStatus::from_word(&word.to_lowercase()).map_or(Wanted::Unknown, Wanted::In),
     };
     let (filter, refused) = Filtering::of(call, &filter::HEALTH_CHECKS);
-    let question = HealthQuestion::State { state, meta: NodeMeta::of(call), filter };
+    let question = HealthQuestion::State { state, meta: NodeMeta::of(call)?, filter };
     Ok(Ask { question: Question::Health(question), options, refused })
 }
 
@@ -215,7 +230,7 @@ fn ask_service(call: &Call) -> Result<Ask, Refused> {
     };
     let imported = !parameters.first("peer").is_empty();
     let (filter, refused) = Filtering::of(call, &filter::HEALTH_SERVICE);
-    let (tags, meta) = (Tags::of(call), NodeMeta::of(call));
+    let (tags, meta) = (Tags::of(call)?, NodeMeta::of(call)?);
     let instances = Instances { service, tags, passing, imported, meta, filter };
     Ok(Ask { question: Question::Health(HealthQuestion::Service(Box::new(instances))), options, refused })
 }

@@ -29,19 +29,19 @@ use winnow::prelude::*;
 use winnow::stream::{LocatingSlice, Location as _, Stateful};
 use winnow::token::{any, literal, one_of, take_till};
 
-use super::expression::{Comparison, Expression, Test};
-use super::go_text::unquote;
-use super::syntax_error::{Mistake, Progress, SyntaxError};
+use crate::expression::{Comparison, Expression, Test};
+use crate::go_text::unquote;
+use crate::syntax_error::{Mistake, Progress, SyntaxError};
 
 /// Parentheses and `not`s inside one another. People write less than ten; Consul takes minutes beyond that. Each level
 /// costs the parser, and whoever walks the tree, a few stack frames.
-pub(super) const DEPTH_MAX: usize = 64;
+pub(crate) const DEPTH_MAX: usize = 64;
 
 type Input<'a> = Stateful<LocatingSlice<&'a str>, Progress>;
 type Parsed<T> = winnow::Result<T, EmptyError>;
 
 /// Reads a whole filter expression.
-pub(super) fn parse(text: &str) -> Result<Expression, SyntaxError> {
+pub(crate) fn parse(text: &str) -> Result<Expression, SyntaxError> {
     let mut input = Input { input: LocatingSlice::new(text), state: Progress::default() };
     let parsed = filter(&mut input);
     match (parsed, input.state.mistakes(text)) {

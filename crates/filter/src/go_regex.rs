@@ -1,4 +1,4 @@
-//! Regular expressions as Go writes them (RE2's syntax), run by the `regex` crate.
+//! Regular expressions as Go writes them (RE2's syntax), compiled by the parts of the `regex` crate.
 //!
 //! The two engines find the same matches in linear time; their syntaxes differ in small things. So a pattern is read
 //! here by Go's rules and written again in the crate's syntax, token by token, with every literal character spelled so
@@ -8,34 +8,53 @@
 //! - `{`, `}`, `]`, `&&`, `--`, `~~` and `[` in a class are literal where they mean nothing else; so is a backslash
 //!   with any ASCII punctuation (`\<`).
 //! - `\Q...\E`, octal escapes, `\p{^Greek}` and repeated flags. A repetition behind flags repeats what is before them.
-//! - What Go refuses is refused, with Go's error text: repeated repetition (`a**`), counts above 1000, look-around,
-//!   backreferences, unknown escapes and flags.
+//! - What Go refuses is refused, with Go's error text: repeated repetition (`a**`), counts above 1000 and nested counts
+//!   whose product is, look-around, backreferences, unknown escapes and flags.
 //!
 //! What remains different: names of Unicode classes also include those that only the crate knows (`\p{Alphabetic}`);
-//! and a pattern that takes more than [`COMPILED_BYTES_MAX`] or nests deeper than [`GROUP_DEPTH_MAX`] is refused, where
-//! Go allows 128 MB and a depth of 1000.
+//! and patterns that take more than [`Limits`] together or nest deeper than [`GROUP_DEPTH_MAX`] are refused, where Go
+//! allows 128 MB and a depth of 1000.
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex_automata::nfa::thompson::{self, WhichCaptures};
+use regex_automata::util::syntax;
 
+use crate::pattern::Pattern;
 use class::class;
+use repeat::Counts;
 
 mod class;
+mod repeat;
 #[cfg(test)]
 mod tests;
 
-/// The memory one compiled pattern may take. Ordinary patterns take a few kB; counted Unicode classes take the most.
-pub(super) const COMPILED_BYTES_MAX: usize = 1024 * 1024;
-
-/// The highest count in a repetition, which is Go's limit.
-const COUNT_MAX: u32 = 1000;
+/// The memory that the compiled patterns of one filter may take together. Ordinary patterns take a few kB; counted
+/// Unicode classes take the most.
+pub(crate) const COMPILED_BYTES_MAX: usize = 1024 * 1024;
 
 /// Groups inside one another in a pattern. Go's limit is 1000; here each costs the compiler some stack.
-const GROUP_DEPTH_MAX: u32 = 100;
+const GROUP_DEPTH_MAX: usize = 100;
+
+/// The characters that the classes of one filter's patterns may have together; a class counts as often as it is written.
+/// Without regard to case each character of a class is looked up, which takes 13 ms for all there are.
+const CLASS_POINTS_MAX: usize = 8 * 0x11_0000;
+
+/// What the patterns of one filter that are still to be compiled may take.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    bytes: usize,
+    points: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes: COMPILED_BYTES_MAX, points: CLASS_POINTS_MAX }
+    }
+}
 
 /// Why a pattern is not one, in Go's words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("error parsing regexp: {what}: `{fragment}`")]
-pub(super) struct PatternError {
+pub(crate) struct PatternError {
     what: &'static str,
     fragment: String,
 }
@@ -47,82 +66,105 @@ fn refused<T>(what: &'static str, fragment: impl Into<String>) -> Translated<T> 
 }
 
 /// Compiles a pattern of Go's syntax.
-pub(super) fn compile(pattern: &[u8]) -> Translated<Regex> {
+pub(crate) fn compile(pattern: &[u8], limits: &mut Limits) -> Translated<Pattern> {
     let pattern = std::str::from_utf8(pattern)
         .or_else(|error| refused("invalid UTF-8", String::from_utf8_lossy(&pattern[error.valid_up_to()..])))?;
-    RegexBuilder::new(&translate(pattern)?)
-        .size_limit(COMPILED_BYTES_MAX)
-        .dfa_size_limit(COMPILED_BYTES_MAX)
-        // A group can hold an alternation of sequences of repetitions, and a class at the bottom.
-        .nest_limit(4 * GROUP_DEPTH_MAX + 8)
-        .build()
-        .or_else(|error| match error {
-            regex::Error::CompiledTooBig(_) => refused("expression too large", pattern),
-            _ => refused("invalid or unsupported Perl syntax", pattern),
-        })
+    // A group can hold an alternation of sequences of repetitions, and a class at the bottom.
+    let nesting = 4 * GROUP_DEPTH_MAX as u32 + 8;
+    let syntax = syntax::Config::new().utf8(false).nest_limit(nesting);
+    let tree = syntax::parse_with(&translate(pattern, &mut limits.points)?, &syntax)
+        .or_else(|_| refused("invalid or unsupported Perl syntax", pattern))?;
+    let config =
+        thompson::Config::new().utf8(false).which_captures(WhichCaptures::None).nfa_size_limit(Some(limits.bytes));
+    let compiled = thompson::Compiler::new().configure(config).build_from_hir(&tree).ok();
+    let Some(compiled) = compiled.and_then(|nfa| Pattern::new(nfa).ok()) else {
+        return refused("expression too large", pattern);
+    };
+    match limits.bytes.checked_sub(compiled.weight_bytes()) {
+        Some(left) => limits.bytes = left,
+        None => return refused("expression too large", pattern),
+    }
+    Ok(compiled)
 }
 
 /// The same pattern in the syntax of the `regex` crate.
-fn translate(pattern: &str) -> Translated<String> {
+fn translate(pattern: &str, points: &mut usize) -> Translated<String> {
     let mut translator = Translator {
         whole: pattern,
         rest: pattern,
         output: String::new(),
         flags: String::new(),
-        groups: 0,
-        operand: false,
+        counts: Counts::default(),
         repetition: None,
+        points,
     };
     while !translator.rest.is_empty() {
         translator.token()?;
     }
-    if translator.groups > 0 { refused("missing closing )", pattern) } else { Ok(translator.output) }
+    if translator.counts.depth() > 0 { refused("missing closing )", pattern) } else { Ok(translator.output) }
 }
 
-struct Translator<'a> {
+/// What a class is written as.
+#[derive(Default)]
+struct Written {
+    text: String,
+    /// How many characters are in the classes of it.
+    points: usize,
+}
+
+struct Translator<'a, 'l> {
     whole: &'a str,
     /// What is not read yet.
     rest: &'a str,
     /// What has been written so far.
     output: String,
-    /// The groups that are open.
-    groups: u32,
+    /// The groups that are open, and what is repeated in them.
+    counts: Counts,
     /// Flags that have been read and wait for the next thing that is no repetition.
     flags: String,
-    /// Whether there is something that a repetition could repeat.
-    operand: bool,
     /// The repetition that has just been read, and all behind it.
     repetition: Option<&'a str>,
+    /// The characters that classes may still have.
+    points: &'l mut usize,
 }
 
-impl<'a> Translator<'a> {
+impl<'a> Translator<'a, '_> {
     fn token(&mut self) -> Translated<()> {
         let before = self.repetition.take();
         let Some(first) = self.rest.chars().next() else { return Ok(()) };
         match (first, self.rest) {
-            ('*' | '+' | '?', _) => self.repeat(1, before),
-            ('{', text) => match count_bounds(text) {
+            ('*' | '+' | '?', _) => self.repeat(1, None, before),
+            ('{', text) => match repeat::count(text) {
                 None => self.literal('{', 1),
-                Some((length, true)) => self.repeat(length, before),
-                Some((length, false)) => refused("invalid repeat count", &text[..length]),
+                Some((length, Some(count))) => self.repeat(length, Some(count), before),
+                Some((length, None)) => refused("invalid repeat count", &text[..length]),
             },
             ('(', text) if text.starts_with("(?P<") || text.starts_with("(?<") => self.open_named_group(),
             ('(', text) if text.starts_with("(?") => self.flags(),
             ('(', _) => {
-                self.open()?;
-                self.copy(1, false)
+                self.copy(1);
+                self.open()
             }
-            (')', _) if self.groups == 0 => refused("unexpected )", self.whole),
+            (')', _) if self.counts.depth() == 0 => refused("unexpected )", self.whole),
             (')', _) => {
-                self.groups -= 1;
-                self.copy(1, true)
+                self.copy(1);
+                self.counts.close();
+                Ok(())
             }
-            ('|', _) => self.copy(1, false),
-            ('^' | '$' | '.', _) => self.copy(1, true),
+            ('|', _) => {
+                self.copy(1);
+                self.counts.end_operand();
+                Ok(())
+            }
+            ('^' | '$' | '.', _) => {
+                self.copy(1);
+                Ok(())
+            }
             ('[', text) => {
-                let mut written = String::new();
+                let mut written = Written::default();
                 let behind = class(text, &mut written)?;
-                self.write(&written, behind)
+                self.write(&written.text, behind);
+                self.take_points(written.points)
             }
             ('\\', _) => self.escape(),
             _ => self.literal(first, first.len_utf8()),
@@ -130,37 +172,39 @@ impl<'a> Translator<'a> {
     }
 
     /// Writes something that can be repeated, and goes on at `behind`.
-    fn write(&mut self, written: &str, behind: &'a str) -> Translated<()> {
+    fn write(&mut self, written: &str, behind: &'a str) {
         self.output.push_str(&std::mem::take(&mut self.flags));
         self.output.push_str(written);
         self.rest = behind;
-        self.operand = true;
-        Ok(())
+        self.counts.operand();
     }
 
-    /// Takes over the next bytes as they are. `operand` is whether they can be repeated.
-    fn copy(&mut self, length: usize, operand: bool) -> Translated<()> {
+    /// Takes over the next bytes as they are.
+    fn copy(&mut self, length: usize) {
         let (taken, behind) = self.rest.split_at(length);
-        self.write(taken, behind)?;
-        self.operand = operand;
-        Ok(())
+        self.write(taken, behind);
     }
 
     fn literal(&mut self, character: char, length: usize) -> Translated<()> {
         let mut written = String::new();
         push_literal(&mut written, character);
-        self.write(&written, &self.rest[length..])
+        self.write(&written, &self.rest[length..]);
+        Ok(())
     }
 
-    /// A repetition of `length` bytes, perhaps followed by the mark that makes it reluctant.
-    fn repeat(&mut self, length: usize, before: Option<&'a str>) -> Translated<()> {
+    /// A repetition of `length` bytes, with its count if it has one, perhaps followed by the mark that makes it
+    /// reluctant.
+    fn repeat(&mut self, length: usize, count: Option<repeat::Count>, before: Option<&'a str>) -> Translated<()> {
         let length = length + usize::from(self.rest[length..].starts_with('?'));
         let here = self.rest;
         if let Some(doubled) = before {
             return refused("invalid nested repetition operator", &doubled[..doubled.len() - here.len() + length]);
         }
-        if !self.operand {
+        if !self.counts.has_operand() {
             return refused("missing argument to repetition operator", &here[..length]);
+        }
+        if count.is_some_and(|count| !self.counts.repeat(count)) {
+            return refused("invalid repeat count", &here[..length]);
         }
         // Straight to the output, so that it comes before flags that wait.
         self.output.push_str(&here[..length]);
@@ -170,8 +214,11 @@ impl<'a> Translator<'a> {
     }
 
     fn open(&mut self) -> Translated<()> {
-        self.groups += 1;
-        if self.groups > GROUP_DEPTH_MAX { refused("expression nests too deeply", self.whole) } else { Ok(()) }
+        self.counts.open();
+        if self.counts.depth() > GROUP_DEPTH_MAX {
+            return refused("expression nests too deeply", self.whole);
+        }
+        Ok(())
     }
 
     /// Names do not matter to a filter, so the group is written without its name.
@@ -183,10 +230,8 @@ impl<'a> Translator<'a> {
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
             return refused("invalid named capture", &self.rest[..=end]);
         }
-        self.open()?;
-        self.write("(", &self.rest[end + 1..])?;
-        self.operand = false;
-        Ok(())
+        self.write("(", &self.rest[end + 1..]);
+        self.open()
     }
 
     /// `(?flags)`, `(?flags-flags:` and so on. A flag is written once, as on or off, whatever came last.
@@ -220,10 +265,8 @@ impl<'a> Translator<'a> {
     fn set_flags(&mut self, on: &str, off: &str, terminator: char, behind: &'a str) -> Translated<()> {
         let dash = if off.is_empty() { "" } else { "-" };
         if terminator == ':' {
-            self.open()?;
-            self.write(&format!("(?{on}{dash}{off}:"), behind)?;
-            self.operand = false;
-            return Ok(());
+            self.write(&format!("(?{on}{dash}{off}:"), behind);
+            return self.open();
         }
         if !(on.is_empty() && off.is_empty()) {
             self.flags.push_str(&format!("(?{on}{dash}{off})"));
@@ -234,30 +277,43 @@ impl<'a> Translator<'a> {
 
     fn escape(&mut self) -> Translated<()> {
         let text = self.rest;
-        match text.as_bytes().get(1) {
-            Some(b'A') => self.write(r"\A", &text[2..]),
-            Some(b'z') => self.write(r"\z", &text[2..]),
-            Some(b'b') => self.write(r"(?-u:\b)", &text[2..]),
-            Some(b'B') => self.write(r"(?-u:\B)", &text[2..]),
+        let mut written = Written::default();
+        let behind = match text.as_bytes().get(1) {
+            Some(b'A' | b'z') => {
+                written.text.push_str(&text[..2]);
+                &text[2..]
+            }
+            Some(b'b' | b'B') => {
+                written.text.push_str(&format!("(?-u:{})", &text[..2]));
+                &text[2..]
+            }
             Some(b'Q') => {
                 let (quoted, behind) = text[2..].split_once(r"\E").unwrap_or((&text[2..], ""));
-                if !quoted.is_empty() {
-                    let mut written = String::new();
-                    quoted.chars().for_each(|character| push_literal(&mut written, character));
-                    self.write(&written, behind)?;
-                }
-                self.rest = behind;
-                Ok(())
+                quoted.chars().for_each(|character| push_literal(&mut written.text, character));
+                behind
             }
-            _ => {
-                let mut written = String::new();
-                if let Some(behind) = class::shorthand(text, &mut written)? {
-                    return self.write(&written, behind);
+            _ => match class::shorthand(text, &mut written)? {
+                Some(behind) => behind,
+                None => {
+                    let (character, behind) = escaped_character(text)?;
+                    push_literal(&mut written.text, character);
+                    behind
                 }
-                let (character, behind) = escaped_character(text)?;
-                self.literal(character, text.len() - behind.len())
-            }
+            },
+        };
+        match written.text.is_empty() {
+            true => self.rest = behind,
+            false => self.write(&written.text, behind),
         }
+        self.take_points(written.points)
+    }
+
+    fn take_points(&mut self, points: usize) -> Translated<()> {
+        match self.points.checked_sub(points) {
+            Some(left) => *self.points = left,
+            None => return refused("expression too large", self.whole),
+        }
+        Ok(())
     }
 }
 
@@ -268,25 +324,6 @@ fn push_literal(output: &mut String, character: char) {
     } else {
         output.push(character);
     }
-}
-
-/// Reads `{n}`, `{n,}` or `{n,m}`: its length and whether the counts are allowed. Nothing if it is not of that form.
-fn count_bounds(text: &str) -> Option<(usize, bool)> {
-    let close = text.find('}')?;
-    let inner = &text[1..close];
-    let count = |digits: &str| -> Option<u32> {
-        let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-        let well_formed = plain && (digits.len() == 1 || !digits.starts_with('0'));
-        // Too many digits for a number is far above the limit as well.
-        well_formed.then(|| digits.parse().unwrap_or(u32::MAX))
-    };
-    let (least, most) = match inner.split_once(',') {
-        None => (count(inner)?, None),
-        Some((least, "")) => (count(least)?, None),
-        Some((least, most)) => (count(least)?, Some(count(most)?)),
-    };
-    let in_bounds = least <= COUNT_MAX && most.is_none_or(|most| most <= COUNT_MAX && least <= most);
-    Some((close + 1, in_bounds))
 }
 
 /// Reads a backslash and the character it stands for; gives that and what follows.

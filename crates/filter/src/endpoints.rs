@@ -3,30 +3,32 @@
 //! The names are those of Consul 1.13.9. What it keeps out of filters is not here: indexes, check definitions, the
 //! opaque `Config` of proxies and upstreams, and the fields of Consul's paid edition except a node's `Partition`.
 
-use super::schema::Kind::{Bool, Int, Map, Record, Records, String, Strings};
-use super::schema::{Field, Kind, Schema};
+use crate::schema::Kind::{Bool, Int, Map, Record, Records, String, Strings};
+use crate::schema::{Field, Kind, Schema};
 
 /// `catalog/nodes`: one node.
-pub const CATALOG_NODES: Schema = Schema { fields: NODE };
+pub static CATALOG_NODES: Schema = Schema { name: "catalog nodes", fields: NODE };
 
 /// `catalog/service/:name`: one instance with its node, in one flat record.
 ///
 /// `catalog/services` takes no filter in Consul 1.13.9; a later one runs it over these records before it collects tags.
-pub const CATALOG_SERVICE: Schema = Schema { fields: SERVICE_NODE };
+pub static CATALOG_SERVICE: Schema = Schema { name: "catalog service", fields: SERVICE_NODE };
 
 /// `catalog/node/:name` and `catalog/node-services/:name`: one service of the node.
-pub const CATALOG_NODE: Schema = Schema { fields: SERVICE };
+pub static CATALOG_NODE: Schema = Schema { name: "catalog node", fields: SERVICE };
 
 /// `health/node/:name`, `health/checks/:service` and `health/state/:state`: one check.
-pub const HEALTH_CHECKS: Schema = Schema { fields: CHECK };
+pub static HEALTH_CHECKS: Schema = Schema { name: "health checks", fields: CHECK };
 
 /// `health/service/:name`: one instance as its node, service and checks.
-pub const HEALTH_SERVICE: Schema = Schema {
+pub static HEALTH_SERVICE: Schema = Schema {
+    name: "health service",
     fields: &[field("Node", Record(NODE)), field("Service", Record(SERVICE)), field("Checks", Records(CHECK))],
 };
 
 /// `agent/members`: one member. 1.13.9 takes no filter there; a later one does.
-pub const AGENT_MEMBERS: Schema = Schema {
+pub static AGENT_MEMBERS: Schema = Schema {
+    name: "agent members",
     fields: &[
         field("Name", String),
         field("Addr", String),

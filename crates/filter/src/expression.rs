@@ -5,13 +5,13 @@
 
 use std::fmt;
 
-use super::go_text::quote;
+use crate::go_text::quote;
 
 /// A filter expression.
 ///
 /// `Any` and `All` have two or more terms. `Not` never holds another `Not`: two of them cancel out when parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Expression {
+pub(crate) enum Expression {
     /// True if one of the terms is: `a or b or c`.
     Any(Vec<Expression>),
     /// True if each term is: `a and b and c`.
@@ -24,16 +24,16 @@ pub(super) enum Expression {
 
 /// One selector put to one test.
 #[derive(Clone, Debug, Eq)]
-pub(super) struct Comparison {
+pub(crate) struct Comparison {
     /// The parts of the selector, from the outside in: `Service.Meta["a b"]` has three. Never empty, and the first part
     /// is an identifier.
-    pub(super) selector: Vec<Vec<u8>>,
+    pub(crate) selector: Vec<Vec<u8>>,
     /// Whether the test was asked for with a `not` of its own, as in `!=` or `is not empty`.
-    pub(super) negated: bool,
+    pub(crate) negated: bool,
     /// The question asked.
-    pub(super) test: Test,
+    pub(crate) test: Test,
     /// Where the comparison begins in the text it was parsed from, in bytes.
-    pub(super) offset: usize,
+    pub(crate) offset: usize,
 }
 
 /// Equal when they mean the same, wherever they were written.
@@ -45,7 +45,7 @@ impl PartialEq for Comparison {
 
 /// The question that a comparison asks of what it selected.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Test {
+pub(crate) enum Test {
     /// `selector == value`
     Equal(Vec<u8>),
     /// `value in selector`, or `selector contains value`
@@ -58,7 +58,7 @@ pub(super) enum Test {
 
 impl Comparison {
     /// The name by which error texts call this comparison's operator.
-    pub(super) fn operator_name(&self) -> &'static str {
+    pub(crate) fn operator_name(&self) -> &'static str {
         match (&self.test, self.negated) {
             (Test::Equal(_), false) => "Equal",
             (Test::Equal(_), true) => "Not Equal",

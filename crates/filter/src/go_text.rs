@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// Go's `%q`: the text between double quotes, with what does not print escaped. `quote_mark` is written for a double
 /// quote inside.
-pub(super) fn quote(bytes: &[u8], quote_mark: &str) -> String {
+pub(crate) fn quote(bytes: &[u8], quote_mark: &str) -> String {
     let mut quoted = String::with_capacity(bytes.len() + 2);
     quoted.push('"');
     for chunk in bytes.utf8_chunks() {
@@ -52,7 +52,7 @@ fn is_printable(character: char) -> bool {
 }
 
 /// What stands between the quotes of a double-quoted Go string literal. Nothing if Go calls that a syntax error.
-pub(super) fn unquote(inner: &str) -> Option<Vec<u8>> {
+pub(crate) fn unquote(inner: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(inner.len());
     let mut rest = inner;
     while let Some(character) = rest.chars().next() {
@@ -108,7 +108,7 @@ fn unescape<'a>(text: &'a str, bytes: &mut Vec<u8>) -> Option<&'a str> {
 
 /// Why a text is not the number or boolean that a field needs, in the words of Go's strconv.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum ConversionError {
+pub(crate) enum ConversionError {
     #[error("invalid syntax")]
     Syntax,
     #[error("value out of range")]
@@ -116,7 +116,7 @@ pub(super) enum ConversionError {
 }
 
 /// Go's `strconv.ParseBool`.
-pub(super) fn parse_bool(text: &[u8]) -> Result<bool, ConversionError> {
+pub(crate) fn parse_bool(text: &[u8]) -> Result<bool, ConversionError> {
     match text {
         b"1" | b"t" | b"T" | b"true" | b"TRUE" | b"True" => Ok(true),
         b"0" | b"f" | b"F" | b"false" | b"FALSE" | b"False" => Ok(false),
@@ -125,7 +125,7 @@ pub(super) fn parse_bool(text: &[u8]) -> Result<bool, ConversionError> {
 }
 
 /// Go's `strconv.ParseInt` with base 0 and 64 bits: a prefix says the base, and digits may be set apart by underscores.
-pub(super) fn parse_int(text: &[u8]) -> Result<i64, ConversionError> {
+pub(crate) fn parse_int(text: &[u8]) -> Result<i64, ConversionError> {
     let text = std::str::from_utf8(text).map_err(|_| ConversionError::Syntax)?;
     let (negative, magnitude) = match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),

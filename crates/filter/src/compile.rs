@@ -1,32 +1,38 @@
 //! An [`Expression`] and a [`Schema`] to a [`Predicate`], or to the reason why they do not fit each other.
 
-use super::expression::{Comparison, Expression, Test};
-use super::go_regex;
-use super::go_text::{parse_bool, parse_int, quote};
-use super::predicate::{PlaceTest, Predicate, Step};
-use super::schema::{Entered, Kind, Schema};
+use crate::expression::{Comparison, Expression, Test};
+use crate::go_regex;
+use crate::go_text::{parse_bool, parse_int, quote};
+use crate::pattern::Pattern;
+use crate::predicate::{PlaceTest, Predicate, Step};
+use crate::schema::{Entered, Kind, Schema};
 
-/// Patterns in one filter. With the limit on each pattern's size this bounds what one request can make the server
-/// compile; Consul has no such limit.
-pub(super) const PATTERNS_MAX: usize = 32;
+/// Patterns in one filter. Each takes some work to compile and, in an evaluation, a cache of its own; Consul has no such
+/// limit.
+pub(crate) const PATTERNS_MAX: usize = 32;
 
 /// Why an expression does not fit a schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Misfit {
+pub(crate) struct Misfit {
     /// Where the comparison at fault begins, in bytes.
-    pub(super) offset: usize,
+    pub(crate) offset: usize,
     /// Consul's words for it.
-    pub(super) reason: String,
+    pub(crate) reason: String,
 }
 
-/// Resolves the whole expression. The first comparison at fault, from left to right, decides the error.
-pub(super) fn compile(expression: &Expression, schema: &Schema) -> Result<Predicate, Misfit> {
-    Compiler { schema, patterns: 0 }.predicate(expression)
+/// Resolves the whole expression; gives it with the patterns that it names by number. The first comparison at fault, from
+/// left to right, decides the error.
+pub(crate) fn compile(expression: &Expression, schema: &Schema) -> Result<(Predicate, Vec<Pattern>), Misfit> {
+    let mut compiler = Compiler { schema, patterns: Vec::new(), limits: go_regex::Limits::default() };
+    let predicate = compiler.predicate(expression)?;
+    Ok((predicate, compiler.patterns))
 }
 
 struct Compiler<'a> {
     schema: &'a Schema,
-    patterns: usize,
+    patterns: Vec<Pattern>,
+    /// What the patterns to come may still take.
+    limits: go_regex::Limits,
 }
 
 impl Compiler<'_> {
@@ -46,7 +52,7 @@ impl Compiler<'_> {
     fn comparison(&mut self, comparison: &Comparison) -> Result<Predicate, String> {
         let (path, kind) = self.resolve(&comparison.selector)?;
         let test = self.place_test(comparison, kind)?;
-        Ok(Predicate::Place { path, negated: comparison.negated, test })
+        Ok(Predicate::Place { path: path.into(), negated: comparison.negated, test })
     }
 
     /// Follows a selector through the schema.
@@ -63,7 +69,7 @@ impl Compiler<'_> {
             match &entered {
                 Entered::Field(field) => path.push(Step::Field(field.name)),
                 Entered::FieldOfEach(field) => path.extend([Step::Each, Step::Field(field.name)]),
-                Entered::Key(_) => path.push(Step::Key(String::from_utf8(part.clone()).ok())),
+                Entered::Key(_) => path.push(Step::Key(as_key(part))),
             }
             reached = Some(entered.kind());
         }
@@ -78,16 +84,16 @@ impl Compiler<'_> {
             format!("Failed to coerce value {} for selector {selector}: {why}", quoted(value))
         };
         match (&comparison.test, kind) {
-            (Test::Equal(value), Kind::String) => Ok(PlaceTest::EqualText(value.clone())),
+            (Test::Equal(value), Kind::String) => Ok(PlaceTest::EqualText((&**value).into())),
             (Test::Equal(value), Kind::Int) => parse_int(value)
                 .map(PlaceTest::EqualInt)
                 .map_err(|why| not_converted(value, format!("strconv.ParseInt: parsing {}: {why}", quoted(value)))),
             (Test::Equal(value), Kind::Bool) => parse_bool(value)
                 .map(PlaceTest::EqualBool)
                 .map_err(|why| not_converted(value, format!("strconv.ParseBool: parsing {}: {why}", quoted(value)))),
-            (Test::Contains(value), Kind::String) => Ok(PlaceTest::HoldsText(value.clone())),
-            (Test::Contains(value), Kind::Strings) => Ok(PlaceTest::HasItem(value.clone())),
-            (Test::Contains(value), Kind::Map(_)) => Ok(PlaceTest::HasKey(value.clone())),
+            (Test::Contains(value), Kind::String) => Ok(PlaceTest::HoldsText((&**value).into())),
+            (Test::Contains(value), Kind::Strings) => Ok(PlaceTest::HasItem((&**value).into())),
+            (Test::Contains(value), Kind::Map(_)) => Ok(PlaceTest::HasKey(as_key(value))),
             (Test::Matches(value), Kind::String) => self.pattern(value).map(PlaceTest::Matches),
             (Test::Empty, Kind::Strings | Kind::Map(_) | Kind::Records(_)) => Ok(PlaceTest::Empty),
             _ => Err(format!(
@@ -98,14 +104,21 @@ impl Compiler<'_> {
         }
     }
 
-    fn pattern(&mut self, pattern: &[u8]) -> Result<regex::bytes::Regex, String> {
-        self.patterns += 1;
-        if self.patterns > PATTERNS_MAX {
+    /// Compiles a pattern; gives its number.
+    fn pattern(&mut self, pattern: &[u8]) -> Result<usize, String> {
+        if self.patterns.len() == PATTERNS_MAX {
             return Err(format!("Number of regular expressions exceeds the limit ({PATTERNS_MAX})"));
         }
-        go_regex::compile(pattern)
-            .map_err(|why| format!("Failed to compile regular expression {}: {why}", quoted(pattern)))
+        let compiled = go_regex::compile(pattern, &mut self.limits)
+            .map_err(|why| format!("Failed to compile regular expression {}: {why}", quoted(pattern)))?;
+        self.patterns.push(compiled);
+        Ok(self.patterns.len() - 1)
     }
+}
+
+/// A key of a map, which is text.
+fn as_key(bytes: &[u8]) -> Option<Box<str>> {
+    std::str::from_utf8(bytes).ok().map(Into::into)
 }
 
 fn quoted(bytes: &[u8]) -> String {

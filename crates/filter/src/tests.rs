@@ -3,21 +3,25 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::expression::{Comparison, Expression, Test};
 use super::*;
+use crate::expression::{Comparison, Expression, Test};
 
 const TRANSCRIPT: &str = include_str!("testdata/filters.txt");
 const RESULTS: &str = include_str!("testdata/results.json");
 
-fn schema(route: &str) -> Schema {
+fn schema(route: &str) -> &'static Schema {
     match route.split_once('/') {
-        Some(("catalog", "nodes")) => CATALOG_NODES,
-        Some(("catalog", rest)) if rest.starts_with("service/") => CATALOG_SERVICE,
-        Some(("catalog", rest)) if rest.starts_with("node/") || rest.starts_with("node-services/") => CATALOG_NODE,
-        Some(("health", rest)) if rest.starts_with("service/") => HEALTH_SERVICE,
-        Some(("health", _)) => HEALTH_CHECKS,
+        Some(("catalog", "nodes")) => &CATALOG_NODES,
+        Some(("catalog", rest)) if rest.starts_with("service/") => &CATALOG_SERVICE,
+        Some(("catalog", rest)) if rest.starts_with("node/") || rest.starts_with("node-services/") => &CATALOG_NODE,
+        Some(("health", rest)) if rest.starts_with("service/") => &HEALTH_SERVICE,
+        Some(("health", _)) => &HEALTH_CHECKS,
         _ => panic!("the transcript has a route without a schema: {route}"),
     }
+}
+
+fn matches(filter: &Filter, item: &Value) -> bool {
+    filter.run(STEPS_MAX).passes(item).unwrap()
 }
 
 /// What the transcript calls a result.
@@ -35,10 +39,10 @@ fn label(item: &Value) -> String {
 
 /// What a filter does to a route's results, as the transcript writes it.
 fn answer(route: &str, text: &str, results: &Value) -> String {
-    match Filter::parse(text, &schema(route)) {
+    match Filter::parse(text, schema(route)) {
         Err(error) => error.to_string().split('\n').map(|line| format!("! {line}\n")).collect(),
         Ok(filter) => {
-            let passed = results[route].as_array().unwrap().iter().filter(|item| filter.matches(item));
+            let passed = results[route].as_array().unwrap().iter().filter(|item| matches(&filter, item));
             std::iter::once("=".to_owned()).chain(passed.map(label)).collect::<Vec<_>>().join(" ") + "\n"
         }
     }
@@ -93,8 +97,8 @@ fn length_is_bounded() {
     let term = "Node == x or ";
     let fitting = term.repeat(TEXT_BYTES_MAX / term.len() - 1) + "Node == y";
     let filter = Filter::parse(&fitting, &CATALOG_NODES).unwrap();
-    assert!(filter.matches(&serde_json::json!({ "Node": "y" })));
-    assert!(!filter.matches(&serde_json::json!({ "Node": "z" })));
+    assert!(matches(&filter, &serde_json::json!({ "Node": "y" })));
+    assert!(!matches(&filter, &serde_json::json!({ "Node": "z" })));
     let error = Filter::parse(" ".repeat(TEXT_BYTES_MAX) + "x", &CATALOG_NODES).unwrap_err();
     assert_eq!(error.reason(), "Filter of 65537 bytes exceeds the limit of 65536 bytes");
 }
@@ -104,8 +108,8 @@ fn patterns_are_bounded() {
     let terms = |count: usize| vec!["Node matches a"; count].join(" or ");
     assert!(Filter::parse(terms(compile::PATTERNS_MAX), &CATALOG_NODES).is_ok());
     assert!(Filter::parse(terms(compile::PATTERNS_MAX + 1), &CATALOG_NODES).is_err());
-    let error = Filter::parse(r"Node matches `(\pL{500}){500}`", &CATALOG_NODES).unwrap_err();
-    assert!(error.reason().ends_with(r"error parsing regexp: expression too large: `(\pL{500}){500}`"), "{error}");
+    let error = Filter::parse(r"Node matches `\pL{1000}`", &CATALOG_NODES).unwrap_err();
+    assert!(error.reason().ends_with(r"error parsing regexp: expression too large: `\pL{1000}`"), "{error}");
 }
 
 #[test]
@@ -122,7 +126,7 @@ fn errors_tell_the_comparison_at_fault() {
 
 #[test]
 fn the_empty_filter_passes_everything() {
-    assert!(Filter::parse("", &CATALOG_NODES).unwrap().matches(&Value::Null));
+    assert!(Filter::parse("", &CATALOG_NODES).map(|filter| matches(&filter, &Value::Null)).unwrap());
 }
 
 /// Bytes of strings and keys: plain, quotes, escapes, and some that are no text.
@@ -196,9 +200,7 @@ proptest! {
 
     #[test]
     fn patterns_never_panic(pattern in any_text(), text in any::<String>()) {
-        if let Ok(pattern) = go_regex::compile(pattern.as_bytes()) {
-            pattern.is_match(text.as_bytes());
-        }
+        let _ = matches_pattern(&pattern, &text);
     }
 
     #[test]
@@ -206,7 +208,95 @@ proptest! {
         needle in "[ab{é _@#%&~<>=,:;!'\"/-]{1,3}",
         text in "[ab{é _@#%&~<>=,:;!'\"/-]{0,9}",
     ) {
-        let pattern = go_regex::compile(needle.as_bytes()).unwrap();
-        prop_assert_eq!(pattern.is_match(text.as_bytes()), text.contains(&needle));
+        prop_assert_eq!(matches_pattern(&needle, &text), Ok(text.contains(&needle)));
     }
+}
+
+/// A result whose only text is this one.
+fn with_output(output: &str) -> Value {
+    serde_json::json!({ "Output": output })
+}
+
+/// The filters that stopped a server: 201 bytes of nested counts, and what comes close to it within what Go allows.
+#[test]
+fn a_hostile_pattern_over_a_long_text_ends_within_its_steps() {
+    let nested = format!("Output matches `{}`", "((((x?){0,30}y?){0,30}z?){0,30}w?){0,30}");
+    assert!(Filter::parse(&nested, &HEALTH_CHECKS).unwrap_err().reason().contains("invalid repeat count"));
+
+    // A new state for each byte.
+    let filter = Filter::parse("Output matches `(a|b)*a(a|b){900}c`", &HEALTH_CHECKS).unwrap();
+    let text: String =
+        (0..300_000_u32).map(|at| if at.wrapping_mul(2_654_435_761) >> 31 == 0 { 'a' } else { 'b' }).collect();
+    let result = with_output(&text);
+    let mut run = filter.run(10_000_000);
+    assert_eq!(run.passes(&result), Err(Exhausted { limit: 10_000_000 }));
+    assert_eq!(run.steps_taken(), 10_000_000);
+}
+
+#[test]
+fn steps_are_counted_alike_in_every_run_and_bounded_by_the_cost_per_byte() {
+    let filter = Filter::parse("Output matches `x.*y` or foo in Output or Output == bar", &HEALTH_CHECKS).unwrap();
+    let result = with_output(&"zxab".repeat(10_000));
+    let steps = || {
+        let mut run = filter.run(STEPS_MAX);
+        assert_eq!(run.passes(&result), Ok(false));
+        run.steps_taken()
+    };
+    assert_eq!(steps(), steps());
+    assert!(steps() > 40_000, "each byte has its step");
+    assert!(steps() < 100_000, "states are built once: {}", steps());
+    assert!(steps() < 40_000 * filter.cost_per_byte());
+}
+
+#[test]
+fn more_steps_can_be_granted() {
+    let filter = Filter::parse("Output matches x", &HEALTH_CHECKS).unwrap();
+    let result = with_output(&"y".repeat(100_000));
+    let mut run = filter.run(1000);
+    assert!(run.passes(&result).is_err());
+    run.grant(1_000_000);
+    assert_eq!(run.passes(&result), Ok(false));
+}
+
+#[test]
+fn what_a_filter_holds_is_bounded() {
+    let patterns = vec![r"Output matches `\pL{23}`"; compile::PATTERNS_MAX].join(" or ");
+    assert!(Filter::parse(&patterns, &HEALTH_CHECKS).unwrap_err().reason().contains("expression too large"));
+    let ordinary = Filter::parse(r"Output matches `(?i)error.*\d+` and web in ServiceTags", &HEALTH_CHECKS).unwrap();
+    assert!(ordinary.weight_bytes() < 16 * 1024, "{}", ordinary.weight_bytes());
+    let large = Filter::parse(r"Output matches `\pL{40}`", &HEALTH_CHECKS).unwrap();
+    let weight = large.weight_bytes();
+    assert!(weight > go_regex::COMPILED_BYTES_MAX / 2, "{weight}");
+    assert!(weight < go_regex::COMPILED_BYTES_MAX + TEXT_BYTES_MAX, "{weight}");
+}
+
+#[test]
+fn what_compiling_costs_is_bounded() {
+    let taken = |class: &str, times: usize| {
+        let filter = format!("Output matches `(?i)x|{}`", class.repeat(times));
+        Filter::parse(filter, &HEALTH_CHECKS).err().map(|error| error.reason().contains("expression too large"))
+    };
+    for class in ["[ -\u{10ffff}]", r"[\x{1}-\x{10ffff}]", r"\p{Any}", r"[a\P{^Any}]"] {
+        assert_eq!((taken(class, 1), taken(class, 9)), (None, Some(true)), "{class}");
+    }
+    // They count across patterns.
+    let many = vec![r"Output matches `\p{Any}`"; 9].join(" or ");
+    assert!(Filter::parse(many, &HEALTH_CHECKS).is_err());
+}
+
+#[test]
+fn mistakes_are_listed_up_to_a_bound() {
+    let error = Filter::parse(vec![r#"Output == "\q""#; 1000].join(" or "), &HEALTH_CHECKS).unwrap_err();
+    assert_eq!(error.reason().lines().count(), 100);
+}
+
+#[test]
+fn filters_are_equal_by_text_and_schema() {
+    let parse = |text: &str, schema| Filter::parse(text, schema).unwrap();
+    assert_eq!(parse("Node == a", &CATALOG_NODES), parse("Node == a", &CATALOG_NODES));
+    assert_ne!(parse("Node == a", &CATALOG_NODES), parse("Node == b", &CATALOG_NODES));
+    assert_ne!(parse("Node == a", &CATALOG_NODES), parse("Node == a", &HEALTH_CHECKS));
+    let schemas = [&AGENT_MEMBERS, &CATALOG_NODE, &CATALOG_NODES, &CATALOG_SERVICE, &HEALTH_CHECKS, &HEALTH_SERVICE];
+    let names: std::collections::BTreeSet<_> = schemas.iter().map(|schema| schema.name).collect();
+    assert_eq!(names.len(), schemas.len(), "each schema has a name of its own");
 }

@@ -8,9 +8,12 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+/// How many mistakes an error lists; each takes a look at the text before it.
+const MISTAKES_MAX: usize = 100;
+
 /// What has been seen so far. It only grows, and is not taken back with the input.
 #[derive(Debug, Default)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     /// The farthest offset at which something was missing.
     farthest: usize,
     /// What would have been welcome there, as error texts write it.
@@ -20,38 +23,38 @@ pub(super) struct Progress {
     /// The recognised mistakes, in the order of their discovery.
     mistakes: Vec<Mistake>,
     /// How many parentheses and `not`s the parser is inside of.
-    pub(super) depth: usize,
+    pub(crate) depth: usize,
 }
 
 /// A mistake that has a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mistake {
+pub(crate) struct Mistake {
     /// Where it was noticed, in bytes.
-    pub(super) offset: usize,
+    pub(crate) offset: usize,
     /// The rule that noticed it, by its name in error texts.
-    pub(super) rule: &'static str,
+    pub(crate) rule: &'static str,
     /// What it is.
-    pub(super) text: &'static str,
+    pub(crate) text: &'static str,
 }
 
 impl Progress {
     /// Notes that `wanted` would have been welcome at `offset` and was not there.
-    pub(super) fn missed(&mut self, offset: usize, wanted: &'static str) {
+    pub(crate) fn missed(&mut self, offset: usize, wanted: &'static str) {
         if self.reaches(offset) {
             self.expected.insert(wanted);
         }
     }
 
     /// Notes that the text could have ended at `offset` and did not.
-    pub(super) fn missed_end(&mut self, offset: usize) {
+    pub(crate) fn missed_end(&mut self, offset: usize) {
         if self.reaches(offset) {
             self.end_expected = true;
         }
     }
 
-    /// Notes a mistake, once.
-    pub(super) fn mistake(&mut self, mistake: Mistake) {
-        if !self.mistakes.contains(&mistake) {
+    /// Notes a mistake, once. Those past [`MISTAKES_MAX`] are not listed.
+    pub(crate) fn mistake(&mut self, mistake: Mistake) {
+        if self.mistakes.len() < MISTAKES_MAX && !self.mistakes.contains(&mistake) {
             self.mistakes.push(mistake);
         }
     }
@@ -66,7 +69,7 @@ impl Progress {
     }
 
     /// The mistakes as an error, if there are any.
-    pub(super) fn mistakes(&self, text: &str) -> Option<SyntaxError> {
+    pub(crate) fn mistakes(&self, text: &str) -> Option<SyntaxError> {
         let first = self.mistakes.first()?;
         let mut reason = String::new();
         for mistake in &self.mistakes {
@@ -78,7 +81,7 @@ impl Progress {
     }
 
     /// What was missing at the farthest position, as an error.
-    pub(super) fn expectation(&self, text: &str) -> SyntaxError {
+    pub(crate) fn expectation(&self, text: &str) -> SyntaxError {
         let mut expected: Vec<&str> = self.expected.iter().copied().collect();
         if self.end_expected {
             expected.push("EOF");
@@ -95,16 +98,16 @@ impl Progress {
 
 /// Why a text is no filter expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct SyntaxError {
+pub(crate) struct SyntaxError {
     /// The first place at fault, in bytes.
-    pub(super) offset: usize,
+    pub(crate) offset: usize,
     /// The whole of it in Consul's words, one line per mistake.
-    pub(super) reason: String,
+    pub(crate) reason: String,
 }
 
 /// A place as error texts write it: `line:column (offset)`. Lines count from 1, columns in characters from 1, the
 /// offset in bytes from 0. A line break counts as column 0 of the line that it begins.
-pub(super) fn position(text: &str, offset: usize) -> String {
+pub(crate) fn position(text: &str, offset: usize) -> String {
     let through = text[offset..].chars().next().map_or(offset, |c| offset + c.len_utf8());
     let seen = &text[..through];
     let line = 1 + seen.matches('\n').count();

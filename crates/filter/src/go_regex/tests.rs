@@ -1,6 +1,11 @@
 //! Patterns and what Go's regexp says to them (checked with Go 1.26).
 
 use super::*;
+use crate::matches_pattern;
+
+fn compile(pattern: &[u8]) -> Translated<Pattern> {
+    super::compile(pattern, &mut Limits::default())
+}
 
 #[test]
 fn patterns_mean_what_they_mean_in_go() {
@@ -52,8 +57,7 @@ fn patterns_mean_what_they_mean_in_go() {
         (r"(|a)*b", "b", true),
         (r"^*", "", true),
     ] {
-        let compiled = compile(pattern.as_bytes()).unwrap_or_else(|error| panic!("{pattern}: {error}"));
-        assert_eq!(compiled.is_match(text.as_bytes()), matches, "{pattern} on {text:?}");
+        assert_eq!(matches_pattern(pattern, text), Ok(matches), "{pattern} on {text:?}");
     }
 }
 
@@ -100,13 +104,46 @@ fn refusals_are_those_of_go() {
 }
 
 #[test]
+fn counts_inside_one_another_are_bounded_by_their_product_as_in_go() {
+    for pattern in [
+        "(a{100}){10}",
+        "((a{10}){10}){10}",
+        "(a{0}){1000}",
+        "((a{1000}){0}){1000}",
+        "((a{1000}){0,0}b){1000}",
+        "(a{500,}){2}",
+        "(a{1000}){1}",
+        "(a{1000}){0,1}",
+        "(a{1000}){1,}",
+        "(a{1000})*",
+        "a{1000}b{1000}",
+        "a{,5}",
+        "a{1,2,3}",
+        "a{01}",
+    ] {
+        assert!(compile(pattern.as_bytes()).is_ok(), "{pattern}");
+    }
+    for (pattern, fragment) in [
+        ("(a{100}){11}", "{11}"),
+        ("(a{31}){33}", "{33}"),
+        ("((a{10}){10}){11}?", "{11}?"),
+        ("(a{1000}|b){2}", "{2}"),
+        ("(a{500,}){3}", "{3}"),
+        ("((a{1000})*){2}", "{2}"),
+        ("(a{2}){0,501}", "{0,501}"),
+        ("((a{0,}){1000}){2}", "{2}"),
+        ("(?:a{501}(?i)){2}", "{2}"),
+    ] {
+        let error = compile(pattern.as_bytes()).map(|_| ()).unwrap_err();
+        assert_eq!((error.what, error.fragment.as_str()), ("invalid repeat count", fragment), "{pattern}");
+    }
+}
+
+#[test]
 fn size_and_depth_are_bounded() {
-    let nested = |depth: u32| {
-        let depth = depth as usize;
-        format!("{}a{}", "(?:b|c".repeat(depth), "d)*e".repeat(depth))
-    };
+    let nested = |depth: usize| format!("{}a{}", "(?:b|c".repeat(depth), "d)*e".repeat(depth));
     assert!(compile(nested(GROUP_DEPTH_MAX).as_bytes()).is_ok());
     let too_deep = compile(nested(GROUP_DEPTH_MAX + 1).as_bytes()).unwrap_err();
     assert_eq!(too_deep.what, "expression nests too deeply");
-    assert_eq!(compile(br"(\pL{100}){100}").unwrap_err().what, "expression too large");
+    assert_eq!(compile(br"\pL{1000}").unwrap_err().what, "expression too large");
 }

@@ -1,22 +1,25 @@
 //! Which selectors a result has, and what each of them leads to.
 
-/// The type of one result of an endpoint: a record, whose fields a filter's selectors begin with.
+use std::hash::{Hash, Hasher};
+
+/// The type of one result of an endpoint: a record, whose fields a filter's selectors begin with. No two have one name.
 #[derive(Debug)]
 pub struct Schema {
-    pub(super) fields: &'static [Field],
+    pub(crate) name: &'static str,
+    pub(crate) fields: &'static [Field],
 }
 
 /// A field that filters may name. It has the same name in the result's JSON; a field that is missing there has its
 /// type's zero value, as JSON leaves such values out.
 #[derive(Debug)]
-pub(super) struct Field {
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
 }
 
 /// What a selector leads to.
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Text.
     String,
     /// A signed 64-bit number.
@@ -35,7 +38,7 @@ pub(super) enum Kind {
 
 /// What goes into a selector's next part.
 #[derive(Debug)]
-pub(super) enum Entered {
+pub(crate) enum Entered {
     /// A field of a record.
     Field(&'static Field),
     /// A field of one of a list of records.
@@ -46,7 +49,7 @@ pub(super) enum Entered {
 
 impl Entered {
     /// What the part leads to.
-    pub(super) fn kind(&self) -> &'static Kind {
+    pub(crate) fn kind(&self) -> &'static Kind {
         match self {
             Self::Field(field) | Self::FieldOfEach(field) => &field.kind,
             Self::Key(kind) => kind,
@@ -56,7 +59,7 @@ impl Entered {
 
 impl Kind {
     /// Follows one part of a selector. Nothing if this kind does not have it.
-    pub(super) fn enter(&self, part: &[u8]) -> Option<Entered> {
+    pub(crate) fn enter(&self, part: &[u8]) -> Option<Entered> {
         match self {
             Self::Record(fields) => find(fields, part).map(Entered::Field),
             Self::Records(fields) => find(fields, part).map(Entered::FieldOfEach),
@@ -70,9 +73,23 @@ fn find(fields: &'static [Field], name: &[u8]) -> Option<&'static Field> {
     fields.iter().find(|field| field.name.as_bytes() == name)
 }
 
+impl PartialEq for Schema {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Schema {}
+
+impl Hash for Schema {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
 impl Schema {
     /// Follows the first part of a selector.
-    pub(super) fn enter(&self, part: &[u8]) -> Option<Entered> {
+    pub(crate) fn enter(&self, part: &[u8]) -> Option<Entered> {
         find(self.fields, part).map(Entered::Field)
     }
 }
