@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     fn touching(topics: &[Topic]) -> Changes {
-        Changes { topics: topics.iter().cloned().collect(), everything: false }
+        Changes { topics: topics.iter().cloned().collect(), ..Changes::default() }
     }
 
     #[test]

@@ -251,7 +251,7 @@ impl Wire for String {
     }
 }
 
-impl Wire for Box<str> {
+impl Wire for Arc<str> {
     fn put(&self, out: &mut Writer<'_>) {
         put_bytes(self.as_bytes(), out);
     }
