@@ -11,7 +11,7 @@ The command exits as the program did, and shows the server's log when that was a
 What is started is told by the environment:
     QUORATE_BIN     the Quorate binary, by default target/release/quorate of this checkout
     SERVER=consul   start the real Consul instead, to show that a program asks nothing which Consul does not give
-    CONSUL_BIN      its binary, by default /opt/consul-1.13.9
+    CONSUL_BIN      its binary; built from its Go module when not given (see lib/reference.py)
 """
 
 import http.client
@@ -26,9 +26,10 @@ import sys
 import tempfile
 import time
 
+from lib import reference
+
 ACCEPTANCE = pathlib.Path(__file__).resolve().parent
 IS_CONSUL = os.environ.get("SERVER") == "consul"
-CONSUL_BIN = os.environ.get("CONSUL_BIN", "/opt/consul-1.13.9")
 QUORATE_BIN = os.environ.get("QUORATE_BIN", str(ACCEPTANCE.parent / "target/release/quorate"))
 
 # Ports are taken from below Linux's range for outgoing connections (32768 and up), so that none of a test's own
@@ -80,7 +81,7 @@ class Server:
 
     @staticmethod
     def _consul_command() -> list[str]:
-        command = [CONSUL_BIN, "agent", "-server", "-bootstrap-expect=1", "-bind=127.0.0.1", "-client=127.0.0.1"]
+        command = [str(reference.binary()), "agent", "-server", "-bootstrap-expect=1", "-bind=127.0.0.1", "-client=127.0.0.1"]
         command += ["-log-level=warn", "-grpc-port=-1", "-serf-wan-port=-1"]
         # The multiplier of 1 is the one Consul advises for production; its default of 5 elects in 9 s instead of 3.
         command += ["-hcl=performance { raft_multiplier = 1 }", "-hcl=disable_update_check = true"]

@@ -14,6 +14,7 @@ Environment:
 """
 
 import fcntl
+import functools
 import os
 import pathlib
 import subprocess
@@ -30,6 +31,7 @@ class NoReference(Exception):
     """There is no reference binary and none could be built."""
 
 
+@functools.cache
 def binary() -> pathlib.Path:
     """The path of a runnable Consul 1.13.9, built on the first call on a machine."""
     given = os.environ.get("CONSUL_BIN")
