@@ -106,4 +106,4 @@ pub fn known(format: Format) -> Result<Format, Malformed> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,19 +6,10 @@ use super::*;
 
 const FIXTURES: &str = include_str!("v1.txt");
 
-/// The bytes of the fixture of that name.
-fn fixture(kind: &str, name: &str) -> Vec<u8> {
-    let is_it = |line: &&str| line.split(' ').take(2).eq([kind, name]);
-    let line = FIXTURES.lines().find(is_it).unwrap_or_else(|| panic!("there is no fixture of {kind} {name}"));
-    let hex = line.rsplit(' ').next().expect("a line has a last word");
-    let digits = |at| u8::from_str_radix(&hex[at..at + 2], 16).expect("two hexadecimal digits");
-    (0..hex.len()).step_by(2).map(digits).collect()
-}
-
 #[test]
 fn commands_of_format_1_are_read_and_written_as_ever() {
     for (name, command) in commands() {
-        let bytes = fixture("command", &name);
+        let bytes = fixture(FIXTURES, "command", &name);
         assert_eq!(decode_command(&bytes).as_ref(), Ok(&command), "{name}");
         assert_eq!(encode(&command)[..], bytes, "{name}");
     }
@@ -27,7 +18,7 @@ fn commands_of_format_1_are_read_and_written_as_ever() {
 #[test]
 fn records_of_format_1_are_read_and_written_as_ever() {
     for (name, record) in records() {
-        let bytes = fixture("record", &name);
+        let bytes = fixture(FIXTURES, "record", &name);
         assert_eq!(decode_record(&bytes, FORMAT_FIRST).as_ref(), Ok(&record), "{name}");
         let mut again = Vec::new();
         assert_eq!(encode_record(&record, FORMAT_FIRST, &mut again), Ok(()));

@@ -2,11 +2,20 @@
 
 mod formats;
 mod frozen;
-mod values;
+pub(crate) mod values;
 
 use quorate_state::{KeyOperation, KeyValue, KeyVerb, Operation};
 
 use super::*;
+
+/// The bytes of the fixture of that name. A line has a kind, a name and bytes in hexadecimal digits.
+pub(crate) fn fixture(fixtures: &str, kind: &str, name: &str) -> Vec<u8> {
+    let is_it = |line: &&str| line.split(' ').take(2).eq([kind, name]);
+    let line = fixtures.lines().find(is_it).unwrap_or_else(|| panic!("there is no fixture of {kind} {name}"));
+    let hex = line.rsplit(' ').next().expect("a line has a last word");
+    let digits = |at| u8::from_str_radix(&hex[at..at + 2], 16).expect("two hexadecimal digits");
+    (0..hex.len()).step_by(2).map(digits).collect()
+}
 
 fn commands() -> impl Iterator<Item = Command> {
     values::commands().into_iter().map(|(_, command)| command)

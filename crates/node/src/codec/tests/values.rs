@@ -7,7 +7,7 @@ use std::sync::Arc;
 use quorate_state::*;
 use uuid::Uuid;
 
-pub(super) fn session_id() -> SessionId {
+pub(crate) fn session_id() -> SessionId {
     SessionId::new(Uuid::from_u128(0x0123_4567_89ab_cdef_0011_2233_4455_6677)).expect("not nil")
 }
 
@@ -19,7 +19,7 @@ fn pairs(name: &str) -> BTreeMap<String, String> {
     BTreeMap::from([(format!("{name}-a"), "1".to_owned()), (format!("{name}-b"), "zwei ü".to_owned())])
 }
 
-pub(super) fn node() -> Node {
+pub(crate) fn node() -> Node {
     Node {
         id: "11111111-2222-3333-4444-555555555555".into(),
         name: "Node-1".into(),
@@ -31,7 +31,7 @@ pub(super) fn node() -> Node {
     }
 }
 
-pub(super) fn service() -> Service {
+pub(crate) fn service() -> Service {
     let address = ServiceAddress { address: "10.0.0.2".into(), port: 65_535 };
     Service {
         node: "Node-1".into(),
@@ -55,7 +55,7 @@ pub(super) fn service() -> Service {
     }
 }
 
-pub(super) fn check(status: CheckStatus) -> Check {
+pub(crate) fn check(status: CheckStatus) -> Check {
     Check {
         node: "Node-1".into(),
         id: "web-1-http".into(),
@@ -75,7 +75,7 @@ pub(super) fn check(status: CheckStatus) -> Check {
     }
 }
 
-pub(super) fn session(behavior: SessionBehavior) -> Session {
+pub(crate) fn session(behavior: SessionBehavior) -> Session {
     Session {
         id: session_id(),
         name: "leader election".into(),
@@ -91,7 +91,7 @@ pub(super) fn session(behavior: SessionBehavior) -> Session {
     }
 }
 
-fn key_entry() -> KeyEntry {
+pub(crate) fn key_entry() -> KeyEntry {
     KeyEntry {
         value: vec![0, 255, 10].into(),
         flags: u64::MAX,
@@ -101,7 +101,7 @@ fn key_entry() -> KeyEntry {
     }
 }
 
-fn key() -> Key {
+pub(crate) fn key() -> Key {
     Key::from(&[b'k', b'/', 0, 200][..])
 }
 
@@ -157,7 +157,7 @@ fn topics() -> Vec<(&'static str, Topic)> {
 }
 
 /// Every record of format 1, by name.
-pub(super) fn records() -> Vec<(String, Record)> {
+pub(crate) fn records() -> Vec<(String, Record)> {
     let header =
         Header { index: 900, offset: 1, floor: 200, restored: 7, clock_ms: 1_700_000_000_000, ..Header::default() };
     let keyed = || Record::Key(key(), Arc::new(key_entry()));
@@ -187,7 +187,7 @@ pub(super) fn records() -> Vec<(String, Record)> {
     records
 }
 
-fn operations() -> Vec<(String, Operation)> {
+pub(crate) fn operations() -> Vec<(String, Operation)> {
     let mut operations = Vec::new();
     for (name, verb) in key_verbs() {
         let operation = KeyOperation { key: key(), verb };
@@ -232,7 +232,7 @@ fn operations() -> Vec<(String, Operation)> {
 }
 
 /// Every command of format 1, by name.
-pub(super) fn commands() -> Vec<(String, Command)> {
+pub(crate) fn commands() -> Vec<(String, Command)> {
     let command = |operation| Command { now_ms: 1_700_000_000_000, operation };
     operations().into_iter().map(|(name, operation)| (name, command(operation))).collect()
 }

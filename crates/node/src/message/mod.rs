@@ -414,3 +414,6 @@ impl<T: Wire, E: Wire> Wire for Result<T, E> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
