@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use quorate_api as api;
 use quorate_filter::AGENT_MEMBERS;
-use quorate_node::{Knowing, Role, Server, Status};
+use quorate_node::{Role, Server, Status};
 use serde_json::json;
 
 use super::filtering::Filtering;
-use super::status::status;
+use super::status::own_status;
 use super::{Action, Doing};
 use crate::call::Call;
 use crate::reply::{Outcome, Refused};
@@ -24,7 +24,7 @@ type Texts = BTreeMap<Cow<'static, str>, Cow<'static, str>>;
 
 async fn agent_self(call: Call) -> Result<Outcome, Refused> {
     let settings = &call.server.settings;
-    let status = status(&call, Knowing::Local).await?;
+    let status = own_status(&call).await?;
     let in_force = call.server.in_force();
     let datacenter = call.server.node.datacenter();
     let own = status.servers.iter().find(|server| server.id == status.id);
@@ -263,7 +263,7 @@ async fn members(call: Call) -> Result<Outcome, Refused> {
     }
     let mut filtering = Filtering::of(&call, &AGENT_MEMBERS)?;
     let settings = &call.server.settings;
-    let status = status(&call, Knowing::Local).await?;
+    let status = own_status(&call).await?;
     let mut members = Vec::new();
     for server in &status.servers {
         let member = member(settings, &status, Some(server));

@@ -3,7 +3,7 @@
 use quorate_api::session::LockDelay;
 use quorate_api::{ServiceCheck, SessionCreate, SessionCreated, go_json};
 use quorate_base::duration::GoDuration;
-use quorate_node::{Body, Question, Reply};
+use quorate_node::{self as node, Body, Consistency, Question, Reply};
 use quorate_state::{
     Operation, Response, ServiceCheckReference, Session, SessionBehavior, SessionId, SessionReference, Stamp,
 };
@@ -141,9 +141,9 @@ fn time_to_live(text: &str, min: GoDuration, max: GoDuration) -> Result<GoDurati
 
 async fn destroy(call: Call) -> Result<Outcome, Refused> {
     call.refuse_namespace()?;
-    let reference = SessionReference(call.named(MISSING_SESSION)?);
+    let name = call.named(MISSING_SESSION)?;
     // What can't be a session is not there, and that is no error.
-    if let Some(id) = reference.id() {
+    if let Some(id) = session_named(&call, name).await? {
         let _timer = call.server.timers.session_apply.start();
         super::done(super::propose(&call, Operation::SessionDestroy(id)).await?)?;
     }
@@ -155,7 +155,7 @@ async fn renew(call: Call) -> Result<Outcome, Refused> {
     call.refuse_namespace()?;
     let name = call.named(MISSING_SESSION)?;
     let _timer = call.server.timers.session_renew.start();
-    let session = match SessionReference(name.clone()).id() {
+    let session = match session_named(&call, name.clone()).await? {
         Some(id) => match call.serve_now(Body::RenewSession(id)).await? {
             Reply::Session(session) => session,
             other => return Err(ask::unexpected(&other)),
@@ -166,6 +166,16 @@ async fn renew(call: Call) -> Result<Outcome, Refused> {
         Some(session) => Ok(Outcome::Ready(call.json(&[views::session(&session)]))),
         None => Err(Refused::not_found(format!("Session id '{name}' not found"))),
     }
+}
+
+/// The session of this name, or `None` if the name can't be one's. That is for the datacenter to say that was asked.
+async fn session_named(call: &Call, name: String) -> Result<Option<SessionId>, Refused> {
+    let id = SessionReference(name).id();
+    if id.is_none() {
+        let nothing = node::Ask { question: Question::Session(None), consistency: Consistency::Default, wait: None };
+        call.serve_now(Body::Ask(nothing)).await?;
+    }
+    Ok(id)
 }
 
 #[cfg(test)]

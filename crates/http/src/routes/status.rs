@@ -15,9 +15,18 @@ pub(super) const RAFT_CONFIGURATION: Action = Action::Do(|call| Box::pin(raft_co
 /// The version of Consul's Raft protocol whose ways this is: servers are known by id.
 const PROTOCOL_VERSION: &str = "3";
 
-/// What the node knows of the cluster.
-pub(super) async fn status(call: &Call, knowing: Knowing) -> Result<Box<Status>, Refused> {
-    match call.serve_now(Body::Status(knowing)).await? {
+/// What this node knows of its own cluster, whatever datacenter the query names.
+pub(super) async fn own_status(call: &Call) -> Result<Box<Status>, Refused> {
+    status_in(call.serve_in("", Body::Status(Knowing::Local)).await.reply().await?)
+}
+
+/// What is known in the datacenter that the query names.
+async fn status(call: &Call, knowing: Knowing) -> Result<Box<Status>, Refused> {
+    status_in(call.serve_now(Body::Status(knowing)).await?)
+}
+
+fn status_in(reply: Reply) -> Result<Box<Status>, Refused> {
+    match reply {
         Reply::Status(status) => Ok(status),
         other => Err(ask::unexpected(&other)),
     }
