@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use quorate_base::Account;
 use quorate_base::metrics::Registry;
 use quorate_node::{Config, ConsensusConfig, Handle, LogWriter, Member, NodeId, Peers, Sabotage};
 use quorate_state::{Check, CheckStatus, Node, Registration, Service};
@@ -161,6 +162,7 @@ fn config(id: NodeId, first_members: BTreeMap<NodeId, Member>, peers: Arc<dyn Pe
         registration: registration(),
         tombstone_ttl_ms: 5_000,
         watches_max: 1_000,
+        account: Account::new(16 << 20, &Registry::default()),
         parked_max: 1_000,
         kept_answer_bytes_max: 16 << 20,
         leader_wait_ms: 2_000,

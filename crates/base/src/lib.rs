@@ -6,6 +6,7 @@
 //!
 //! Monotonic time is the exception that needs no trait: it is `tokio::time`, which the simulator pauses and advances.
 
+pub mod account;
 pub mod clients;
 pub mod disk;
 pub mod duration;
@@ -14,6 +15,7 @@ pub mod memory_disk;
 pub mod metrics;
 pub mod task;
 
+pub use account::Account;
 pub use disk::{Disk, File, OpenMode};
 pub use host::{Host, Random, Spawn, WallClock};
 pub use memory_disk::MemoryDisk;

@@ -230,7 +230,7 @@ impl Counter {
 }
 
 /// A value that goes up and down. The default is one that nobody reads.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Gauge {
     bits: Arc<AtomicU64>,
 }

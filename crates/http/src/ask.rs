@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use hyper::header::{HeaderValue, RETRY_AFTER};
+use quorate_base::account::COUNTED_BYTES_MIN;
 use quorate_node as node;
 use quorate_node::{Answered, Freshness, Question, Reply as NodeReply, Served, Wait, Waiting};
 use quorate_state::Key;
 
 use crate::answers::Rendered;
 use crate::call::Call;
-use crate::large;
 use crate::options::Options;
 use crate::render::Form;
 use crate::reply::{self, Outcome, Refused, Reply};
@@ -115,7 +115,7 @@ impl Asker {
             let key = self.key.as_ref().map_or(&[][..], Key::as_bytes);
             let datacenter = self.server.node.datacenter();
             let mut encoded = self.form.render(&answered.answer.answer, key, datacenter, self.pretty);
-            if encoded.body.len() >= large::COUNTED_BYTES_MIN {
+            if encoded.body.len() >= COUNTED_BYTES_MIN {
                 self.server.large.check_room()?;
             }
             encoded.body = self.server.large.count(encoded.body);

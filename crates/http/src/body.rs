@@ -1,4 +1,5 @@
-//! Reading a request's body: within its bound, and not for longer than its client keeps sending.
+//! Reading a request's body: within its bound and its client's share of the memory, and for no longer than its client
+//! keeps sending at a fair pace.
 
 use std::time::Duration;
 
@@ -6,6 +7,8 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_LENGTH, EXPECT};
+use quorate_base::account::{COUNTED_BYTES_MIN, NoRoom};
+use tokio::time::Instant;
 
 use crate::call::Call;
 use crate::reply::Refused;
@@ -32,20 +35,30 @@ impl Call {
             self.discard_body().await;
             return Err(too_large(announced));
         }
-        let stall_timeout = self.server.settings.stall_timeout;
+        let mut pace = Pace::new(self.server.settings.stall_timeout);
         let mut whole = Vec::new();
-        while let Some(piece) = next_piece(&mut self.body, stall_timeout).await? {
+        while let Some(piece) = pace.next_piece(&mut self.body).await? {
             if whole.len() + piece.len() > bytes_max {
                 self.discard_rest().await;
                 return Err(too_large(None));
             }
-            if whole.is_empty() && self.body.is_end_stream() {
+            let is_all = whole.is_empty() && self.body.is_end_stream();
+            if let Err(error) = self.charge(if is_all { piece.len() } else { growth(&whole, piece.len()) }) {
+                self.discard_rest().await;
+                return Err(error.into());
+            }
+            if is_all {
                 // The piece is a part of the connection's buffer; what is kept of it is copied by whoever keeps it.
                 return Ok(piece);
             }
             whole.extend_from_slice(&piece);
         }
         Ok(whole.into())
+    }
+
+    /// Charges the client with what the server is about to hold of its body, until the request is answered.
+    fn charge(&mut self, bytes: usize) -> Result<(), NoRoom> {
+        if bytes < COUNTED_BYTES_MIN { Ok(()) } else { self.held.add(bytes) }
     }
 
     /// Reads what is left of a body and forgets it. Clients that send all of a body before they look at the answer would
@@ -61,10 +74,10 @@ impl Call {
     pub(crate) async fn discard_rest(&mut self) {
         // A client that sends more than any archive of this service is cut off.
         const BYTES_MAX: usize = 256 << 20;
-        let stall_timeout = self.server.settings.stall_timeout;
+        let mut pace = Pace::new(self.server.settings.stall_timeout);
         let mut bytes = 0;
         while bytes < BYTES_MAX
-            && let Ok(Some(piece)) = next_piece(&mut self.body, stall_timeout).await
+            && let Ok(Some(piece)) = pace.next_piece(&mut self.body).await
         {
             bytes += piece.len();
         }
@@ -80,25 +93,65 @@ impl Call {
     }
 }
 
-/// The next piece of a body; `None` at its end.
-pub(crate) async fn next_piece(body: &mut Incoming, stall_timeout: Duration) -> Result<Option<Bytes>, Refused> {
-    loop {
-        let mut body = std::pin::Pin::new(&mut *body);
-        let frame = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx));
-        let Ok(frame) = tokio::time::timeout(stall_timeout, frame).await else {
-            return Err(Refused {
-                status: StatusCode::REQUEST_TIMEOUT,
-                text: format!("no byte of the request's body arrived for {} s", stall_timeout.as_secs()).into(),
-            });
-        };
-        match frame {
-            None => return Ok(None),
-            Some(Ok(frame)) => {
-                if let Ok(data) = frame.into_data() {
-                    return Ok(Some(data));
+/// How much more room a body takes with the next piece of it. It grows in steps that double, and each is charged at once;
+/// small pieces in between fit into it.
+fn growth(whole: &Vec<u8>, piece_bytes: usize) -> usize {
+    let needed = whole.len() + piece_bytes;
+    if needed <= whole.capacity() { 0 } else { needed.max(2 * whole.capacity()) - whole.capacity() }
+}
+
+/// The least that a client sends of a body in a second, on the whole, once [`Pace::stall_timeout`] is over. A byte now and
+/// then would hold memory for as long as the client likes.
+const BYTES_PER_SECOND_MIN: u64 = 1 << 10;
+
+/// How fast a body arrives.
+pub(crate) struct Pace {
+    started: Instant,
+    bytes: u64,
+    /// How long nothing may arrive.
+    stall_timeout: Duration,
+}
+
+impl Pace {
+    pub(crate) fn new(stall_timeout: Duration) -> Self {
+        Self { started: Instant::now(), bytes: 0, stall_timeout }
+    }
+
+    /// When the next piece must be there.
+    fn deadline(&self) -> Instant {
+        let earned = Duration::from_secs(self.bytes / BYTES_PER_SECOND_MIN);
+        (self.started + earned).min(Instant::now()) + self.stall_timeout
+    }
+
+    /// The next piece of a body; `None` at its end.
+    pub(crate) async fn next_piece(&mut self, body: &mut Incoming) -> Result<Option<Bytes>, Refused> {
+        loop {
+            let mut body = std::pin::Pin::new(&mut *body);
+            let frame = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx));
+            let Ok(frame) = tokio::time::timeout_at(self.deadline(), frame).await else {
+                return Err(self.too_slow());
+            };
+            match frame {
+                None => return Ok(None),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.bytes += data.len() as u64;
+                        return Ok(Some(data));
+                    }
                 }
+                Some(Err(error)) => return Err(Refused::bad_request(format!("the request's body broke off: {error}"))),
             }
-            Some(Err(error)) => return Err(Refused::bad_request(format!("the request's body broke off: {error}"))),
         }
+    }
+
+    fn too_slow(&self) -> Refused {
+        let Self { started, bytes, .. } = self;
+        let text = format!(
+            "the request's body arrives too slowly: {bytes} bytes in {} s, where {BYTES_PER_SECOND_MIN} a second are the \
+             least after {} s",
+            started.elapsed().as_secs(),
+            self.stall_timeout.as_secs()
+        );
+        Refused { status: StatusCode::REQUEST_TIMEOUT, text: text.into() }
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
+use quorate_base::account::Charge;
 use quorate_node as node;
 use quorate_node::{Caller, Served};
 
@@ -13,10 +14,15 @@ use crate::path;
 use crate::query::Parameters;
 use crate::reply::{self, Refused, Reply};
 use crate::shared::Shared;
+use crate::stream::Peer;
 
 /// A request on its route.
 pub(crate) struct Call {
     pub(crate) server: Arc<Shared>,
+    /// Where it came from.
+    pub(crate) peer: Peer,
+    /// What the server holds of it.
+    pub(crate) held: Charge,
     pub(crate) head: hyper::http::request::Parts,
     pub(crate) body: Incoming,
     /// Where the raw path goes on after the route's pattern.
@@ -91,7 +97,7 @@ impl Call {
 
     /// The same in a datacenter that its body names; empty for this one.
     pub(crate) async fn serve_in(&self, datacenter: &str, body: node::Body) -> Served {
-        let request = node::Request { datacenter: datacenter.into(), caller: self.caller(), body };
+        let request = node::Request { datacenter: datacenter.into(), caller: self.caller(), client: self.peer, body };
         self.server.node.serve(request).await
     }
 

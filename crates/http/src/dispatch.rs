@@ -69,7 +69,8 @@ async fn answer_without_headers(server: Arc<Shared>, peer: Peer, request: Reques
     let started = Instant::now();
     let log = log_line(&head, &parameters);
     let is_read = head.method == Method::GET;
-    let call = Call { server: server.clone(), head, body, rest_at, parameters };
+    let call =
+        Call { held: server.node.account().open(peer), server: server.clone(), peer, head, body, rest_at, parameters };
     let outcome = match action {
         Action::Ask(parse) => ask::answer(call, parse, common.gzip).await,
         Action::Do(handler) => handler(call).await.unwrap_or_else(|refused| Outcome::Ready(refused.into_reply())),
@@ -98,12 +99,9 @@ async fn answer_without_headers(server: Arc<Shared>, peer: Peer, request: Reques
 fn sent(server: &Shared, peer: Peer, is_read: bool, mut reply: Reply) -> Reply {
     let Body::Whole(body) = reply.body_mut() else { return reply };
     match server.large.send(peer, body.clone()) {
-        Some(counted) => *body = counted,
-        None if is_read => {
-            return Refused::overloaded("This client has not read the large answers that it got; try again later.")
-                .into_reply();
-        }
-        None => {}
+        Ok(counted) => *body = counted,
+        Err(error) if is_read => return Refused::from(error).into_reply(),
+        Err(_) => {}
     }
     reply
 }

@@ -33,6 +33,7 @@ use std::pin::Pin;
 use std::sync::LazyLock;
 
 use hyper::Method;
+use quorate_base::account::NoRoom;
 use quorate_node::{Body, Proposal, ProposeError, ReadError, Refusal, Reply, Right};
 use quorate_state::{Operation, Response};
 
@@ -176,9 +177,16 @@ impl From<Refusal> for Refused {
         match refusal {
             Refusal::NotWritten(error) => error.into(),
             Refusal::NotRead(ReadError::TooManyWatches(error)) => Self::overloaded(error.to_string()),
+            Refusal::NoRoom(error) => error.into(),
             Refusal::TooCostly(text) => Self::bad_request(text),
             other => Self::internal(other.to_string()),
         }
+    }
+}
+
+impl From<NoRoom> for Refused {
+    fn from(error: NoRoom) -> Self {
+        Self::overloaded(error.to_string())
     }
 }
 

@@ -107,9 +107,6 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// How long a client may leave a body unfinished or an answer unread without a byte moving.
     pub stall_timeout: Duration,
-    /// How many bytes of large answers may be made and not read by their clients yet, a quarter of it by one of them; past it they are refused with
-    /// 429. A few more than that may be there, since those that are being made are not counted.
-    pub large_answer_bytes_max: usize,
     /// Encoded answers that are kept for the next asker, in bytes. None are kept with 0.
     pub answer_cache_bytes_max: usize,
 }
@@ -138,7 +135,6 @@ impl Default for Settings {
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(600),
             stall_timeout: Duration::from_secs(60),
-            large_answer_bytes_max: 512 * 1024 * 1024,
             answer_cache_bytes_max: 16 * 1024 * 1024,
         }
     }

@@ -78,7 +78,7 @@ impl Shared {
             queries: metrics.counter("consul.rpc.query"),
             requests: metrics.counter(REQUESTS),
             answers: RenderedAnswers::new(settings.answer_cache_bytes_max, &metrics),
-            large: LargeAnswers::new(settings.large_answer_bytes_max, &metrics),
+            large: LargeAnswers::new(node.account().clone()),
             draining: watch::Sender::new(false),
             gauges: Gauges::new(&metrics, node.datacenter()),
             connections: AtomicUsize::new(0),

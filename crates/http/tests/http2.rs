@@ -15,10 +15,10 @@ use hyper::client::conn::http2::{self, SendRequest};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use quorate_http::tls::{Tls, TlsFiles, TlsVersion};
-use quorate_http::{Listener, Settings};
+use quorate_http::{Listener, Settings, Terms};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
-use support::{PATIENCE, Running, settings, start};
+use support::{PATIENCE, Running, settings, start_bounded};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -33,7 +33,11 @@ struct Secured {
 }
 
 async fn secured(settings: Settings) -> Secured {
-    let running = start(settings).await;
+    secured_bounded(settings, 512 << 20).await
+}
+
+async fn secured_bounded(settings: Settings, account_bytes_max: usize) -> Secured {
+    let running = start_bounded(settings, Terms::default(), account_bytes_max).await;
     let (certificate, files) = certificate();
     let tls = Arc::new(Tls::new(&files).unwrap());
     for file in [&files.certificate_file, &files.key_file] {
@@ -189,7 +193,7 @@ async fn put(secured: &Secured, key: &str, bytes: usize) {
 
 #[tokio::test]
 async fn answers_that_nobody_reads_are_bounded_together() {
-    let secured = secured(Settings { large_answer_bytes_max: 500_000, ..settings() }).await;
+    let secured = secured_bounded(settings(), 500_000).await;
     put(&secured, "large", 300_000).await;
     let (answers, _connection) = unread(&secured, "/v1/kv/?recurse", 4).await;
     let statuses: Vec<u16> = answers.iter().map(|answer| answer.status().as_u16()).collect();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use quorate_state::KeyEntry;
 
 use crate::error::Refusal;
+use crate::message;
 use crate::question::{Answer, Evaluator, Indexed, Question};
 use crate::request::Caller;
 
@@ -29,6 +30,11 @@ impl Evaluated {
         let evaluator =
             Arc::new(Evaluator::new(asked.question.clone()).map_err(|error| Refusal::Filter(error.to_string()))?);
         Ok(Self { asked, evaluator })
+    }
+
+    /// About how many bytes it takes to keep: the question is there twice, as what is asked and to be evaluated.
+    pub(crate) fn weight_bytes(&self) -> usize {
+        2 * message::question_bytes(self.question()) + self.evaluator.weight_bytes()
     }
 
     pub(crate) fn question(&self) -> &Question {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use quorate_base::Account;
 use quorate_base::metrics::Registry;
 use quorate_consensus::{Member, NodeId};
 use quorate_state::Registration;
@@ -33,6 +34,8 @@ pub struct Config {
     /// The most waits for changes at once, by different questions and by the node itself; each costs about a kilobyte. Past
     /// it questions are refused. At least `parked_max`, and some more for the answers that are kept.
     pub watches_max: usize,
+    /// The memory that clients make this server hold, parked requests among it.
+    pub account: Arc<Account>,
     /// The most requests that wait for a change at once. Past it they are refused.
     pub parked_max: usize,
     /// About how many bytes of answers are kept for the next asker. None are kept with 0.

@@ -1,5 +1,6 @@
 //! Why a node did not do what it was asked. Each error of a write says whether the state may have changed.
 
+use quorate_base::account::NoRoom;
 pub use quorate_consensus::Outcome;
 use quorate_consensus::{Member, NodeId};
 
@@ -44,6 +45,9 @@ pub enum Refusal {
     /// The question's filter can't be read.
     #[error("{0}")]
     Filter(String),
+    /// Its client, or all clients, make the node hold as much memory as they may.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     /// Answering the question would take more work than one question may cost.
     #[error("{0}")]
     TooCostly(String),

@@ -1,5 +1,7 @@
 //! Waiting for user events.
 
+use std::net::IpAddr;
+
 use quorate_state::{Key, Topic};
 use tokio::time::Instant;
 
@@ -11,8 +13,13 @@ use crate::watch::Woken;
 
 impl Handle {
     /// Waits until the list of events is a different one, the whole state is replaced, or the time is over.
-    pub(crate) async fn wait_for_events(&self, ask: &AskEvents, wait: Wait) -> Result<EventList, Refusal> {
-        let _place = self.parked().take_place()?;
+    pub(crate) async fn wait_for_events(
+        &self,
+        client: Option<IpAddr>,
+        ask: &AskEvents,
+        wait: Wait,
+    ) -> Result<EventList, Refusal> {
+        let _place = self.parked().take_place(client)?;
         let deadline = Instant::now() + wait.at_most;
         let mut news = self.events().news.subscribe();
         let nudges = news.borrow_and_update().nudges;

@@ -1,12 +1,13 @@
 //! The one handle: what everything above a node asks of it.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
-use quorate_base::Host;
+use quorate_base::{Account, Host};
 use quorate_consensus::{
     Command as Proposal, Consensus, Member, NodeId, Role, Rpc, RpcError, RpcReply, StartError, Transport,
 };
@@ -39,6 +40,7 @@ struct Inner {
     shared: Arc<Shared>,
     events: Events,
     parked: Parked,
+    account: Arc<Account>,
     kept: Kept,
     long_turns: Semaphore,
     peers: Option<Arc<dyn Peers>>,
@@ -87,7 +89,8 @@ impl Handle {
             consensus,
             shared,
             events: Events::new(),
-            parked: Parked::new(config.parked_max),
+            parked: Parked::new(config.parked_max, config.account.clone()),
+            account: config.account,
             kept: Kept::new(config.kept_answer_bytes_max),
             long_turns: Semaphore::new(LONG_TURNS),
             peers: config.peers,
@@ -251,8 +254,13 @@ impl Handle {
 
     /// Takes a place among all requests that wait for a change, for one that waits for something else than the node's
     /// state.
-    pub fn wait_place(&self) -> Result<WaitPlace, TooManyWatches> {
-        self.0.parked.take_place()
+    pub fn wait_place(&self, client: Option<IpAddr>) -> Result<WaitPlace, crate::Refusal> {
+        self.0.parked.take_place(client)
+    }
+
+    /// The memory that clients make this server hold.
+    pub fn account(&self) -> &Arc<Account> {
+        &self.0.account
     }
 
     /// Ends all waits for changes: each is answered with what there is. For a server that is about to stop.

@@ -1,5 +1,6 @@
 //! Parking a question: one task for each that somebody waits for.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -20,11 +21,12 @@ use crate::watch::{TooManyWatches, Watch, Woken};
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Parks a question, or finds that the asker's answer is old. The node's state must be as fresh as was asked for.
-pub(crate) async fn join(node: &Handle, asked: Asked, wait: Wait) -> Result<Joined, Refusal> {
+pub(crate) async fn join(node: &Handle, client: Option<IpAddr>, asked: Asked, wait: Wait) -> Result<Joined, Refusal> {
     if let Some(entry) = node.parked().find(&asked) {
-        return Ok(enter(node, entry, wait, None)?.unwrap_or(Joined::OldAndUnknown));
+        return Ok(enter(node, client, entry, wait, None)?.unwrap_or(Joined::OldAndUnknown));
     }
     let evaluated = Evaluated::new(asked)?;
+    let charge = node.parked().charge(client, &evaluated)?;
     // The watch comes first: what changes after it is either seen by the evaluation or wakes the watch.
     let (watch, topics) = watch(node, &evaluated)?;
     let (until, answer) = evaluation::answer(node, &evaluated).await?;
@@ -35,10 +37,10 @@ pub(crate) async fn join(node: &Handle, asked: Asked, wait: Wait) -> Result<Join
     // A different asker may have started to follow it while this one evaluated.
     if let Some(entry) = entries.get(&evaluated.asked).cloned() {
         drop(entries);
-        return Ok(enter(node, entry, wait, None)?.unwrap_or(Joined::Old(answer)));
+        return Ok(enter(node, client, entry, wait, None)?.unwrap_or(Joined::Old(answer)));
     }
-    let entry = Entry::new(evaluated, &answer, until);
-    let joined = enter(node, entry.clone(), wait, Some(&answer))?;
+    let entry = Entry::new(evaluated, &answer, until, charge);
+    let joined = enter(node, client, entry.clone(), wait, Some(&answer))?;
     if let Some(Joined::Waiting(_)) = &joined {
         entries.insert(entry.evaluated.asked.clone(), entry.clone());
         drop(entries);
@@ -109,10 +111,11 @@ impl Driver {
 
 fn enter(
     node: &Handle,
+    client: Option<IpAddr>,
     entry: Arc<Entry>,
     wait: Wait,
     first: Option<&Arc<Indexed>>,
-) -> Result<Option<Joined>, TooManyWatches> {
+) -> Result<Option<Joined>, Refusal> {
     let newest_given_out = node.leads().then(|| node.published().index());
-    Waiter::enter(node.parked(), entry, wait, newest_given_out, first)
+    Waiter::enter(node.parked(), entry, client, wait, newest_given_out, first)
 }

@@ -13,20 +13,27 @@
 //! An entry outlives its last waiter a little, so that whoever is about to ask again finds what was known.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use quorate_base::account::{Account, Charge, NoRoom};
 use quorate_state::Index;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::asked::{Asked, Evaluated};
+use crate::error::Refusal;
 use crate::question::Indexed;
 use crate::request::Wait;
 use crate::watch::{TooManyWatches, Woken};
 
+/// What a request that waits is charged with: its task, its connection and what is known of it. Measured: 3.7 kB.
+const WAIT_BYTES: usize = 4 << 10;
+
 /// The table of parked questions.
 pub(crate) struct Parked {
+    account: Arc<Account>,
     waiters_max: usize,
     waiters: Arc<AtomicUsize>,
     entries: Mutex<HashMap<Asked, Arc<Entry>>>,
@@ -41,6 +48,8 @@ pub(crate) struct Entry {
     news: Notify,
     /// Wakes the driver when the last waiter has left.
     pub(crate) deserted: Notify,
+    /// What the one who brought the question is charged with.
+    _charge: Charge,
 }
 
 /// The answer as last evaluated.
@@ -80,8 +89,15 @@ pub(crate) enum Ended {
 }
 
 impl Parked {
-    pub(crate) fn new(waiters_max: usize) -> Self {
-        Self { waiters_max, waiters: Arc::default(), entries: Mutex::default() }
+    pub(crate) fn new(waiters_max: usize, account: Arc<Account>) -> Self {
+        Self { account, waiters_max, waiters: Arc::default(), entries: Mutex::default() }
+    }
+
+    /// Charges a client with what it takes to follow a question for it.
+    pub(crate) fn charge(&self, client: Option<IpAddr>, evaluated: &Evaluated) -> Result<Charge, NoRoom> {
+        let mut charge = self.account.open(client);
+        charge.add(evaluated.weight_bytes())?;
+        Ok(charge)
     }
 
     /// How many wait.
@@ -96,11 +112,13 @@ impl Parked {
         }
     }
 
-    /// Takes a place among all who wait, if there is one.
-    pub(crate) fn take_place(&self) -> Result<WaitPlace, TooManyWatches> {
+    /// Takes a place among all who wait, if there is one, for a client from this address.
+    pub(crate) fn take_place(&self, client: Option<IpAddr>) -> Result<WaitPlace, Refusal> {
+        let mut charge = self.account.open(client);
+        charge.add(WAIT_BYTES)?;
         let before = self.waiters.fetch_add(1, Ordering::AcqRel);
-        let place = WaitPlace(self.waiters.clone());
-        if before >= self.waiters_max { Err(TooManyWatches { limit: self.waiters_max }) } else { Ok(place) }
+        let place = WaitPlace { waiters: self.waiters.clone(), _charge: charge };
+        if before >= self.waiters_max { Err(TooManyWatches { limit: self.waiters_max }.into()) } else { Ok(place) }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<Asked, Arc<Entry>>> {
@@ -124,7 +142,7 @@ impl Parked {
 }
 
 impl Entry {
-    pub(crate) fn new(evaluated: Evaluated, answer: &Indexed, until: Index) -> Arc<Self> {
+    pub(crate) fn new(evaluated: Evaluated, answer: &Indexed, until: Index, charge: Charge) -> Arc<Self> {
         let content = Content {
             fingerprint: answer.fingerprint(),
             since: answer.index,
@@ -140,6 +158,7 @@ impl Entry {
             content: Mutex::new(content),
             news: Notify::new(),
             deserted: Notify::new(),
+            _charge: charge,
         })
     }
 
@@ -174,11 +193,14 @@ impl Entry {
 }
 
 /// A place among all who wait, taken for as long as this lives.
-pub struct WaitPlace(Arc<AtomicUsize>);
+pub struct WaitPlace {
+    waiters: Arc<AtomicUsize>,
+    _charge: Charge,
+}
 
 impl Drop for WaitPlace {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        self.waiters.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -227,11 +249,12 @@ impl Waiter {
     pub(crate) fn enter(
         parked: &Parked,
         entry: Arc<Entry>,
+        client: Option<IpAddr>,
         wait: Wait,
         newest_given_out: Option<Index>,
         first: Option<&Arc<Indexed>>,
-    ) -> Result<Option<Joined>, TooManyWatches> {
-        let place = parked.take_place()?;
+    ) -> Result<Option<Joined>, Refusal> {
+        let place = parked.take_place(client)?;
         let membership = Membership::of(entry);
         let content = membership.0.content();
         if wait.seen < content.since {
@@ -246,6 +269,11 @@ impl Waiter {
         drop(content);
         let deadline = Instant::now() + wait.at_most;
         Ok(Some(Joined::Waiting(Self { membership, _place: place, deadline, seen, has, replacements, nudges })))
+    }
+
+    /// What it asked.
+    pub(crate) fn asked(&self) -> &Asked {
+        &self.membership.0.evaluated.asked
     }
 
     /// Waits for news, or for the end of the time.

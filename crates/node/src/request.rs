@@ -6,6 +6,7 @@
 //! same place ([`Body::right`]).
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ pub struct Request {
     pub datacenter: Box<str>,
     /// Who asks.
     pub caller: Caller,
+    /// The address that it came from, which is charged with what the node holds for it; `None` for the host's own.
+    pub client: Option<IpAddr>,
     /// What.
     pub body: Body,
 }
@@ -63,7 +66,7 @@ pub struct Request {
 impl Request {
     /// A request of nobody in particular to the node's own datacenter.
     pub fn local(body: Body) -> Self {
-        Self { datacenter: "".into(), caller: Caller::anonymous(), body }
+        Self { datacenter: "".into(), caller: Caller::anonymous(), client: None, body }
     }
 }
 

@@ -4,6 +4,7 @@
 //! or does the leader; is the state fresh enough; then the answer. A question that waits is parked by [`crate::parked`];
 //! whoever holds its [`Waiting`] holds all that the wait costs.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use quorate_consensus::ProposeError;
@@ -43,8 +44,8 @@ impl Served {
 pub struct Waiting(For);
 
 enum For {
-    News { node: Handle, ask: Box<(Asked, Consistency)>, waiter: Waiter },
-    Events { node: Handle, ask: Box<AskEvents>, wait: Wait },
+    News { node: Handle, consistency: Consistency, waiter: Waiter },
+    Events { node: Handle, client: Option<IpAddr>, ask: Box<AskEvents>, wait: Wait },
     Leader(Box<Forwarded>),
 }
 
@@ -52,13 +53,16 @@ impl Waiting {
     /// Waits for the reply. Dropping it ends the wait.
     pub async fn reply(self) -> Result<Reply, Refusal> {
         match self.0 {
-            For::News { node, ask, waiter } => {
+            For::News { node, consistency, waiter } => {
                 let ended = waiter.wait().await;
+                let asked = waiter.asked().clone();
                 drop(waiter);
                 // Boxed, so that the long wait before it takes no room for it.
-                Box::pin(node.answer_after_wait(*ask, ended)).await
+                Box::pin(node.answer_after_wait(asked, consistency, ended)).await
             }
-            For::Events { node, ask, wait } => Ok(Reply::Events(node.wait_for_events(&ask, wait).await?)),
+            For::Events { node, client, ask, wait } => {
+                Ok(Reply::Events(node.wait_for_events(client, &ask, wait).await?))
+            }
             For::Leader(forwarded) => Box::pin(forwarded.reply()).await,
         }
     }
@@ -86,7 +90,7 @@ impl Handle {
         // The one place where the caller's rights are checked, by `body.right()`, once there are tokens.
         match &request.body {
             Body::Ask(ask) => self.ask(request, ask).await,
-            Body::Events(ask) => self.ask_events(ask).await,
+            Body::Events(ask) => self.ask_events(request.client, ask).await,
             body => Served::Now(self.serve_now(body).await),
         }
     }
@@ -163,10 +167,9 @@ impl Handle {
         let Some(wait) = *wait else {
             return Served::Now(self.answer(asked, freshness).await);
         };
-        match park::join(self, asked.clone(), wait).await {
+        match park::join(self, request.client, asked.clone(), wait).await {
             Ok(Joined::Waiting(waiter)) => {
-                let ask = Box::new((asked, *consistency));
-                Served::Later(Waiting(For::News { node: self.clone(), ask, waiter }))
+                Served::Later(Waiting(For::News { node: self.clone(), consistency: *consistency, waiter }))
             }
             Ok(Joined::Old(answer)) => Served::Now(Ok(shared(answer, freshness))),
             Ok(Joined::OldAndUnknown) => Served::Now(self.answer(asked, freshness).await),
@@ -197,11 +200,7 @@ impl Handle {
         Ok(Reply::Answered(Answered { answer, freshness, is_shared, is_kept: false }))
     }
 
-    async fn answer_after_wait(
-        &self,
-        (asked, consistency): (Asked, Consistency),
-        ended: Ended,
-    ) -> Result<Reply, Refusal> {
+    async fn answer_after_wait(&self, asked: Asked, consistency: Consistency, ended: Ended) -> Result<Reply, Refusal> {
         let freshness = self.ready(consistency).await?;
         match ended {
             // This one was made before a majority was asked, so it is made again after that.
@@ -214,11 +213,11 @@ impl Handle {
         }
     }
 
-    async fn ask_events(&self, ask: &AskEvents) -> Served {
+    async fn ask_events(&self, client: Option<IpAddr>, ask: &AskEvents) -> Served {
         let list = self.events().list(&ask.name);
         match ask.wait {
             Some(wait) if wait.seen == list.index => {
-                Served::Later(Waiting(For::Events { node: self.clone(), ask: Box::new(ask.clone()), wait }))
+                Served::Later(Waiting(For::Events { node: self.clone(), client, ask: Box::new(ask.clone()), wait }))
             }
             _ => Served::Now(Ok(Reply::Events(list))),
         }

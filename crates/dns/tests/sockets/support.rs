@@ -10,7 +10,7 @@ use domain::base::iana::{Class, Rcode, Rtype};
 use domain::base::{Name, Ttl};
 use domain::rdata::{A, Txt};
 use quorate_base::metrics::Registry;
-use quorate_base::{Host, MemoryDisk};
+use quorate_base::{Account, Host, MemoryDisk};
 use quorate_dns::{Listeners, Server, Settings, Zone};
 use quorate_node::{
     BoxFuture, Config, ConsensusConfig, Handle, Member, NodeId, Rpc, RpcReply, Transport, TransportError,
@@ -89,6 +89,7 @@ fn config(metrics: Registry) -> Config {
         registration: registration("n1", "10.0.0.1", None),
         tombstone_ttl_ms: 900_000,
         watches_max: 16,
+        account: Account::new(1 << 20, &metrics),
         parked_max: 16,
         kept_answer_bytes_max: 16 << 20,
         leader_wait_ms: 7_000,

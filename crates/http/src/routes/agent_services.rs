@@ -163,7 +163,7 @@ async fn one(call: Call) -> Result<Outcome, Refused> {
     if hash != seen {
         return Ok(Outcome::Ready(reply));
     }
-    let place = call.server.node.wait_place().map_err(|error| Refused::overloaded(error.to_string()))?;
+    let place = call.server.node.wait_place(call.peer)?;
     let deadline = Instant::now() + call.server.longest_wait(options.wait);
     Ok(Outcome::Parked(Box::pin(async move {
         let _place = place;

@@ -105,7 +105,7 @@ async fn list(call: Call) -> Result<Outcome, Refused> {
     let wait = is_waiting.then(|| Wait { seen: options.index, at_most: call.server.longest_wait(options.wait) });
     let body = Body::Events(AskEvents { name: (&*call.parameters.first("name")).into(), wait });
     // Events are each agent's own, so the datacenter is passed over.
-    let request = Request { datacenter: "".into(), caller: call.caller(), body };
+    let request = Request { datacenter: "".into(), caller: call.caller(), client: call.peer, body };
     Ok(match call.server.node.serve(request).await {
         Served::Now(reply) => Outcome::Ready(listed(&call, reply)),
         Served::Later(waiting) => Outcome::Parked(Box::pin(async move { listed(&call, waiting.reply().await) })),

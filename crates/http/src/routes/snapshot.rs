@@ -7,7 +7,7 @@ use quorate_node::{Body, Consistency, Reply, RestoreError};
 
 use super::{Action, Doing};
 use crate::ask;
-use crate::body;
+use crate::body::Pace;
 use crate::call::Call;
 use crate::reply::{self, Outcome, Refused};
 
@@ -28,9 +28,9 @@ async fn save(call: Call) -> Result<Outcome, Refused> {
 
 async fn restore(mut call: Call) -> Result<Outcome, Refused> {
     let mut restore = call.server.node.restore_archive(&call.parameters.first("dc"), call.caller())?;
-    let stall_timeout = call.server.settings.stall_timeout;
+    let mut pace = Pace::new(call.server.settings.stall_timeout);
     let fed: Result<(), Refused> = async {
-        while let Some(piece) = body::next_piece(&mut call.body, stall_timeout).await? {
+        while let Some(piece) = pace.next_piece(&mut call.body).await? {
             restore.feed(&piece).await?;
         }
         Ok(restore.finish().await?)

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use quorate_base::Host;
 use quorate_base::metrics::Registry;
+use quorate_base::{Account, Host};
 use quorate_http::{Server, Settings, Terms};
 use quorate_node::{
     BoxFuture, Caller, Config, ConsensusConfig, Consistency, Handle, Member, NodeId, Rpc, RpcReply, Transport,
@@ -98,6 +98,11 @@ pub(crate) async fn start(settings: Settings) -> Running {
 
 /// The same on other terms.
 pub(crate) async fn start_on(settings: Settings, terms: Terms) -> Running {
+    start_bounded(settings, terms, 512 << 20).await
+}
+
+/// The same with a bound on the memory that clients make it hold.
+pub(crate) async fn start_bounded(settings: Settings, terms: Terms, account_bytes_max: usize) -> Running {
     let directory = new_directory();
     let metrics = Registry::new(0);
     let id: NodeId = NODE_ID.parse().unwrap();
@@ -112,6 +117,7 @@ pub(crate) async fn start_on(settings: Settings, terms: Terms) -> Running {
         registration: own_registration(),
         tombstone_ttl_ms: 900_000,
         watches_max: 65_536,
+        account: Account::new(account_bytes_max, &metrics),
         parked_max: settings.parked_queries_max,
         kept_answer_bytes_max: 16 << 20,
         leader_wait_ms: 7_000,

@@ -5,16 +5,18 @@
 //! have taken place, who leads, whether to come again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use quorate_base::account::NoRoom;
 use quorate_consensus::{LogId, Member, Outcome, Progress, ProposeError, Role};
 use quorate_state::*;
 
 use crate::codec::wire::{
     Inexpressible, Malformed, Reader, Wire, Writer, put_bytes, wire_enum, wire_field, wire_struct,
 };
-use crate::codec::{Format, known};
+use crate::codec::{FORMAT_NEWEST, Format, known};
 use crate::error::{ReadError, Refusal};
 use crate::events::{Event, EventList};
 use crate::freshness::{Consistency, Freshness};
@@ -81,6 +83,13 @@ pub fn decode_reply(bytes: &[u8]) -> Result<Result<Reply, Refusal>, Malformed> {
     }
 }
 
+/// How many bytes a question takes to send, as a measure of what it takes to keep.
+pub(crate) fn question_bytes(question: &Question) -> usize {
+    let mut bytes = Vec::new();
+    question.put(&mut Writer::new(&mut bytes, FORMAT_NEWEST));
+    bytes.len()
+}
+
 const REPLY: u8 = 1;
 const REFUSAL: u8 = 2;
 
@@ -102,7 +111,7 @@ fn begin(bytes: &[u8]) -> Result<(Reader<'_>, Format), Malformed> {
     Ok((Reader::new(values, known(*format)?), *format))
 }
 
-wire_struct!(Request { datacenter, caller, body });
+wire_struct!(Request { datacenter, caller, client, body });
 wire_enum!(Body {
     1 = Propose(proposal),
     2 = Txn(txn),
@@ -165,7 +174,16 @@ wire_struct!(NodeServices { node, has_services, services });
 wire_struct!(Instance { node, service, checks });
 wire_struct!(NodeEntries { node, services, checks });
 wire_enum!(Response { 1 = Done, 2 = Flag(flag), 3 = Session(id), 4 = Txn(outcome), 5 = Refused(refusal) });
-wire_enum!(Refusal { 1 = NoPath, 2 = NotWritten(error), 3 = NotRead(error), 4 = Filter(text), 5 = TooCostly(text), 6 = Other(text) });
+wire_enum!(Refusal {
+    1 = NoPath,
+    2 = NotWritten(error),
+    3 = NotRead(error),
+    4 = Filter(text),
+    5 = TooCostly(text),
+    6 = Other(text),
+    7 = NoRoom(error),
+});
+wire_enum!(NoRoom { 1 = InTotal { bytes, limit }, 2 = InShare { bytes, limit } });
 wire_enum!(ReadError { 1 = NoLeader, 2 = NotLeader { leader }, 3 = TooManyWatches(error), 4 = Stopped(reason) });
 wire_struct!(TooManyWatches { limit });
 wire_struct!(Member { name, address });
@@ -325,6 +343,37 @@ impl Wire for Caller {
     fn take(from: &mut Reader<'_>) -> Result<Self, Malformed> {
         Ok(Self::with_token(&String::take(from)?))
     }
+}
+
+impl Wire for IpAddr {
+    fn put(&self, out: &mut Writer<'_>) {
+        match self {
+            Self::V4(address) => {
+                out.push(4);
+                address.octets().into_iter().for_each(|byte| out.push(byte));
+            }
+            Self::V6(address) => {
+                out.push(6);
+                address.octets().into_iter().for_each(|byte| out.push(byte));
+            }
+        }
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        match from.byte()? {
+            4 => Ok(octets::<4>(from)?.into()),
+            6 => Ok(octets::<16>(from)?.into()),
+            tag => Err(Malformed::Tag(tag)),
+        }
+    }
+}
+
+fn octets<const COUNT: usize>(from: &mut Reader<'_>) -> Result<[u8; COUNT], Malformed> {
+    let mut octets = [0; COUNT];
+    for octet in &mut octets {
+        *octet = from.byte()?;
+    }
+    Ok(octets)
 }
 
 impl Wire for Duration {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use quorate_base::Account;
 use quorate_base::duration::GoDuration;
 use quorate_base::metrics::Registry;
 use quorate_node::{Config, ConsensusConfig, Member, NodeId};
@@ -22,6 +23,9 @@ const LEADER_WAIT_MS: u64 = 7_000;
 
 /// The most parked requests; each costs a connection as well, of which there are no more.
 const PARKED_MAX: usize = 32_768;
+/// How much memory clients may make the server hold: bodies on their way in, answers not read yet, parked requests. A
+/// quarter of it is one client's.
+const CLIENT_MEMORY_BYTES_MAX: usize = 512 << 20;
 /// About how many bytes of answers the node keeps for the next asker: as many as HTTP keeps of their encoded form.
 const KEPT_ANSWER_BYTES_MAX: usize = 16 << 20;
 /// Kept answers wait for changes, too. Each counts for at least half a kilobyte, so this is how many there can be.
@@ -55,6 +59,7 @@ pub(super) fn node_config(settings: &Settings, id: NodeId, directory: PathBuf, m
         registration: registration::of_server(settings, id),
         tombstone_ttl_ms: settings.limits.tombstone_ttl.as_millis() as u64,
         watches_max: PARKED_MAX + KEPT_ANSWERS_MAX,
+        account: Account::new(CLIENT_MEMORY_BYTES_MAX, &metrics),
         parked_max: PARKED_MAX,
         kept_answer_bytes_max: KEPT_ANSWER_BYTES_MAX,
         leader_wait_ms: LEADER_WAIT_MS,

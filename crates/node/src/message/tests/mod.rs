@@ -5,8 +5,8 @@
 mod values;
 
 use super::*;
+use crate::codec::FORMAT_FIRST;
 use crate::codec::tests::fixture;
-use crate::codec::{FORMAT_FIRST, FORMAT_NEWEST};
 use values::{replies, requests};
 
 const FIXTURES: &str = include_str!("v1.txt");

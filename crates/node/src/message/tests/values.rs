@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use quorate_base::account::NoRoom;
 use quorate_consensus::{LogId, Member, Outcome, Progress, ProposeError, Role};
 use quorate_state::*;
 use uuid::Uuid;
@@ -137,8 +138,22 @@ fn bodies() -> Named<Body> {
 
 /// Every request of version 1, by name.
 pub(super) fn requests() -> Named<Request> {
-    let request = |body| Request { datacenter: "dc1".into(), caller: Caller::with_token("secret"), body };
-    bodies().into_iter().map(|(name, body)| (name, request(body))).collect()
+    let request = |body| Request {
+        datacenter: "dc1".into(),
+        caller: Caller::with_token("secret"),
+        client: Some([10, 0, 0, 9].into()),
+        body,
+    };
+    let mut requests: Named<Request> = bodies().into_iter().map(|(name, body)| (name, request(body))).collect();
+    let v6 = Some([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1].into());
+    requests.extend(named(
+        "from",
+        [
+            ("v6", Request { client: v6, ..request(Body::Counts) }),
+            ("nowhere", Request { client: None, ..request(Body::Counts) }),
+        ],
+    ));
+    requests
 }
 
 fn answers() -> Named<Answer> {
@@ -261,6 +276,8 @@ fn refusals() -> Named<Refusal> {
             ("filter", Refusal::Filter("bad filter".into())),
             ("too-costly", Refusal::TooCostly("too much".into())),
             ("other", Refusal::Other("words".into())),
+            ("no-room", Refusal::NoRoom(NoRoom::InTotal { bytes: 400, limit: 300 })),
+            ("no-room-for-client", Refusal::NoRoom(NoRoom::InShare { bytes: 400, limit: 300 })),
         ],
     ));
     refusals
