@@ -18,9 +18,6 @@ use crate::gzip;
 use crate::render::{Content, Encoded, Form};
 use crate::reply::{self, Reply};
 
-/// A body that is this long is compressed away from the thread that everything else needs: it takes some 2 ms.
-const LONG_TO_COMPRESS_BYTES: usize = 256 << 10;
-
 /// An encoded answer with its compressed copy, once somebody takes one.
 #[derive(Debug)]
 pub(crate) struct Rendered {
@@ -35,7 +32,7 @@ impl Rendered {
 
     /// Whether to compress it takes long and has not been done.
     pub(crate) fn is_long_to_compress(&self) -> bool {
-        self.encoded.body.len() >= LONG_TO_COMPRESS_BYTES && self.compressed.get().is_none()
+        self.encoded.body.len() >= gzip::LONG_BYTES && self.compressed.get().is_none()
     }
 
     /// Compresses it, once for all who ask.

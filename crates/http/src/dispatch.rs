@@ -66,44 +66,60 @@ async fn answer_without_headers(server: Arc<Shared>, peer: Peer, request: Reques
     if let Some(refusal) = server.in_force().rules.unwritable(&head.method, peer) {
         return Outcome::Ready(common.add_to(refusal));
     }
-    let started = Instant::now();
-    let log = log_line(&head, &parameters);
     let is_read = head.method == Method::GET;
+    let answered =
+        Answered { started: Instant::now(), log: log_line(&head, &parameters), route, place, peer, is_read, common };
     let call =
         Call { held: server.node.account().open(peer), server: server.clone(), peer, head, body, rest_at, parameters };
     let outcome = match action {
         Action::Ask(parse) => ask::answer(call, parse, common.gzip).await,
         Action::Do(handler) => handler(call).await.unwrap_or_else(|refused| Outcome::Ready(refused.into_reply())),
     };
-    let finish = move |server: &Shared, reply: Reply| {
-        let elapsed = started.elapsed();
-        let method = &route.verbs[place].method;
-        let name = RouteName { number: route.number, pattern: route.pattern, method, place };
-        server.route_metrics.record(name, elapsed);
-        if let Some(line) = &log {
-            tracing::debug!(request = line, status = reply.status().as_u16(), ?elapsed, "answered");
-        }
-        common.add_to(sent(server, peer, is_read, common.compress(reply)))
-    };
     match outcome {
-        Outcome::Ready(reply) => Outcome::Ready(finish(&server, reply)),
+        Outcome::Ready(reply) => Outcome::Ready(answered.finish(&server, reply).await),
         Outcome::Parked(answer) => Outcome::Parked(Box::pin(async move {
             let reply = answer.await;
-            finish(&server, reply)
+            // Boxed, so that the long wait before it takes no room for it.
+            Box::pin(async move { answered.finish(&server, reply).await }).await
         })),
     }
 }
 
-/// An answer on its way to a client: counted until it is read, or refused if the client has too much to read already.
-/// What was written is told in any case.
-fn sent(server: &Shared, peer: Peer, is_read: bool, mut reply: Reply) -> Reply {
-    let Body::Whole(body) = reply.body_mut() else { return reply };
-    match server.large.send(peer, body.clone()) {
-        Ok(counted) => *body = counted,
-        Err(error) if is_read => return Refused::from(error).into_reply(),
-        Err(_) => {}
+/// A request that a route answers: what is done with every answer on its way to the client.
+struct Answered {
+    started: Instant,
+    log: Option<String>,
+    route: &'static Route,
+    place: usize,
+    peer: Peer,
+    is_read: bool,
+    common: CommonHeaders,
+}
+
+impl Answered {
+    async fn finish(self, server: &Shared, reply: Reply) -> Reply {
+        let elapsed = self.started.elapsed();
+        let method = &self.route.verbs[self.place].method;
+        let name = RouteName { number: self.route.number, pattern: self.route.pattern, method, place: self.place };
+        server.route_metrics.record(name, elapsed);
+        if let Some(line) = &self.log {
+            tracing::debug!(request = line, status = reply.status().as_u16(), ?elapsed, "answered");
+        }
+        let compressed = self.common.compress_wherever(server, reply).await;
+        self.common.add_to(self.count(server, compressed))
     }
-    reply
+
+    /// Counts the answer until it is read, or refuses it if the client has too much to read already. What was written is
+    /// reported in any case.
+    fn count(&self, server: &Shared, mut reply: Reply) -> Reply {
+        let Body::Whole(body) = reply.body_mut() else { return reply };
+        match server.large.send(self.peer, body.clone()) {
+            Ok(counted) => *body = counted,
+            Err(error) if self.is_read => return Refused::from(error).into_reply(),
+            Err(_) => {}
+        }
+        reply
+    }
 }
 
 /// The bytes of a request's head as HTTP/1.1 writes it. Hyper's own bound is a buffer's, and lets a head that arrives whole
@@ -272,15 +288,37 @@ impl CommonHeaders {
         reply
     }
 
-    fn compress(self, mut reply: Reply) -> Reply {
-        if self.gzip
-            && !reply.headers().contains_key(CONTENT_ENCODING)
-            && let Body::Whole(bytes) = reply.body()
-            && bytes.len() >= gzip::BYTES_MIN
-        {
-            *reply.body_mut() = Body::Whole(gzip::compress(bytes));
-            reply.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    fn compress(self, reply: Reply) -> Reply {
+        match self.to_compress(&reply).map(|bytes| gzip::compress(bytes)) {
+            Some(compressed) => with_compressed(reply, compressed),
+            None => reply,
         }
-        reply
     }
+
+    /// The same; what takes long is done elsewhere.
+    async fn compress_wherever(self, server: &Shared, reply: Reply) -> Reply {
+        let Some(bytes) = self.to_compress(&reply).filter(|bytes| bytes.len() >= gzip::LONG_BYTES).cloned() else {
+            return self.compress(reply);
+        };
+        match server.elsewhere(move || gzip::compress(&bytes)).await {
+            Some(compressed) => with_compressed(reply, compressed),
+            // The process is ending.
+            None => reply,
+        }
+    }
+
+    /// The body of an answer that is worth it, if the client takes it and it is not done.
+    fn to_compress(self, reply: &Reply) -> Option<&Bytes> {
+        let is_open = self.gzip && !reply.headers().contains_key(CONTENT_ENCODING);
+        match reply.body() {
+            Body::Whole(bytes) if is_open && bytes.len() >= gzip::BYTES_MIN => Some(bytes),
+            _ => None,
+        }
+    }
+}
+
+fn with_compressed(mut reply: Reply, compressed: Bytes) -> Reply {
+    *reply.body_mut() = Body::Whole(compressed);
+    reply.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    reply
 }

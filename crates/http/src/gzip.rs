@@ -14,6 +14,9 @@ use hyper::header::ACCEPT_ENCODING;
 /// Smaller bodies are sent as they are: Consul's number, a packet's size.
 pub(crate) const BYTES_MIN: usize = 1_400;
 
+/// A body that is this long is compressed away from the thread that everything else needs: it takes some 2 ms.
+pub(crate) const LONG_BYTES: usize = 256 << 10;
+
 /// Whether the client takes gzip.
 pub(crate) fn is_accepted(headers: &HeaderMap) -> bool {
     let texts = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());

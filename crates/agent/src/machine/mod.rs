@@ -22,6 +22,7 @@ mod turns;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use imbl::OrdMap;
 use quorate_state::{CheckStatus, Service};
 
 use crate::definition::{CheckDefinition, ServiceDefinition, Source};
@@ -137,11 +138,16 @@ pub struct CheckEntry {
     is_queued: bool,
 }
 
+/// Services by id. A copy costs nothing, and stays as it is.
+pub type Services = OrdMap<Id, ServiceEntry>;
+/// Checks by id. A copy costs nothing, and stays as it is.
+pub type Checks = OrdMap<Id, CheckEntry>;
+
 /// The local state.
 pub struct Machine {
     settings: Arc<Settings>,
-    services: BTreeMap<Id, ServiceEntry>,
-    checks: BTreeMap<Id, CheckEntry>,
+    services: Services,
+    checks: Checks,
     /// The checks of each service; those of the node under the empty id.
     checks_of: BTreeMap<Id, BTreeSet<Id>>,
     /// The alias checks of each service of this node; those of the node itself under the empty id.
@@ -159,8 +165,8 @@ impl Machine {
     pub fn new(settings: Arc<Settings>, seed: u64) -> Self {
         let mut machine = Self {
             settings,
-            services: BTreeMap::new(),
-            checks: BTreeMap::new(),
+            services: OrdMap::new(),
+            checks: OrdMap::new(),
             checks_of: BTreeMap::new(),
             aliases_of: BTreeMap::new(),
             timers: Timers::default(),
@@ -180,12 +186,12 @@ impl Machine {
     }
 
     /// The services by id.
-    pub fn services(&self) -> &BTreeMap<Id, ServiceEntry> {
+    pub fn services(&self) -> &Services {
         &self.services
     }
 
     /// The checks by id.
-    pub fn checks(&self) -> &BTreeMap<Id, CheckEntry> {
+    pub fn checks(&self) -> &Checks {
         &self.checks
     }
 

@@ -83,7 +83,7 @@ impl Machine {
 
     /// Removes a service with its checks.
     pub fn deregister_service(&mut self, now: u64, id: &str) -> Result<(), AgentError> {
-        let Some((id, _)) = self.services.remove_entry(id) else {
+        let Some((id, _)) = self.services.remove_with_key(id) else {
             return Err(AgentError::UnknownService(id.to_owned()));
         };
         let checks: Vec<Id> = self.checks_of.get(&id).into_iter().flatten().cloned().collect();

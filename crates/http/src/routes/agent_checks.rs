@@ -3,15 +3,16 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use quorate_agent::machine::{CheckEntry, Machine};
+use quorate_agent::machine::{CheckEntry, Services};
 use quorate_api as api;
 use quorate_filter::HEALTH_CHECKS;
 use quorate_state::CheckStatus;
 
 use super::agent_services::{agent, decode, done};
-use super::filtering::Filtering;
+use super::filtering::{Filtering, own_list};
 use super::{Action, Doing};
 use crate::call::Call;
+use crate::encode;
 use crate::reply::{Outcome, Refused};
 
 pub(super) const LIST: Action = Action::Do(|call| Box::pin(list(call)) as Doing);
@@ -23,9 +24,9 @@ pub(super) const FAIL: Action = Action::Do(|call| Box::pin(told(call, CheckStatu
 pub(super) const UPDATE: Action = Action::Do(|call| Box::pin(update(call)) as Doing);
 
 /// A check as the agent lists it.
-fn view<'a>(machine: &'a Machine, entry: &'a CheckEntry, node: &'a str) -> api::AgentCheck<'a> {
+fn view<'a>(services: &'a Services, entry: &'a CheckEntry, node: &'a str) -> api::AgentCheck<'a> {
     let definition = &entry.definition;
-    let service = machine.services().get(&*definition.service_id).map(|entry| &entry.service);
+    let service = services.get(&*definition.service_id).map(|entry| &entry.service);
     api::AgentCheck {
         node: node.into(),
         check_id: (&*definition.id).into(),
@@ -49,18 +50,19 @@ async fn list(call: Call) -> Result<Outcome, Refused> {
         // Consul leaves the introduction out here when the language is right and the fields are not.
         if error.is_misfit() { Refused::internal(error.reason().to_owned()) } else { error.into() }
     })?;
-    let node = &call.server.settings.node_name;
-    let reply = agent(&call)?.look(|machine| {
+    // Copies, which are cheap, so that the agent is not held up while they are encoded.
+    let (services, checks) = agent(&call)?.look(|machine| (machine.services().clone(), machine.checks().clone()));
+    own_list(call, checks.len(), move |server, pretty| {
         let mut passing = BTreeMap::new();
-        for (id, entry) in machine.checks() {
-            let check = view(machine, entry, node);
+        for (id, entry) in &checks {
+            let check = view(&services, entry, &server.settings.node_name);
             if filtering.passes(&check)? {
                 passing.insert(&**id, check);
             }
         }
-        Ok::<_, Refused>(call.json(&passing))
-    });
-    Ok(Outcome::Ready(reply?))
+        Ok(encode::json(&passing, pretty))
+    })
+    .await
 }
 
 async fn register(mut call: Call) -> Result<Outcome, Refused> {

@@ -15,9 +15,10 @@ use quorate_state::Service;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::filtering::Filtering;
+use super::filtering::{Filtering, own_list};
 use super::{Action, Doing};
 use crate::call::Call;
+use crate::encode;
 use crate::go;
 use crate::options::Options;
 use crate::reply::{self, Outcome, Refused, Reply};
@@ -110,18 +111,19 @@ pub(super) fn view<'a>(service: &'a Service, datacenter: &'a str) -> api::AgentS
 async fn list(call: Call) -> Result<Outcome, Refused> {
     call.refuse_namespace()?;
     let mut filtering = Filtering::of(&call, &CATALOG_NODE)?;
-    let datacenter = call.server.node.datacenter();
-    let reply = agent(&call)?.look(|machine| {
+    // A copy, which is cheap, so that the agent is not held up while it is encoded.
+    let services = agent(&call)?.look(|machine| machine.services().clone());
+    own_list(call, services.len(), move |server, pretty| {
         let mut passing = BTreeMap::new();
-        for (id, entry) in machine.services() {
-            let service = view(&entry.service, datacenter);
+        for (id, entry) in &services {
+            let service = view(&entry.service, server.node.datacenter());
             if filtering.passes(&service)? {
                 passing.insert(&**id, service);
             }
         }
-        Ok::<_, Refused>(call.json(&passing))
-    });
-    Ok(Outcome::Ready(reply?))
+        Ok(encode::json(&passing, pretty))
+    })
+    .await
 }
 
 /// A hash (FNV-1a) of what is told of a service, as it stands in the header.
