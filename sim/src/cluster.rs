@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use quorate_base::Account;
 use quorate_base::metrics::Registry;
 use quorate_node::{Config, ConsensusConfig, Handle, LogWriter, Member, NodeId, Peers, Sabotage};
-use quorate_state::{Check, CheckStatus, Node, Registration, Service};
+use quorate_state::{Check, CheckStatus, FORMAT_FIRST, FORMAT_NEWEST, Format, Node, Registration, Service};
 use tokio::time::Instant;
 
 use crate::disk::SimDisk;
@@ -39,6 +39,8 @@ pub struct Server {
     /// Its disk.
     pub disk: SimDisk,
     starts: u64,
+    /// The newest format that its program reads.
+    format_newest: Format,
     running: Option<(Life, Handle)>,
 }
 
@@ -66,6 +68,7 @@ impl Cluster {
                     id: *id,
                     disk: SimDisk::new(seed ^ id.as_u128() as u64, DISK_BYTES),
                     starts: 0,
+                    format_newest: FORMAT_FIRST,
                     running: None,
                 })
                 .collect(),
@@ -79,7 +82,12 @@ impl Cluster {
         server.starts += 1;
         let seed = self.seed.wrapping_mul(31) ^ (place as u64) << 32 ^ server.starts;
         let life = Life::new(seed, &server.disk, self.started);
-        let config = config(server.id, self.first_members.clone(), self.network.peers(server.id));
+        // Some start with the newer program, at first or when they come back.
+        if life.host.random.number().is_multiple_of(2) {
+            server.format_newest = FORMAT_NEWEST;
+        }
+        let peers = self.network.peers(server.id);
+        let config = config(server.id, server.format_newest, self.first_members.clone(), peers);
         let (host, transport) = (life.host.clone(), self.network.port(server.id));
         // In a task of the host, so that what the start itself starts belongs to the host too.
         let (sender, receiver) = tokio::sync::oneshot::channel();
@@ -114,6 +122,18 @@ impl Cluster {
         }
     }
 
+    /// Starts those that still have the older program with the newer one, one after the other.
+    pub async fn upgrade(&mut self) -> Result<(), String> {
+        for place in 0..self.servers.len() {
+            if self.servers[place].format_newest < FORMAT_NEWEST {
+                self.crash(place).await;
+                self.servers[place].format_newest = FORMAT_NEWEST;
+                self.start(place).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Steps the wall clock of a server that runs.
     pub fn step_clock(&self, place: usize, by_ms: i64) {
         if let Some((life, _)) = &self.servers[place].running {
@@ -139,7 +159,7 @@ impl Cluster {
     }
 }
 
-fn config(id: NodeId, first_members: BTreeMap<NodeId, Member>, peers: Arc<dyn Peers>) -> Config {
+fn config(id: NodeId, format_newest: Format, first_members: BTreeMap<NodeId, Member>, peers: Arc<dyn Peers>) -> Config {
     Config {
         consensus: ConsensusConfig {
             segment_bytes: SEGMENT_BYTES,
@@ -160,6 +180,8 @@ fn config(id: NodeId, first_members: BTreeMap<NodeId, Member>, peers: Arc<dyn Pe
         peers: Some(peers),
         first_members,
         registration: registration(),
+        duties: Vec::new(),
+        format_newest,
         tombstone_ttl_ms: 5_000,
         watches_max: 1_000,
         account: Account::new(16 << 20, &Registry::default()),

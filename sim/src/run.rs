@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use quorate_node::codec::FORMAT_NEWEST;
 use quorate_node::{Caller, Consistency, Handle, NodeId, Role, Rpc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -56,6 +57,8 @@ pub struct Violation {
 
 /// How long a cluster whose faults are mended may take to agree on everything.
 const RECOVERY: Duration = Duration::from_secs(60);
+/// How long its leader may take to end restores whose driver died, and to go over to the newest format.
+const TIDYING: Duration = Duration::from_secs(150);
 /// How long a server may take to notice a fault that was there before everything was mended.
 const FAULTS_NOTICED: Duration = Duration::from_millis(100);
 /// How many clients of each kind there are.
@@ -145,6 +148,7 @@ impl Run {
             writers.spawn(clients::measure_delays(client, self.router(500 + client), self.accounts.clone()));
             writers.spawn(clients::use_registers(client, self.router(200 + client), self.accounts.clone()));
         }
+        writers.spawn(clients::interrupt_restores(self.router(600), self.accounts.clone()));
         for (client, prefix) in ["register/", "register/1", "lock/", "journal/0/1", "nothing/"].iter().enumerate() {
             let (client, prefix) = (client as u64, (*prefix).to_owned());
             let router = self.router(300 + client);
@@ -186,6 +190,7 @@ impl Run {
         sleep(FAULTS_NOTICED).await;
         self.cluster.bury().await;
         Nemesis::relent(&mut self.cluster).await.map_err(|what| violation("start", what))?;
+        self.cluster.upgrade().await.map_err(|what| violation("start", what))?;
         self.directory.update(&self.cluster);
         self.accounts.stop();
         let ended = timeout(RECOVERY, async { while writers.join_next().await.is_some() {} }).await;
@@ -202,6 +207,14 @@ impl Run {
             sleep(Duration::from_millis(100)).await;
             self.check(false)?;
         }
+        let deadline = Instant::now() + TIDYING;
+        while !self.is_tidy() {
+            if Instant::now() > deadline {
+                return Err(violation("recovery", "a restore or an older format stays in a mended cluster"));
+            }
+            sleep(Duration::from_secs(1)).await;
+            self.check(false)?;
+        }
         // Watchers look for a server now and then, and are told by it.
         sleep(Duration::from_secs(2)).await;
         self.check(true)
@@ -216,6 +229,12 @@ impl Run {
                 status.progress.applied == leader.progress.last_log
                     && status.progress.committed == status.progress.applied
             })
+    }
+
+    /// Whether no server has anything of a restore that nobody goes on with, and all write the newest format.
+    fn is_tidy(&self) -> bool {
+        let states = self.cluster.servers.iter().filter_map(|server| state_of(server.handle()?));
+        states.into_iter().all(|state| state.restore_under_way().is_none() && state.format() == FORMAT_NEWEST)
     }
 
     /// Judges what the clients saw.

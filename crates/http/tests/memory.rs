@@ -8,6 +8,7 @@ mod support;
 use std::time::Duration;
 
 use quorate_http::{Settings, Terms};
+use quorate_node::{Caller, Consistency};
 use support::{Client, PATIENCE, Running, settings, start, start_bounded};
 
 async fn bounded(bytes_max: usize) -> Running {
@@ -16,14 +17,7 @@ async fn bounded(bytes_max: usize) -> Running {
 
 /// Waits until what the server holds for its clients is as it should be.
 async fn holds(running: &Running, what: &str, is_so: impl Fn(usize) -> bool) {
-    let reached = async {
-        while !is_so(running.node.account().bytes()) {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, reached)
-        .await
-        .unwrap_or_else(|_| panic!("{what}: {} bytes are held", running.node.account().bytes()));
+    until(what, || is_so(running.node.account().bytes())).await;
 }
 
 #[tokio::test]
@@ -106,4 +100,36 @@ async fn a_byte_now_and_then_does_not_keep_a_body_alive() {
     };
     assert_eq!(answer.status, "408 Request Timeout");
     assert!(answer.text().starts_with("the request's body arrives too slowly: "), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_restore_that_breaks_off_leaves_nothing() {
+    let running = start(settings()).await;
+    let mut client = Client::connect(running.address).await;
+    for number in 0..8 {
+        // More than one step of a restore.
+        assert_eq!(client.ask(&format!("PUT /v1/kv/{number}"), &[b'x'; 100_000]).await.status, "200 OK");
+    }
+    let archive = client.ask("GET /v1/snapshot", b"").await.body;
+    let is_under_way = || {
+        let view =
+            running.node.view_now(&Caller::anonymous(), Consistency::STALE).expect("a stale view needs no leader");
+        view.restore_under_way().is_some()
+    };
+    let mut restoring = Client::connect(running.address).await;
+    let head = format!("PUT /v1/snapshot HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", archive.len());
+    restoring.send_raw(&[head.as_bytes(), &archive[..archive.len() / 2]].concat()).await;
+    until("a half of it is staged", is_under_way).await;
+    drop(restoring);
+    until("nothing of it is left", || !is_under_way()).await;
+    assert_eq!(client.ask("GET /v1/kv/7?raw", b"").await.body.len(), 100_000);
+}
+
+async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let reached = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{what}"));
 }

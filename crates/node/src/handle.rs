@@ -11,7 +11,7 @@ use quorate_base::{Account, Host};
 use quorate_consensus::{
     Command as Proposal, Consensus, Member, NodeId, Role, Rpc, RpcError, RpcReply, StartError, Transport,
 };
-use quorate_state::{Command, Operation, Refusal, Registration, Response, Session, SessionId, State, Topic};
+use quorate_state::{Command, Format, Operation, Refusal, Registration, Response, Session, SessionId, State, Topic};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 use tokio::time::Instant;
 
@@ -49,6 +49,7 @@ struct Inner {
     datacenter: String,
     version: String,
     registration: watch::Sender<Arc<Registration>>,
+    format_newest: Format,
     tombstone_ttl: Duration,
     leader_wait: Duration,
 }
@@ -99,6 +100,7 @@ impl Handle {
             datacenter: config.datacenter,
             version: config.version,
             registration: watch::Sender::new(Arc::new(config.registration)),
+            format_newest: config.format_newest,
             tombstone_ttl: Duration::from_millis(config.tombstone_ttl_ms),
             leader_wait: Duration::from_millis(config.leader_wait_ms),
         })))
@@ -258,6 +260,11 @@ impl Handle {
         self.0.parked.take_place(client)
     }
 
+    /// The newest format that this server admits to read.
+    pub(crate) fn format_newest(&self) -> Format {
+        self.0.format_newest
+    }
+
     /// The memory that clients make this server hold.
     pub fn account(&self) -> &Arc<Account> {
         &self.0.account
@@ -302,6 +309,7 @@ impl Handle {
             datacenter: self.0.datacenter.clone(),
             role: status.role,
             term: status.term,
+            format_newest: self.0.format_newest,
             servers: status.members.members.iter().map(|(id, member)| server(id, member)).collect(),
             progress: self.0.consensus.progress(),
             fatal: status.fatal.clone(),

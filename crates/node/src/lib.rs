@@ -50,6 +50,7 @@ pub use error::{Outcome, ProposeError, ReadError, Refusal, RestoreError};
 pub use events::{Event, EventList};
 pub use freshness::{Consistency, Freshness};
 pub use handle::Handle;
+pub use leader::{Duty, Leader};
 pub use parked::WaitPlace;
 pub use peers::Peers;
 pub use question::{

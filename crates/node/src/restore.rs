@@ -12,7 +12,7 @@ use crate::request::{Body, Caller, Proposal, Reply, Request};
 /// is not made of heads.
 const STEP_BYTES: usize = 256 << 10;
 
-/// A restore under way. Nothing of it is visible until [`Restore::finish`]; after an error call [`Restore::abandon`].
+/// A restore under way. Nothing of it is visible until [`Restore::finish`]; dropped before that, it is abandoned.
 pub struct Restore {
     handle: Handle,
     caller: Caller,
@@ -21,12 +21,23 @@ pub struct Restore {
     batch: Vec<Record>,
     batch_bytes: usize,
     steps: u64,
+    /// Whether the state holds something of it.
+    is_begun: bool,
 }
 
 impl Restore {
     pub(crate) fn new(handle: Handle, caller: Caller) -> Self {
         let id = handle.host().random.uuid();
-        Self { handle, caller, id, reader: ArchiveReader::default(), batch: Vec::new(), batch_bytes: 0, steps: 0 }
+        Self {
+            handle,
+            caller,
+            id,
+            reader: ArchiveReader::default(),
+            batch: Vec::new(),
+            batch_bytes: 0,
+            steps: 0,
+            is_begun: false,
+        }
     }
 
     /// Takes the next bytes of the archive.
@@ -34,7 +45,10 @@ impl Restore {
         self.reader.feed(bytes);
         while let Some(item) = self.reader.next_item()? {
             match item {
-                ArchiveItem::Header(_) => self.propose(RestoreStep::Begin(self.id)).await?,
+                ArchiveItem::Header(_) => {
+                    self.is_begun = true;
+                    self.propose(RestoreStep::Begin(self.id)).await?;
+                }
                 ArchiveItem::Record(mut record, bytes) => {
                     // Which format is active is up to this cluster; it may be an older one than the archive's.
                     if let Record::Header(header) = &mut record {
@@ -55,14 +69,9 @@ impl Restore {
     pub async fn finish(&mut self) -> Result<(), RestoreError> {
         std::mem::take(&mut self.reader).finish()?;
         self.send_batch().await?;
-        self.propose(RestoreStep::Commit { id: self.id, steps: self.steps }).await
-    }
-
-    /// Forgets it. If even that can't be proposed, the next restore does.
-    pub async fn abandon(self) {
-        if let Err(error) = self.propose(RestoreStep::Abandon(self.id)).await {
-            tracing::warn!(%error, "a failed restore could not be cleared away; the next one will");
-        }
+        self.propose(RestoreStep::Commit { id: self.id, steps: self.steps }).await?;
+        self.is_begun = false;
+        Ok(())
     }
 
     async fn send_batch(&mut self) -> Result<(), RestoreError> {
@@ -77,12 +86,30 @@ impl Restore {
     }
 
     async fn propose(&self, step: RestoreStep) -> Result<(), RestoreError> {
-        let body = Body::Propose(Proposal { operation: Operation::Restore(step), term: None });
-        let request = Request { caller: self.caller.clone(), ..Request::local(body) };
-        match self.handle.serve(request).await.reply().await? {
-            Reply::Written(Response::Refused(refusal)) => Err(RestoreError::Refused(refusal.to_string())),
-            _ => Ok(()),
+        propose(&self.handle, self.caller.clone(), step).await
+    }
+}
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        if !self.is_begun {
+            return;
         }
+        let (handle, caller, id) = (self.handle.clone(), self.caller.clone(), self.id);
+        self.handle.host().spawn(async move {
+            if let Err(error) = propose(&handle, caller, RestoreStep::Abandon(id)).await {
+                tracing::warn!(restore = %id, %error, "a failed restore could not be cleared away; the leader will");
+            }
+        });
+    }
+}
+
+async fn propose(node: &Handle, caller: Caller, step: RestoreStep) -> Result<(), RestoreError> {
+    let body = Body::Propose(Proposal { operation: Operation::Restore(step), term: None });
+    let request = Request { caller, ..Request::local(body) };
+    match node.serve(request).await.reply().await? {
+        Reply::Written(Response::Refused(refusal)) => Err(RestoreError::Refused(refusal.to_string())),
+        _ => Ok(()),
     }
 }
 

@@ -8,13 +8,14 @@ use quorate_consensus::{StartError, Transport};
 use crate::application::Replicated;
 use crate::config::Config;
 use crate::handle::Handle;
-use crate::leader;
+use crate::leader::{self, Duty};
 
 impl Handle {
     /// Starts a node: reads its data directory, takes part in consensus and, when it leads, does a leader's duties.
     pub async fn start(config: Config, host: Host, transport: Arc<dyn Transport>) -> Result<Self, StartError> {
         let application = |shared| Replicated::new(host.clone(), shared);
-        Ok(Self::launch(config, host.clone(), transport, application).await?.with_duties())
+        let duties = config.duties.clone();
+        Ok(Self::launch(config, host.clone(), transport, application).await?.with_duties(duties))
     }
 
     /// Starts a node that is broken on purpose.
@@ -26,12 +27,13 @@ impl Handle {
         how: crate::Sabotage,
     ) -> Result<Self, StartError> {
         let application = |shared| Replicated::new(host.clone(), shared).broken(how);
-        Ok(Self::launch(config, host.clone(), transport, application).await?.with_duties())
+        let duties = config.duties.clone();
+        Ok(Self::launch(config, host.clone(), transport, application).await?.with_duties(duties))
     }
 
     /// The same node, which does a leader's duties when it leads.
-    fn with_duties(self) -> Self {
-        self.host().spawn(leader::run(self.clone()));
+    fn with_duties(self, duties: Vec<Arc<dyn Duty>>) -> Self {
+        self.host().spawn(leader::run(self.clone(), duties));
         self
     }
 }

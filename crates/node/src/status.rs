@@ -1,7 +1,7 @@
 //! What a server knows of itself and the cluster.
 
 use quorate_consensus::{NodeId, Progress, Role};
-use quorate_state::State;
+use quorate_state::{Format, State};
 
 /// What a server knows of itself and the cluster.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +16,8 @@ pub struct Status {
     pub role: Role,
     /// The newest term that it knows.
     pub term: u64,
+    /// The newest format of commands and records that it reads.
+    pub format_newest: Format,
     /// All servers, by identity.
     pub servers: Vec<Server>,
     /// Its positions in the log.

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use crate::apply::Staging;
 use crate::marks::Marks;
 use crate::tables::{Catalog, Keys, Sessions};
@@ -37,6 +39,11 @@ impl State {
     /// The state's clock in milliseconds since the Unix epoch: the largest time that a command carried.
     pub fn clock_ms(&self) -> u64 {
         self.header.clock_ms
+    }
+
+    /// The restore that is under way, and how many steps it has come.
+    pub fn restore_under_way(&self) -> Option<(Uuid, u64)> {
+        self.staging.as_deref().map(|staging| (staging.id, staging.steps))
     }
 
     /// The active format: what commands, and snapshots of this state, are written in.

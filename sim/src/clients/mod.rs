@@ -5,6 +5,7 @@ mod delays;
 mod journal;
 mod locks;
 mod registers;
+mod restores;
 mod router;
 mod watchers;
 
@@ -15,6 +16,7 @@ pub use delays::{DelayTry, measure_delays};
 pub use journal::write_journal;
 pub use locks::take_locks;
 pub use registers::{Call, CallKind, CallResult, read_at_the_end, use_registers};
+pub use restores::interrupt_restores;
 pub use router::Router;
 pub use watchers::{watch, watched};
 

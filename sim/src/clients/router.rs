@@ -49,7 +49,7 @@ impl Router {
     }
 
     /// The server that a hint named, or any.
-    fn pick(&mut self) -> Option<Running> {
+    pub(super) fn pick(&mut self) -> Option<Running> {
         let running = self.directory.get();
         let hinted = running.iter().find(|running| Some(running.id) == self.hint).cloned();
         hinted.or_else(|| self.random.choice(running))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use quorate_node::{NodeId, codec};
-use quorate_state::{Header, Record, State};
+use quorate_state::{FORMAT_FIRST, Header, Record, State};
 
 use super::{Property, View};
 
@@ -32,15 +32,16 @@ impl Property for AppliedStates {
     }
 }
 
-/// A number for all that clients can see of a state. Commands that change nothing move its clock and forget what is
-/// dead without a new index, so these are left out.
+/// A number for all that clients can see of a state. Commands that change nothing of it move its clock, its format and what is
+/// being restored, and forget what is dead, without a new index, so these are left out.
 fn digest(state: &State) -> u64 {
     let mut hasher = DefaultHasher::new();
     let mut bytes = Vec::new();
     for record in state.records() {
         let record = match record {
-            Record::Header(header) => Record::Header(Header { clock_ms: 0, floor: 0, ..header }),
+            Record::Header(header) => Record::Header(Header { clock_ms: 0, floor: 0, format: FORMAT_FIRST, ..header }),
             Record::Tombstone(..) | Record::Mark(..) | Record::LockDelay(..) => continue,
+            Record::Staging(..) | Record::Staged(_) => continue,
             other => other,
         };
         bytes.clear();

@@ -5,6 +5,7 @@
 
 mod acknowledged_writes;
 mod applied_states;
+mod formats;
 mod leader_completeness;
 mod lock_delays;
 mod lock_holders;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<(&'static str, Box<dyn Property>)> {
         ("log-matching", Box::<log_matching::LogMatching>::default()),
         ("leader-completeness", Box::<leader_completeness::LeaderCompleteness>::default()),
         ("applied-states", Box::<applied_states::AppliedStates>::default()),
+        ("formats", Box::<formats::Formats>::default()),
         ("acknowledged-writes", Box::<acknowledged_writes::AcknowledgedWrites>::default()),
         ("lock-delays", Box::<lock_delays::LockDelays>::default()),
         ("lock-holders", Box::<lock_holders::LockHolders>::default()),

@@ -164,7 +164,7 @@ impl Machine {
         };
         let Check::Ttl(ttl) = entry.definition.check else { return Err(AgentError::NotTtl(id.to_string())) };
         let id = id.clone();
-        let bytes_max = entry.definition.output_bytes_max.unwrap_or(self.settings.check_output_bytes_max);
+        let bytes_max = entry.definition.output_bytes_max(self.settings.check_output_bytes_max);
         self.timers.set(Timer::Ttl(id.clone()), now.saturating_add(ms(ttl)));
         self.weigh(now, &id, RunResult { status, output: cut(output, bytes_max) });
         if let Some(entry) = self.checks.get(&id) {

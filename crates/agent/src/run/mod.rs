@@ -70,7 +70,7 @@ impl Runner {
 
     async fn run_kind(&self, definition: &CheckDefinition, timeout: Duration) -> RunResult {
         let settings = self.settings.load_full();
-        let bytes_max = definition.output_bytes_max.unwrap_or(settings.check_output_bytes_max);
+        let bytes_max = definition.output_bytes_max(settings.check_output_bytes_max);
         match &definition.check {
             Check::Script(script) => script::run(script, timeout, bytes_max).await,
             Check::Http(http) => http::run(&self.tls, http, timeout, bytes_max).await,

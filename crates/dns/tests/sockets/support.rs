@@ -15,7 +15,7 @@ use quorate_dns::{Listeners, Server, Settings, Zone};
 use quorate_node::{
     BoxFuture, Config, ConsensusConfig, Handle, Member, NodeId, Rpc, RpcReply, Transport, TransportError,
 };
-use quorate_state::{Check, CheckStatus, Node, Operation, Registration, Service};
+use quorate_state::{Check, CheckStatus, FORMAT_NEWEST, Node, Operation, Registration, Service};
 use rustix::net::{AddressFamily, SocketType};
 use tokio::time::Instant;
 
@@ -87,6 +87,8 @@ fn config(metrics: Registry) -> Config {
         peers: None,
         first_members: [(id, member)].into(),
         registration: registration("n1", "10.0.0.1", None),
+        duties: Vec::new(),
+        format_newest: FORMAT_NEWEST,
         tombstone_ttl_ms: 900_000,
         watches_max: 16,
         account: Account::new(1 << 20, &metrics),

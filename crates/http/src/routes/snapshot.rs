@@ -39,8 +39,8 @@ async fn restore(mut call: Call) -> Result<Outcome, Refused> {
     match fed {
         Ok(()) => Ok(Outcome::Ready(reply::whole(StatusCode::OK, Bytes::new()))),
         Err(refused) => {
+            drop(restore);
             call.discard_rest().await;
-            restore.abandon().await;
             Err(refused)
         }
     }

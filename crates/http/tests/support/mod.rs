@@ -16,7 +16,7 @@ use quorate_node::{
     BoxFuture, Caller, Config, ConsensusConfig, Consistency, Handle, Member, NodeId, Rpc, RpcReply, Transport,
     TransportError,
 };
-use quorate_state::{Check, CheckStatus, Node, Registration, Service};
+use quorate_state::{Check, CheckStatus, FORMAT_NEWEST, Node, Registration, Service};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -115,6 +115,8 @@ pub(crate) async fn start_bounded(settings: Settings, terms: Terms, account_byte
         peers: None,
         first_members: [(id, member)].into(),
         registration: own_registration(),
+        duties: Vec::new(),
+        format_newest: FORMAT_NEWEST,
         tombstone_ttl_ms: 900_000,
         watches_max: 65_536,
         account: Account::new(account_bytes_max, &metrics),

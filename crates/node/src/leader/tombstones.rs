@@ -1,25 +1,53 @@
-//! When tombstones have lived long enough: which index was current one tombstone time ago.
+//! Forgetting tombstones that have lived long enough: those up to the index that was current one tombstone time ago.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use quorate_state::Index;
+use quorate_consensus::BoxFuture;
+use quorate_state::{Index, Operation};
 use tokio::time::Instant;
+use tracing::warn;
+
+use super::{Duty, Leader, interval};
+
+/// How often tombstones are looked at: how much longer than their time they may live.
+const GRANULARITY: Duration = Duration::from_secs(30);
+
+/// Forgets tombstones after their time.
+pub(super) struct ForgetTombstones {
+    pub(super) ttl: Duration,
+}
+
+impl Duty for ForgetTombstones {
+    fn run(&self, leader: Leader) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let mut timer = TombstoneTimer::new(self.ttl);
+            let mut round = interval(GRANULARITY);
+            loop {
+                let now = round.tick().await;
+                let Some(index) = timer.due(now, leader.node().published().index()) else { continue };
+                if let Err(error) = leader.propose(&Operation::Reap(index)).await {
+                    warn!(%error, index, "old tombstones could not be forgotten; the next round tries again");
+                }
+            }
+        })
+    }
+}
 
 /// Marks in time, oldest first.
-pub(super) struct TombstoneTimer {
+struct TombstoneTimer {
     ttl: Duration,
     marks: VecDeque<(Instant, Index)>,
 }
 
 impl TombstoneTimer {
     /// Tombstones live for `ttl`, and after a change of leader for up to as long again.
-    pub(super) fn new(ttl: Duration) -> Self {
+    fn new(ttl: Duration) -> Self {
         Self { ttl, marks: VecDeque::new() }
     }
 
     /// Notes the index that is current now; gives the largest one that was current a tombstone's time ago, once.
-    pub(super) fn due(&mut self, now: Instant, index: Index) -> Option<Index> {
+    fn due(&mut self, now: Instant, index: Index) -> Option<Index> {
         if self.marks.back().is_none_or(|(_, last)| *last < index) {
             self.marks.push_back((now, index));
         }

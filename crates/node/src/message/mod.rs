@@ -189,7 +189,7 @@ wire_struct!(TooManyWatches { limit });
 wire_struct!(Member { name, address });
 wire_enum!(Outcome { 1 = Unchanged, 2 = Unknown });
 wire_struct!(Counts { keys, nodes, services, instances });
-wire_struct!(Status { id, name, datacenter, role, term, servers, progress, fatal, disk_full });
+wire_struct!(Status { id, name, datacenter, role, term, format_newest, servers, progress, fatal, disk_full });
 wire_struct!(Server { id, name, address, leader, voter });
 wire_enum!(Role { 1 = Learner, 2 = Follower, 3 = Candidate, 4 = Leader, 5 = Stopped });
 wire_struct!(Progress { last_log, committed, applied, snapshot, purged });

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use quorate_base::Account;
 use quorate_base::duration::GoDuration;
 use quorate_base::metrics::Registry;
+use quorate_node::codec::FORMAT_NEWEST;
 use quorate_node::{Config, ConsensusConfig, Member, NodeId};
 
 use super::{open_files, registration};
@@ -57,6 +58,8 @@ pub(super) fn node_config(settings: &Settings, id: NodeId, directory: PathBuf, m
         peers: None,
         first_members: if settings.bootstrap { [(id, member)].into() } else { Default::default() },
         registration: registration::of_server(settings, id),
+        duties: Vec::new(),
+        format_newest: FORMAT_NEWEST,
         tombstone_ttl_ms: settings.limits.tombstone_ttl.as_millis() as u64,
         watches_max: PARKED_MAX + KEPT_ANSWERS_MAX,
         account: Account::new(CLIENT_MEMORY_BYTES_MAX, &metrics),

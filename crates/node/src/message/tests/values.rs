@@ -228,6 +228,7 @@ fn statuses() -> Named<Status> {
         datacenter: "dc1".into(),
         role,
         term: 3,
+        format_newest: 2,
         servers: vec![server.clone()],
         progress,
         fatal: Some("disk".into()),
