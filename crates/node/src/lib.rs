@@ -26,6 +26,7 @@ mod freshness;
 mod handle;
 mod kept;
 mod leader;
+mod leadership;
 pub mod message;
 mod metrics;
 mod park;
@@ -51,6 +52,7 @@ pub use events::{Event, EventList};
 pub use freshness::{Consistency, Freshness};
 pub use handle::Handle;
 pub use leader::{Duty, Leader};
+pub use leadership::{Leadership, LeadershipWatch};
 pub use parked::WaitPlace;
 pub use peers::Peers;
 pub use question::{
