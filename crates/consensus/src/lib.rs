@@ -44,6 +44,6 @@ pub mod format {
     }
     /// Snapshot files.
     pub mod snapshot {
-        pub use crate::snapshot::format::{BadHeader, Frame, SnapshotMeta, decode_frame, decode_header};
+        pub use crate::snapshot::format::{KIND, SnapshotMeta, decode_meta};
     }
 }
