@@ -5,6 +5,8 @@ mod application;
 mod codec;
 mod config;
 mod error;
+#[cfg(test)]
+mod frozen;
 mod handle;
 mod log;
 mod metrics;
