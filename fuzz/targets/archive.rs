@@ -3,7 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use quorate_node::archive::{ArchiveError, ArchiveHeader, ArchiveItem, ArchiveReader, write_end, write_header};
+use quorate_base::framing::stream::StreamWriter;
+use quorate_node::archive::{ArchiveError, ArchiveItem, ArchiveReader, KIND};
 
 type Read = (Vec<ArchiveItem>, Result<u64, ArchiveError>);
 
@@ -30,19 +31,20 @@ fn read(bytes: &[u8], piece: usize) -> Read {
     (items, reader.finish())
 }
 
-/// An archive whose frames hold the bytes: each frame is as long as its first byte says.
+/// An archive whose records hold the bytes: each is as long as the byte before it says.
 fn sealed(bytes: &[u8]) -> Vec<u8> {
     let mut archive = Vec::new();
-    write_header(&ArchiveHeader { index: 1, created_ms: 2, quorate_version: "fuzz".to_owned() }, 1, &mut archive);
-    let (mut rest, mut records) = (bytes, 0);
+    // Index, time, and who wrote it.
+    let mut writer = StreamWriter::begin(&KIND, 1, b"8 bytes.8 bytes.fuzz", &mut archive);
+    let mut rest = bytes;
     while let Some((length, after)) = rest.split_first() {
-        let (payload, behind) = after.split_at(after.len().min(usize::from(*length)));
-        archive.extend_from_slice(&u32::from(payload.len() as u8).to_le_bytes());
-        archive.extend_from_slice(&crc32fast::hash(payload).to_le_bytes());
-        archive.extend_from_slice(payload);
-        records += 1;
+        let (record, behind) = after.split_at(after.len().min(usize::from(*length)));
+        let Ok(()) = writer.record::<std::convert::Infallible>(&mut archive, |out| {
+            out.extend_from_slice(record);
+            Ok(())
+        });
         rest = behind;
     }
-    write_end(records, &mut archive);
+    writer.finish(&mut archive);
     archive
 }

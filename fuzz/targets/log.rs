@@ -3,6 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use quorate_base::framing::Framing;
+use quorate_base::framing::head::FileKind;
 use quorate_consensus::format::log::{Invalid, Place, decode, decode_header, encode};
 
 const PLACE: Place = Place { salt: 0x5eed, offset: 4096 };
@@ -21,28 +23,25 @@ fuzz_target!(|bytes: &[u8]| {
             Err(invalid) => assert_eq!(invalid, Invalid::Content, "the seal of this target is out of date"),
         }
     }
-    if bytes.len() >= 64 {
-        let mut header = bytes.to_vec();
-        header[..8].copy_from_slice(b"QRLOG\r\n\0");
-        header[12..16].fill(0);
-        let checksum = crc32c::crc32c(&header[..64]);
-        header[12..16].copy_from_slice(&checksum.to_le_bytes());
+    if let Some(fields) = bytes.get(..FIELDS_BYTES) {
+        let mut header = Vec::new();
+        FILE.put_head(1, fields, &mut header);
         let _ = decode_header(&header);
     }
 });
 
-/// The bytes as a record with the right length, mark and checksum.
+/// What a log file's header is sealed with: 64 bytes in all.
+const FIELDS_BYTES: usize = 64 - FileKind::head_bytes(0);
+const FILE: FileKind = FileKind { magic: *b"QRLOG\r\n\0", newest_version: 1, fields_bytes_max: FIELDS_BYTES };
+
+/// The bytes as a record's payload in a frame, with the right mark.
 fn sealed_record(bytes: &[u8]) -> Option<Vec<u8>> {
-    const HEADER_BYTES: usize = 32;
     const MARK: u16 = 0x9a57;
-    let body = bytes.len().checked_sub(HEADER_BYTES)?;
-    let mut record = bytes.to_vec();
-    record.resize(bytes.len().next_multiple_of(8), 0);
-    record[..4].copy_from_slice(&u32::try_from(body).ok()?.to_le_bytes());
-    record[10..12].copy_from_slice(&MARK.to_le_bytes());
-    let seed = [PLACE.salt.to_le_bytes(), PLACE.offset.to_le_bytes()].concat();
-    let checksum = crc32c::crc32c_append(crc32c::crc32c(&seed), &record[..4]);
-    let checksum = crc32c::crc32c_append(checksum, &record[8..]);
-    record[4..8].copy_from_slice(&checksum.to_le_bytes());
-    Some(record)
+    let mut payload = bytes.to_vec();
+    payload.get_mut(2..4)?.copy_from_slice(&MARK.to_le_bytes());
+    let context = [PLACE.salt.to_le_bytes(), PLACE.offset.to_le_bytes()].concat();
+    let mut record = Vec::new();
+    Framing::new(bytes.len()).aligned(8).in_context(&context).put(&payload, &mut record);
+    // Fewer bytes than a record's fields are no record, whatever their checksum.
+    (bytes.len() >= 24).then_some(record)
 }

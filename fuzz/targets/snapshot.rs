@@ -1,33 +1,49 @@
-//! Headers and frames of snapshot files, as they are and with the header's checksum made right.
+//! Snapshot files: what they say they cover, and streams of frames, as they are and with the checksums made right; whole
+//! and byte by byte.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use quorate_consensus::format::snapshot::{BadHeader, decode_frame, decode_header};
+use quorate_base::framing::stream::{Part, StreamReader, StreamWriter, Unreadable};
+use quorate_consensus::format::snapshot::{KIND, decode_meta};
 
 fuzz_target!(|bytes: &[u8]| {
-    let _ = decode_frame(bytes);
-    if let Ok((_, length)) = decode_header(bytes) {
-        assert!(length <= bytes.len());
-    }
-    if let Some(header) = sealed_header(bytes) {
-        match decode_header(&header) {
-            Ok((_, length)) => assert_eq!(length, header.len()),
-            Err(error) => assert_ne!(error, BadHeader::Short, "the seal of this target is out of date"),
-        }
-    }
+    let _ = decode_meta(bytes);
+    assert_eq!(read(bytes, bytes.len().max(1)), read(bytes, 1));
+    let sealed = sealed(bytes);
+    let (records, end) = read(&sealed, sealed.len());
+    assert_eq!((records.concat(), end), (bytes.to_vec(), Ok(())));
+    assert_eq!(read(&sealed, 7), (records, Ok(())));
 });
 
-/// The bytes as a header with the right mark, version, length of the membership and checksum.
-fn sealed_header(bytes: &[u8]) -> Option<Vec<u8>> {
-    const HEADER_BYTES: usize = 64;
-    let membership = u32::try_from(bytes.len().checked_sub(HEADER_BYTES)?).ok()?;
-    let mut header = bytes.to_vec();
-    header[..8].copy_from_slice(b"QRSNAP\r\n");
-    header[8..12].copy_from_slice(&1u32.to_le_bytes());
-    header[12..16].fill(0);
-    header[16..20].copy_from_slice(&membership.to_le_bytes());
-    let checksum = crc32c::crc32c(&header);
-    header[12..16].copy_from_slice(&checksum.to_le_bytes());
-    Some(header)
+/// Reads a file that arrives in pieces; gives its records.
+fn read(bytes: &[u8], piece: usize) -> (Vec<Vec<u8>>, Result<(), Unreadable>) {
+    let mut reader = StreamReader::new(KIND);
+    let mut records = Vec::new();
+    for piece in bytes.chunks(piece) {
+        reader.feed(piece);
+        loop {
+            match reader.next_part() {
+                Ok(Some(Part::Record(record))) => records.push(record.to_vec()),
+                Ok(Some(Part::Head { .. } | Part::End(_))) => {}
+                Ok(None) => break,
+                Err(error) => return (records, Err(error)),
+            }
+        }
+    }
+    (records, reader.finish())
+}
+
+/// A file whose records are pieces of the bytes.
+fn sealed(bytes: &[u8]) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut writer = StreamWriter::begin(&KIND, 1, bytes, &mut file);
+    for piece in bytes.chunks(9) {
+        let Ok(()) = writer.record::<std::convert::Infallible>(&mut file, |out| {
+            out.extend_from_slice(piece);
+            Ok(())
+        });
+    }
+    writer.finish(&mut file);
+    file
 }

@@ -10,6 +10,7 @@ pub mod account;
 pub mod clients;
 pub mod disk;
 pub mod duration;
+pub mod framing;
 pub mod host;
 pub mod memory_disk;
 pub mod metrics;

@@ -90,7 +90,7 @@ pub enum SnapshotError {
         /// Where.
         offset: u64,
         /// What was found there.
-        what: &'static str,
+        what: String,
     },
     /// A version that this program does not know.
     #[error("snapshot {file} has format version {version}, and this program reads up to {newest}; use a newer program")]

@@ -51,6 +51,11 @@ impl<'a> Reader<'a> {
         Some(std::str::from_utf8(self.take(length)?).ok()?.to_owned())
     }
 
+    /// What is left.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// `Some(())` if nothing is left.
     pub(crate) fn end(&self) -> Option<()> {
         self.bytes.is_empty().then_some(())

@@ -5,6 +5,8 @@ mod application;
 mod codec;
 mod config;
 mod error;
+#[cfg(test)]
+mod frozen;
 mod handle;
 mod log;
 mod metrics;
@@ -44,6 +46,6 @@ pub mod format {
     }
     /// Snapshot files.
     pub mod snapshot {
-        pub use crate::snapshot::format::{BadHeader, Frame, SnapshotMeta, decode_frame, decode_header};
+        pub use crate::snapshot::format::{KIND, SnapshotMeta, decode_meta};
     }
 }

@@ -124,7 +124,7 @@ impl Eq for Command {}
 /// Its content is not for the logs; the checksum tells two commands apart.
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes, {:08x}", self.bytes.len(), crc32c::crc32c(&self.bytes))
+        write!(f, "{} bytes, {:08x}", self.bytes.len(), quorate_base::framing::checksum(&self.bytes))
     }
 }
 

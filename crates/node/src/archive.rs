@@ -1,27 +1,26 @@
 //! The archive: the whole state as one file, for `snapshot save` and `restore`.
 //!
-//! ```text
-//! magic    8 bytes   "QUORATE\n"
-//! version  u32 LE    the format of the records, see `codec`
-//! frame*             length u32 LE, CRC-32 of the payload u32 LE, payload
-//! ```
-//! The first payload is the header (index u64, time in ms u64, version of the writer as text); each later one is a record
-//! in the layout of `codec`; the last is empty and followed by the count of records as u64 LE with its own CRC-32. A file
-//! without that end was cut short. It is written and read as a stream, a frame at a time, so that neither side holds it.
+//! A stream of frames (`base::framing::stream`) that begins with `QUORATE\n`. Its version is the format of the records, see
+//! `codec`; the fields of its head are index u64, time in ms u64, and the version of the writer as text; each record is in the
+//! layout of `codec`. It is written and read a frame at a time, so that neither side holds it.
 
+use quorate_base::framing::head::FileKind;
+use quorate_base::framing::stream::{Part, StreamKind, StreamReader, StreamWriter, Unreadable};
 use quorate_state::{Index, Record};
 
-use crate::codec::{self, FORMAT_NEWEST, Format, Inexpressible, Malformed};
+use crate::codec::{self, FORMAT_NEWEST, Format, Inexpressible};
 
-const MAGIC: &[u8; 8] = b"QUORATE\n";
-/// Magic and version.
-const PREFIX_BYTES: usize = 12;
-/// Length and checksum before each payload.
-const FRAME_HEAD_BYTES: usize = 8;
-/// Count and checksum behind the empty frame.
-const END_BYTES: usize = 12;
+/// The files of archives.
+pub const KIND: StreamKind = StreamKind {
+    file: FileKind { magic: *b"QUORATE\n", newest_version: FORMAT_NEWEST as u32, fields_bytes_max: HEADER_BYTES_MAX },
+    record_bytes_max: RECORD_BYTES_MAX,
+};
+/// Two numbers and the name of a version, however long that gets.
+const HEADER_BYTES_MAX: usize = 4096;
 /// No record is larger: a registration or a value past this could not have come in.
-const FRAME_BYTES_MAX: usize = 64 << 20;
+const RECORD_BYTES_MAX: usize = 64 << 20;
+/// What Consul's begin with: they are gzip streams.
+const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 
 /// What an archive says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,45 +61,32 @@ pub enum ArchiveError {
     CutShort(u64),
 }
 
-/// Appends the beginning of an archive whose records are of this format to `out`.
-pub fn write_header(header: &ArchiveHeader, format: Format, out: &mut Vec<u8>) {
-    out.extend_from_slice(MAGIC);
-    out.extend_from_slice(&u32::from(format).to_le_bytes());
-    let mut payload = Vec::new();
-    payload.extend_from_slice(&header.index.to_le_bytes());
-    payload.extend_from_slice(&header.created_ms.to_le_bytes());
-    payload.extend_from_slice(header.quorate_version.as_bytes());
-    write_frame(&payload, out);
+/// Writes an archive to whatever takes its bytes.
+pub struct ArchiveWriter {
+    stream: StreamWriter,
+    format: Format,
 }
 
-/// Appends a record to `out`, in the format that the header named.
-pub fn write_record(record: &Record, format: Format, out: &mut Vec<u8>) -> Result<(), Inexpressible> {
-    let start = out.len();
-    out.extend_from_slice(&[0; FRAME_HEAD_BYTES]);
-    codec::encode_record(record, format, out)?;
-    let payload = &out[start + FRAME_HEAD_BYTES..];
-    let head = frame_head(payload);
-    out[start..start + FRAME_HEAD_BYTES].copy_from_slice(&head);
-    Ok(())
-}
+impl ArchiveWriter {
+    /// Appends the beginning of an archive whose records are of this format to `out`.
+    pub fn begin(header: &ArchiveHeader, format: Format, out: &mut Vec<u8>) -> Self {
+        let mut fields = Vec::new();
+        fields.extend_from_slice(&header.index.to_le_bytes());
+        fields.extend_from_slice(&header.created_ms.to_le_bytes());
+        fields.extend_from_slice(header.quorate_version.as_bytes());
+        Self { stream: StreamWriter::begin(&KIND, u32::from(format), &fields, out), format }
+    }
 
-/// Appends the end of an archive of so many records to `out`.
-pub fn write_end(records: u64, out: &mut Vec<u8>) {
-    write_frame(&[], out);
-    out.extend_from_slice(&records.to_le_bytes());
-    out.extend_from_slice(&crc32fast::hash(&records.to_le_bytes()).to_le_bytes());
-}
+    /// Appends a record to `out`.
+    pub fn record(&mut self, record: &Record, out: &mut Vec<u8>) -> Result<(), Inexpressible> {
+        let format = self.format;
+        self.stream.record(out, |out| codec::encode_record(record, format, out))
+    }
 
-fn write_frame(payload: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(&frame_head(payload));
-    out.extend_from_slice(payload);
-}
-
-fn frame_head(payload: &[u8]) -> [u8; FRAME_HEAD_BYTES] {
-    let mut head = [0; FRAME_HEAD_BYTES];
-    head[..4].copy_from_slice(&(payload.len() as u32).to_le_bytes());
-    head[4..].copy_from_slice(&crc32fast::hash(payload).to_le_bytes());
-    head
+    /// Appends the end to `out`.
+    pub fn finish(self, out: &mut Vec<u8>) {
+        self.stream.finish(out);
+    }
 }
 
 /// Something read from an archive.
@@ -113,152 +99,67 @@ pub enum ArchiveItem {
 }
 
 /// Reads an archive as it arrives: feed it bytes, take items.
-#[derive(Default)]
 pub struct ArchiveReader {
-    pending: Vec<u8>,
-    /// How much of `pending` is consumed.
-    consumed: usize,
-    /// Where `pending` starts in the archive.
-    base: u64,
-    part: Part,
-    /// What the prefix said; nothing before it is read.
+    stream: StreamReader,
+    /// Its first bytes, until they say whose it is.
+    first: Vec<u8>,
+    /// What the head said; no record is read before it.
     format: Format,
     records: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Part {
-    #[default]
-    Prefix,
-    Header,
-    Records,
-    End,
-    Done,
+impl Default for ArchiveReader {
+    fn default() -> Self {
+        Self { stream: StreamReader::new(KIND), first: Vec::new(), format: Format::default(), records: 0 }
+    }
 }
 
 impl ArchiveReader {
     /// Adds the next bytes of the archive.
     pub fn feed(&mut self, bytes: &[u8]) {
-        self.pending.drain(..self.consumed);
-        self.base += self.consumed as u64;
-        self.consumed = 0;
-        self.pending.extend_from_slice(bytes);
+        let missing = GZIP_MAGIC.len() - self.first.len();
+        self.first.extend_from_slice(&bytes[..bytes.len().min(missing)]);
+        self.stream.feed(bytes);
     }
 
     /// The next item; `None` if more bytes are needed first, or all are read.
     pub fn next_item(&mut self) -> Result<Option<ArchiveItem>, ArchiveError> {
-        if self.part == Part::Prefix && !self.take_prefix()? {
+        if self.first.len() < GZIP_MAGIC.len() && GZIP_MAGIC.starts_with(&self.first) {
             return Ok(None);
         }
-        if matches!(self.part, Part::Header | Part::Records)
-            && let Some(payload) = self.peek_frame()?
-        {
-            return self.take_frame(payload);
-        }
-        if self.part == Part::End {
-            self.take_end()?;
-        }
-        if self.part == Part::Done && self.consumed < self.pending.len() {
-            return Err(self.damaged("there are bytes behind its end"));
-        }
-        Ok(None)
+        let item = match self.stream.next_part() {
+            Ok(Some(Part::Head { version, fields })) => {
+                let format = Format::try_from(version).map_err(|_| ArchiveError::Version(version))?;
+                self.format = codec::known(format).map_err(|_| ArchiveError::Version(version))?;
+                read_header(fields).map(ArchiveItem::Header).ok_or_else(|| "no header".to_owned())
+            }
+            Ok(Some(Part::Record(bytes))) => {
+                self.records += 1;
+                let record = codec::decode_record(bytes, self.format);
+                record.map(|record| ArchiveItem::Record(record, bytes.len())).map_err(|error| error.to_string())
+            }
+            // An error if there are more bytes.
+            Ok(Some(Part::End(_))) => return self.next_item(),
+            Ok(None) => return Ok(None),
+            Err(unreadable) => return Err(self.error(unreadable)),
+        };
+        item.map(Some).map_err(|what| ArchiveError::Damaged { offset: self.stream.part_offset(), what })
     }
 
     /// Call when there are no more bytes: an error unless the archive came whole. Gives the number of records.
     pub fn finish(self) -> Result<u64, ArchiveError> {
-        let length = self.base + self.pending.len() as u64;
-        match self.part {
-            Part::Done => Ok(self.records),
-            Part::Prefix if !MAGIC.starts_with(&self.pending) => Err(ArchiveError::Foreign),
-            _ => Err(ArchiveError::CutShort(length)),
-        }
+        self.stream.finish().map_err(|unreadable| self.error(unreadable))?;
+        Ok(self.records)
     }
 
-    fn rest(&self) -> &[u8] {
-        &self.pending[self.consumed..]
-    }
-
-    fn damaged(&self, what: impl ToString) -> ArchiveError {
-        ArchiveError::Damaged { offset: self.base + self.consumed as u64, what: what.to_string() }
-    }
-
-    /// Whether magic and version were there to be read.
-    fn take_prefix(&mut self) -> Result<bool, ArchiveError> {
-        // Consul's is a gzip stream.
-        if self.rest().starts_with(&[0x1f, 0x8b]) {
-            return Err(ArchiveError::Consul);
+    fn error(&self, unreadable: Unreadable) -> ArchiveError {
+        match unreadable {
+            Unreadable::Foreign if self.first == GZIP_MAGIC => ArchiveError::Consul,
+            Unreadable::Foreign => ArchiveError::Foreign,
+            Unreadable::Version(version) => ArchiveError::Version(version),
+            Unreadable::Damaged { offset, what } => ArchiveError::Damaged { offset, what: what.to_string() },
+            Unreadable::CutShort(length) => ArchiveError::CutShort(length),
         }
-        let Some(prefix) = self.rest().get(..PREFIX_BYTES) else {
-            return Ok(false);
-        };
-        if !prefix.starts_with(MAGIC) {
-            return Err(ArchiveError::Foreign);
-        }
-        let version = u32::from_le_bytes([prefix[8], prefix[9], prefix[10], prefix[11]]);
-        let format = Format::try_from(version).ok().and_then(|format| codec::known(format).ok());
-        self.format = format.ok_or(ArchiveError::Version(version))?;
-        self.consumed += PREFIX_BYTES;
-        self.part = Part::Header;
-        Ok(true)
-    }
-
-    /// Where the next payload lies in `pending`, if it is there whole and intact.
-    fn peek_frame(&self) -> Result<Option<std::ops::Range<usize>>, ArchiveError> {
-        let Some(head) = self.rest().first_chunk::<FRAME_HEAD_BYTES>() else {
-            return Ok(None);
-        };
-        let [a, b, c, d, crc @ ..] = *head;
-        let length = u32::from_le_bytes([a, b, c, d]) as usize;
-        if length > FRAME_BYTES_MAX {
-            return Err(self.damaged(format!("a record of {length} bytes, more than the {FRAME_BYTES_MAX} allowed")));
-        }
-        let start = self.consumed + FRAME_HEAD_BYTES;
-        let Some(payload) = self.pending.get(start..start + length) else {
-            return Ok(None);
-        };
-        if crc32fast::hash(payload) != u32::from_le_bytes(crc) {
-            return Err(self.damaged("the checksum does not match"));
-        }
-        Ok(Some(start..start + length))
-    }
-
-    fn take_frame(&mut self, payload: std::ops::Range<usize>) -> Result<Option<ArchiveItem>, ArchiveError> {
-        let bytes = &self.pending[payload.clone()];
-        let item = match self.part {
-            Part::Header => Some(ArchiveItem::Header(read_header(bytes).ok_or_else(|| self.damaged("no header"))?)),
-            _ if bytes.is_empty() => None,
-            _ => {
-                let record =
-                    codec::decode_record(bytes, self.format).map_err(|error: Malformed| self.damaged(error))?;
-                Some(ArchiveItem::Record(record, bytes.len()))
-            }
-        };
-        self.consumed = payload.end;
-        match &item {
-            Some(ArchiveItem::Header(_)) => self.part = Part::Records,
-            Some(ArchiveItem::Record(..)) => self.records += 1,
-            None => {
-                self.part = Part::End;
-                return self.next_item();
-            }
-        }
-        Ok(item)
-    }
-
-    fn take_end(&mut self) -> Result<(), ArchiveError> {
-        let Some(end) = self.rest().first_chunk::<END_BYTES>() else {
-            return Ok(());
-        };
-        let (count, crc) = end.split_at(8);
-        if crc32fast::hash(count).to_le_bytes() != *crc {
-            return Err(self.damaged("the checksum does not match"));
-        }
-        if *count != self.records.to_le_bytes() {
-            return Err(self.damaged(format!("{} records came, but it says otherwise", self.records)));
-        }
-        self.consumed += END_BYTES;
-        self.part = Part::Done;
-        Ok(())
     }
 }
 
@@ -279,12 +180,12 @@ mod tests {
     fn archive(records: u64) -> Vec<u8> {
         let mut out = Vec::new();
         let header = ArchiveHeader { index: 7, created_ms: 8, quorate_version: "0.1.0".into() };
-        write_header(&header, FORMAT_NEWEST, &mut out);
+        let mut writer = ArchiveWriter::begin(&header, FORMAT_NEWEST, &mut out);
         for number in 0..records {
             let record = Record::Tombstone(number.to_string().as_str().into(), number);
-            assert_eq!(write_record(&record, FORMAT_NEWEST, &mut out), Ok(()));
+            assert_eq!(writer.record(&record, &mut out), Ok(()));
         }
-        write_end(records, &mut out);
+        writer.finish(&mut out);
         out
     }
 
@@ -326,9 +227,14 @@ mod tests {
 
     #[test]
     fn foreign_files_are_named() {
-        assert_eq!(read(&[0x1f, 0x8b, 8, 0], 100), Err(ArchiveError::Consul));
+        for piece in [1, 2, 100] {
+            assert_eq!(read(&[0x1f, 0x8b, 8, 0], piece), Err(ArchiveError::Consul));
+            assert_eq!(read(&[0x1f, 8, 8, 0], piece), Err(ArchiveError::Foreign));
+        }
         assert_eq!(read(b"something else entirely", 100), Err(ArchiveError::Foreign));
         assert_eq!(read(b"", 100), Err(ArchiveError::CutShort(0)));
-        assert_eq!(read(b"QUORATE\n\x03\0\0\0", 100), Err(ArchiveError::Version(3)));
+        let mut newer = Vec::new();
+        KIND.file.put_head(3, b"whatever it says", &mut newer);
+        assert_eq!(read(&newer, 100), Err(ArchiveError::Version(3)));
     }
 }

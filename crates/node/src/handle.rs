@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc, watch};
 use tokio::time::Instant;
 
 use crate::application::{Replicated, Shared};
-use crate::archive::{self, ArchiveHeader};
+use crate::archive::{ArchiveHeader, ArchiveWriter};
 use crate::clocks::{Clocks, LeaderClock, SessionClock};
 use crate::codec;
 use crate::config::Config;
@@ -432,20 +432,18 @@ async fn write_archive(
 ) -> Result<(), mpsc::error::SendError<Bytes>> {
     let mut piece = Vec::with_capacity(ARCHIVE_PIECE_BYTES * 2);
     let format = state.format();
-    archive::write_header(header, format, &mut piece);
-    let mut count = 0;
+    let mut archive = ArchiveWriter::begin(header, format, &mut piece);
     for record in state.records() {
-        if let Err(error) = archive::write_record(&record, format, &mut piece) {
+        if let Err(error) = archive.record(&record, &mut piece) {
             // Its reader sees that it was cut short. A state holds nothing that its own format has no place for.
             tracing::error!(%error, "the archive can't be written");
             return Ok(());
         }
-        count += 1;
         if piece.len() >= ARCHIVE_PIECE_BYTES {
             pieces.send(std::mem::replace(&mut piece, Vec::with_capacity(ARCHIVE_PIECE_BYTES * 2)).into()).await?;
             tokio::task::yield_now().await;
         }
     }
-    archive::write_end(count, &mut piece);
+    archive.finish(&mut piece);
     pieces.send(piece.into()).await
 }

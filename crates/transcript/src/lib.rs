@@ -6,6 +6,8 @@
 //! [`play`] is the form of most: blocks of one command, indented lines that belong to it, and if the command has an output,
 //! a line of dashes and the output up to an empty line. Lines that begin with `#` are comments. [`transcripts`] makes a test
 //! of each file of a folder.
+//!
+//! [`frozen`] is for files in a format that people's disks hold: such a fixture is written once and then read for ever.
 
 use std::path::{Path, PathBuf};
 
@@ -29,6 +31,55 @@ pub fn settle(path: &Path, now: &str) {
     if let Some(difference) = difference(&before, now) {
         panic!("{}:{difference}\n(UPDATE=1 writes what is found)\n\n{now}", path.display());
     }
+}
+
+/// Where a crate keeps the files of one version of its formats: what that version's own code wrote.
+pub fn fixtures(manifest_dir: &str, version: u32) -> PathBuf {
+    Path::new(manifest_dir).join(format!("fixtures/v{version}"))
+}
+
+/// Compares what is written now with a file that is never written again: people's disks hold the like.
+///
+/// With `FREEZE=1` in the environment, a file that is not there is written: that is how the fixtures of a new format come to
+/// be. One that is there is never overwritten.
+///
+/// # Panics
+/// If they differ, or there is no file.
+pub fn frozen(path: &Path, now: &[u8]) {
+    if !path.exists() && std::env::var_os("FREEZE").is_some() {
+        let folder = path.parent().unwrap_or(path);
+        let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(path, now));
+        written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+    let frozen = std::fs::read(path)
+        .unwrap_or_else(|error| panic!("{}: {error} (FREEZE=1 writes files that are missing)", path.display()));
+    if let Some(at) = first_difference(&frozen, now) {
+        panic!(
+            "{}: what is written differs from byte {at} on, so it could not be read by those who read this; a change of the \
+             format is a new version with fixtures of its own",
+            path.display()
+        );
+    }
+}
+
+fn first_difference(one: &[u8], other: &[u8]) -> Option<usize> {
+    let same = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+    (same < one.len().max(other.len())).then_some(same)
+}
+
+/// The names and contents of a folder's files, in order.
+pub fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let unreadable = |error| -> ! { panic!("{}: {error}", folder.display()) };
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| unreadable(error));
+    let mut files: Vec<(String, Vec<u8>)> = entries
+        .map(|entry| {
+            let entry = entry.unwrap_or_else(|error| unreadable(error));
+            let bytes = std::fs::read(entry.path()).unwrap_or_else(|error| unreadable(error));
+            (entry.file_name().to_string_lossy().into_owned(), bytes)
+        })
+        .collect();
+    files.sort();
+    files
 }
 
 /// The first line in which two texts differ, and how.
@@ -115,7 +166,7 @@ macro_rules! transcripts {
 
 #[cfg(test)]
 mod tests {
-    use super::{difference, replay};
+    use super::{difference, first_difference, replay};
 
     fn run(line: &str, more: &[&str]) -> Option<String> {
         match line {
@@ -139,6 +190,14 @@ mod tests {
             replay("add\n  1\n----\n2\n3\n\nnothing\n----\nsome\n", run),
             "add\n  1\n----\n1\n\nnothing\n----\n"
         );
+    }
+
+    #[test]
+    fn bytes_differ_where_one_ends_as_well() {
+        assert_eq!(first_difference(b"abc", b"abc"), None);
+        assert_eq!(first_difference(b"abc", b"abd"), Some(2));
+        assert_eq!(first_difference(b"abc", b"ab"), Some(2));
+        assert_eq!(first_difference(b"", b"a"), Some(0));
     }
 
     #[test]

@@ -9,6 +9,8 @@
 //! **Bounds.** A queue has at most one entry for each file, and there are no more of those than entries of the agent.
 //! A file that can't be read is left where it is, with a warning.
 
+#[cfg(test)]
+mod frozen;
 mod queue;
 mod record;
 

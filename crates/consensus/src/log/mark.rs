@@ -6,27 +6,37 @@
 //! batch begins only after the one before it was synced; at a start the log must reach it. The batch itself is not vouched
 //! for: it counts as torn if it is not whole.
 //!
-//! A file that is absent or not whole vouches for nothing.
+//! A file that is absent or not whole vouches for nothing. One of a newer version does, and this program does not know for
+//! what: the start is refused.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use quorate_base::framing::head::{BadHead, FileKind};
 use quorate_base::{Disk, File, OpenMode};
 
-use crate::codec::{Reader, put_u32, put_u64};
+use crate::codec::{Reader, put_u64};
+use crate::error::{LogError, StartError};
 use crate::log::segment::Segment;
 
 /// The name of the file.
 pub(crate) const NAME: &str = "durable";
 
-/// The version of the format. A mark of another one vouches for nothing.
+/// The version of the format. A reader refuses a newer one.
 const VERSION: u32 = 1;
 
-const MAGIC: [u8; 8] = *b"QRMARK\r\n";
+const KIND: FileKind = FileKind {
+    magic: *b"QRMARK\r\n",
+    newest_version: VERSION,
+    fields_bytes_max: SECTOR_BYTES - FileKind::head_bytes(0),
+};
 
-/// Its length. It lies within one sector, which disks write whole.
-const BYTES: usize = 40;
+/// The file's length.
+const BYTES: usize = FileKind::head_bytes(24);
+
+/// Disks write a sector whole, so no version's mark is longer.
+const SECTOR_BYTES: usize = 512;
 
 /// A place up to which the log had been durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,37 +56,41 @@ impl Mark {
     }
 
     fn encode(self) -> Vec<u8> {
+        let mut fields = Vec::with_capacity(BYTES);
+        put_u64(&mut fields, self.sequence);
+        put_u64(&mut fields, self.salt);
+        put_u64(&mut fields, self.offset);
         let mut out = Vec::with_capacity(BYTES);
-        out.extend_from_slice(&MAGIC);
-        put_u32(&mut out, VERSION);
-        put_u32(&mut out, 0);
-        put_u64(&mut out, self.sequence);
-        put_u64(&mut out, self.salt);
-        put_u64(&mut out, self.offset);
-        let checksum = crc32c::crc32c(&out);
-        out[12..16].copy_from_slice(&checksum.to_le_bytes());
+        KIND.put_head(VERSION, &fields, &mut out);
         out
     }
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut reader = Reader::new(bytes);
-        let (magic, version, checksum) = (reader.take(8)?, reader.u32()?, reader.u32()?);
-        let mark = Self { sequence: reader.u64()?, salt: reader.u64()?, offset: reader.u64()? };
-        let known = magic == MAGIC && version == VERSION && mark.encode()[12..16] == checksum.to_le_bytes();
-        known.then_some(mark)
+    /// The mark in these bytes, if they are one; an error if a newer version wrote it.
+    fn decode(bytes: &[u8]) -> Result<Option<Self>, u32> {
+        let head = match KIND.read_head(bytes) {
+            Ok(head) => head,
+            Err(BadHead::Version(version)) => return Err(version),
+            Err(BadHead::Foreign | BadHead::Broken(_)) => return Ok(None),
+        };
+        let mut reader = Reader::new(head.fields);
+        let mut fields = || Some(Self { sequence: reader.u64()?, salt: reader.u64()?, offset: reader.u64()? });
+        Ok(fields())
     }
 }
 
 /// The mark in a directory, if there is one.
-pub(crate) fn read(disk: &dyn Disk, directory: &Path) -> io::Result<Option<Mark>> {
-    let file = match disk.open(&directory.join(NAME), OpenMode::Read) {
+pub(crate) fn read(disk: &dyn Disk, directory: &Path) -> Result<Option<Mark>, StartError> {
+    let path = directory.join(NAME);
+    let at_file = |source| StartError::Io { path: path.display().to_string(), source };
+    let file = match disk.open(&path, OpenMode::Read) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
+        Err(error) => return Err(at_file(error)),
     };
-    let mut bytes = [0; BYTES];
-    let read = file.read_at(&mut bytes, 0)?;
-    Ok(Mark::decode(&bytes[..read]))
+    let mut bytes = [0; SECTOR_BYTES];
+    let read = file.read_at(&mut bytes, 0).map_err(at_file)?;
+    Mark::decode(&bytes[..read])
+        .map_err(|version| LogError::Version { file: path.display().to_string(), version, newest: VERSION }.into())
 }
 
 /// Writes marks.
@@ -103,7 +117,7 @@ impl Marker {
         Ok(Self { path, file: Some(file) })
     }
 
-    /// Tells that all up to this place is durable. An older mark is true as well, so failures end nothing but the marking.
+    /// Notes that all up to this place is durable. An older mark is true as well, so failures end nothing but the marking.
     pub(crate) fn set(&mut self, mark: Mark) {
         let Some(file) = &self.file else { return };
         if let Err(error) = file.write_at(&mark.encode(), 0) {
@@ -121,12 +135,15 @@ mod tests {
     fn a_mark_comes_back_and_no_changed_one_does() {
         let mark = Mark { sequence: 7, salt: u64::MAX, offset: 4096 };
         let bytes = mark.encode();
-        assert_eq!((bytes.len(), Mark::decode(&bytes)), (BYTES, Some(mark)));
+        assert_eq!((bytes.len(), Mark::decode(&bytes)), (BYTES, Ok(Some(mark))));
         for byte in 0..BYTES {
             let mut changed = bytes.clone();
             changed[byte] ^= 0x10;
-            assert_eq!(Mark::decode(&changed), None);
-            assert_eq!(Mark::decode(&bytes[..byte]), None);
+            assert_eq!(Mark::decode(&changed), Ok(None));
+            assert_eq!(Mark::decode(&bytes[..byte]), Ok(None));
         }
+        let mut newer = Vec::new();
+        KIND.put_head(2, &[0; 24], &mut newer);
+        assert_eq!(Mark::decode(&newer), Err(2));
     }
 }

@@ -1,6 +1,6 @@
 //! One record of the log, in bytes. `docs/internals/log-format.md` draws it.
 //!
-//! A record's checksum is seeded with its file's salt and its own offset, so bytes left over from another file, another
+//! A record is a frame whose context is its file's salt and its own offset, so bytes left over from another file, another
 //! place or another life of the disk block never pass for a record, and no client can write a value that does.
 //!
 //! Every record says where its batch began. A batch is written only after the one before it was synced, so a valid
@@ -8,15 +8,24 @@
 //! damage.
 
 use bytes::Bytes;
+use quorate_base::framing::{Broken, FRAME_HEAD_BYTES, Framing};
 
 use crate::codec::{self, Reader};
 use crate::protocol::{Command, Entry, LogId, Payload, Vote};
 
-/// The fixed part of each record.
-pub(crate) const HEADER_BYTES: usize = 32;
+/// The fixed part of each record: the frame's head and the fields.
+pub(crate) const HEADER_BYTES: usize = FRAME_HEAD_BYTES + FIELDS_BYTES;
+
+/// What precedes the body in a record's frame.
+const FIELDS_BYTES: usize = 24;
 
 /// Records begin at multiples of this.
 pub(crate) const ALIGNMENT: usize = 8;
+
+/// The longest body: `Config` lets no command be longer than an eighth of a file, whose offsets have 32 bits.
+const BODY_BYTES_MAX: usize = (u32::MAX / 8) as usize;
+
+const FRAMING: Framing = Framing::new(FIELDS_BYTES + BODY_BYTES_MAX).aligned(ALIGNMENT);
 
 /// In each header, so that a search for records skips nearly everything else without a checksum.
 const MARK: u16 = 0x9a57;
@@ -69,6 +78,15 @@ pub struct Place {
     pub offset: u64,
 }
 
+impl Place {
+    fn framing(self) -> Framing {
+        let mut context = [0; 16];
+        context[..8].copy_from_slice(&self.salt.to_le_bytes());
+        context[8..].copy_from_slice(&self.offset.to_le_bytes());
+        FRAMING.in_context(&context)
+    }
+}
+
 /// A record that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded {
@@ -93,6 +111,15 @@ pub enum Invalid {
     Content,
 }
 
+impl From<Broken> for Invalid {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Torn => Self::Short,
+            Broken::Damaged | Broken::TooLarge { .. } => Self::Checksum,
+        }
+    }
+}
+
 /// The space that an entry with this command takes.
 pub(crate) fn command_bytes(command: &Command) -> u64 {
     padded(command.bytes().len())
@@ -114,18 +141,20 @@ pub(crate) fn entry_bytes(entry: &Entry) -> u64 {
 
 /// The space that a record with a body of this length takes.
 pub(crate) fn padded(body: usize) -> u64 {
-    (HEADER_BYTES + body).next_multiple_of(ALIGNMENT) as u64
+    FRAMING.frame_bytes(FIELDS_BYTES + body) as u64
 }
 
 /// The length of the record that begins with `header`, padding included, whether or not the rest of it is valid.
-pub(crate) fn length_of(header: &[u8; HEADER_BYTES]) -> u64 {
-    padded(u32::from_le_bytes([header[0], header[1], header[2], header[3]]) as usize)
+pub(crate) fn length_of(header: &[u8; HEADER_BYTES]) -> Result<u64, Invalid> {
+    let head = header.first_chunk().ok_or(Invalid::Short)?;
+    Ok(FRAMING.announced_bytes(head)? as u64)
 }
 
 /// Writes `record` to the end of `out`, for `place`, as part of a batch that began at `batch_start`.
 pub fn encode(record: &Record, place: Place, batch_start: u64, out: &mut Vec<u8>) {
-    let start = out.len();
-    out.extend_from_slice(&[0; HEADER_BYTES]);
+    let framing = place.framing();
+    let start = framing.begin(out);
+    out.extend_from_slice(&[0; FIELDS_BYTES]);
     let (kind, mut flags, id) = match record {
         Record::Entry(entry) => {
             let kind = match &entry.payload {
@@ -158,29 +187,15 @@ pub fn encode(record: &Record, place: Place, batch_start: u64, out: &mut Vec<u8>
     if id.is_some() {
         flags |= FLAG_ID;
     }
-    let body = out.len() - start - HEADER_BYTES;
-    out.resize(start + padded(body) as usize, 0);
     let id = id.unwrap_or(LogId { term: 0, index: 0 });
     let header = &mut out[start..start + HEADER_BYTES];
-    header[0..4].copy_from_slice(&(body as u32).to_le_bytes());
     header[8] = kind;
     header[9] = flags;
     header[10..12].copy_from_slice(&MARK.to_le_bytes());
     header[12..16].copy_from_slice(&((batch_start / ALIGNMENT as u64) as u32).to_le_bytes());
     header[16..24].copy_from_slice(&id.term.to_le_bytes());
     header[24..32].copy_from_slice(&id.index.to_le_bytes());
-    let checksum = checksum(place, &out[start..]);
-    out[start + 4..start + 8].copy_from_slice(&checksum.to_le_bytes());
-}
-
-/// The checksum over a record, its own four bytes left out.
-fn checksum(place: Place, record: &[u8]) -> u32 {
-    let mut seed = [0; 16];
-    seed[..8].copy_from_slice(&place.salt.to_le_bytes());
-    seed[8..].copy_from_slice(&place.offset.to_le_bytes());
-    let crc = crc32c::crc32c(&seed);
-    let crc = crc32c::crc32c_append(crc, &record[..4]);
-    crc32c::crc32c_append(crc, &record[8..])
+    framing.end(out, start);
 }
 
 /// Whether `header` could begin a record whose batch began after `offset`: a cheap test that a search makes before it
@@ -197,20 +212,19 @@ pub fn decode(bytes: &[u8], place: Place) -> Result<Decoded, Invalid> {
     if header.iter().all(|byte| *byte == 0) {
         return Err(Invalid::Empty);
     }
-    let length = usize::try_from(length_of(header)).map_err(|_| Invalid::Short)?;
-    let record = bytes.get(..length).ok_or(Invalid::Short)?;
-    let mut reader = Reader::new(record);
-    let mut fields = || Some((reader.u32()?, reader.u32()?, reader.u8()?, reader.u8()?, reader.u16()?, reader.u32()?));
-    let (body, expected, kind, flags, mark, batch) = fields().ok_or(Invalid::Short)?;
-    if mark != MARK || expected != checksum(place, record) {
+    let frame = place.framing().read(bytes)?;
+    let mut reader = Reader::new(frame.payload);
+    let mut fields = || {
+        let (kind, flags, mark, batch) = (reader.u8()?, reader.u8()?, reader.u16()?, reader.u32()?);
+        Some((kind, flags, mark, batch, LogId { term: reader.u64()?, index: reader.u64()? }))
+    };
+    let (kind, flags, mark, batch, id) = fields().ok_or(Invalid::Checksum)?;
+    if mark != MARK {
         return Err(Invalid::Checksum);
     }
-    let batch_start = u64::from(batch) * ALIGNMENT as u64;
-    let id = LogId { term: reader.u64().ok_or(Invalid::Short)?, index: reader.u64().ok_or(Invalid::Short)? };
     let id = (flags & FLAG_ID != 0).then_some(id);
-    let body = &record[HEADER_BYTES..HEADER_BYTES + body as usize];
-    let record = content(kind, flags, id, body).ok_or(Invalid::Content)?;
-    Ok(Decoded { record, batch_start, length })
+    let record = content(kind, flags, id, reader.rest()).ok_or(Invalid::Content)?;
+    Ok(Decoded { record, batch_start: u64::from(batch) * ALIGNMENT as u64, length: frame.bytes })
 }
 
 fn content(kind: u8, flags: u8, id: Option<LogId>, body: &[u8]) -> Option<Record> {

@@ -66,7 +66,7 @@ pub(crate) fn recover(
     let mut replay = Replay::new(config.tail_bytes_max);
     replay.read(segments)?;
     accept(replay.summary())?;
-    if let Some(mark) = mark::read(disk, &config.directory).map_err(at_directory)? {
+    if let Some(mark) = mark::read(disk, &config.directory)? {
         replay.check_mark(mark, &config.directory)?;
     }
     for unfinished in names.iter().filter(|name| segment::is_unfinished(name)) {
@@ -495,7 +495,10 @@ impl<'a> Window<'a> {
     fn record(&mut self, offset: u64) -> io::Result<Result<Decoded, Invalid>> {
         let header = self.get(offset, RECORD_HEADER_BYTES as u64)?;
         let Some(header) = header.first_chunk() else { return Ok(Err(Invalid::Short)) };
-        let length = record::length_of(header);
+        let length = match record::length_of(header) {
+            Ok(length) => length,
+            Err(invalid) => return Ok(Err(invalid)),
+        };
         if offset + length > self.segment.capacity {
             // No record reaches behind the end of its file: this was never written as one.
             return Ok(Err(Invalid::Checksum));

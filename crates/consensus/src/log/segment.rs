@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use quorate_base::disk::write_zeroes;
+use quorate_base::framing::head::{BadHead, FileKind};
 use quorate_base::{Disk, File, OpenMode};
 
-use crate::codec::{Reader, put_u32, put_u64};
+use crate::codec::{Reader, put_u64};
 use crate::log::record::{ALIGNMENT, Place};
 
 /// Where the first record begins.
@@ -16,7 +17,10 @@ pub(crate) const HEADER_BYTES: u64 = 64;
 /// The version of the format. A reader refuses a newer one.
 pub(crate) const VERSION: u32 = 1;
 
-const MAGIC: [u8; 8] = *b"QRLOG\r\n\0";
+/// How each log file begins. The fields fill the header up, with zeroes behind what they say.
+const KIND: FileKind = FileKind { magic: *b"QRLOG\r\n\0", newest_version: VERSION, fields_bytes_max: FIELDS_BYTES };
+
+const FIELDS_BYTES: usize = HEADER_BYTES as usize - FileKind::head_bytes(0);
 
 /// An open log file.
 pub(crate) struct Segment {
@@ -71,38 +75,30 @@ pub(crate) fn is_unfinished(name: &str) -> bool {
 }
 
 fn encode_header(header: Header) -> Vec<u8> {
+    let mut fields = Vec::with_capacity(FIELDS_BYTES);
+    put_u64(&mut fields, header.sequence);
+    put_u64(&mut fields, header.capacity);
+    put_u64(&mut fields, header.salt);
+    fields.resize(FIELDS_BYTES, 0);
     let mut out = Vec::with_capacity(HEADER_BYTES as usize);
-    out.extend_from_slice(&MAGIC);
-    put_u32(&mut out, VERSION);
-    put_u32(&mut out, 0);
-    put_u64(&mut out, header.sequence);
-    put_u64(&mut out, header.capacity);
-    put_u64(&mut out, header.salt);
-    out.resize(HEADER_BYTES as usize, 0);
-    let checksum = crc32c::crc32c(&out);
-    out[12..16].copy_from_slice(&checksum.to_le_bytes());
+    KIND.put_head(VERSION, &fields, &mut out);
     out
 }
 
 /// Reads the header of a log file. Never panics, whatever the bytes.
 pub fn decode_header(bytes: &[u8]) -> Result<Header, BadHeader> {
-    let header = bytes.get(..HEADER_BYTES as usize).ok_or(BadHeader::Damaged)?;
-    let mut reader = Reader::new(header);
-    let mut fields =
-        || Some((reader.take(8)?, reader.u32()?, reader.u32()?, reader.u64()?, reader.u64()?, reader.u64()?));
-    let (magic, version, checksum, sequence, capacity, salt) = fields().ok_or(BadHeader::Damaged)?;
-    let mut unsigned = header.to_vec();
-    unsigned[12..16].fill(0);
-    if magic != MAGIC || checksum != crc32c::crc32c(&unsigned) {
-        return Err(BadHeader::Damaged);
-    }
-    if version != VERSION {
-        return Err(BadHeader::Version(version));
-    }
+    let head = KIND.read_head(bytes).map_err(|bad| match bad {
+        BadHead::Version(version) => BadHeader::Version(version),
+        BadHead::Foreign | BadHead::Broken(_) => BadHeader::Damaged,
+    })?;
+    let mut reader = Reader::new(head.fields);
+    let mut fields = || Some(Header { sequence: reader.u64()?, capacity: reader.u64()?, salt: reader.u64()? });
+    let header = fields().filter(|_| head.bytes as u64 == HEADER_BYTES).ok_or(BadHeader::Damaged)?;
+    let capacity = header.capacity;
     if capacity < HEADER_BYTES || capacity > u64::from(u32::MAX) || !capacity.is_multiple_of(ALIGNMENT as u64) {
         return Err(BadHeader::Damaged);
     }
-    Ok(Header { sequence, capacity, salt })
+    Ok(header)
 }
 
 impl Segment {
@@ -165,12 +161,9 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_version_is_told_apart_from_damage() {
-        let mut bytes = encode_header(Header { sequence: 0, capacity: 1 << 20, salt: 0 });
-        bytes[8] = 2;
-        bytes[12..16].fill(0);
-        let checksum = crc32c::crc32c(&bytes);
-        bytes[12..16].copy_from_slice(&checksum.to_le_bytes());
+    fn a_newer_version_is_not_taken_for_damage() {
+        let mut bytes = Vec::new();
+        KIND.put_head(2, &[0; FIELDS_BYTES], &mut bytes);
         assert_eq!(decode_header(&bytes), Err(BadHeader::Version(2)));
     }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
+use quorate_base::framing::head::FileKind;
 
 use super::*;
 use crate::error::LogError;
@@ -635,6 +636,19 @@ fn a_last_log_file_that_is_gone_is_noticed() {
     let last = disk.paths(".log").pop().unwrap();
     disk.lose(&last);
     open(&disk).unwrap();
+}
+
+#[test]
+fn a_mark_of_a_newer_version_is_not_passed_over() {
+    let disk = TestDisk::default();
+    drop(open(&disk).unwrap());
+    let mut newer = Vec::new();
+    let kind = FileKind { magic: *b"QRMARK\r\n", newest_version: 2, fields_bytes_max: 100 };
+    kind.put_head(2, b"what this program can't know", &mut newer);
+    disk.set_bytes(&Path::new("/data").join(mark::NAME), newer);
+    let refused = open(&disk).err().unwrap();
+    assert!(matches!(refused, StartError::Log(LogError::Version { version: 2, newest: 1, .. })), "{refused}");
+    assert!(refused.to_string().contains("/data/durable"), "{refused}");
 }
 
 /// Keeps the level of each event of this thread, with its message.

@@ -82,7 +82,7 @@ impl SnapshotStore {
         let file = disk.open(&path, OpenMode::Read).map_err(at_directory)?;
         let reader = SnapshotReader::open(file, &path)?;
         if *newest != name(reader.meta().last) {
-            let what = "the header, which belongs to another file";
+            let what = "its head belongs to a different file".to_owned();
             return Err(SnapshotError::Damaged { file: path.display().to_string(), offset: 0, what }.into());
         }
         Ok((store, Some(reader)))
@@ -121,10 +121,8 @@ impl SnapshotStore {
     pub(crate) fn write(&self, meta: SnapshotMeta, source: Box<dyn SnapshotSource>) -> io::Result<SnapshotFile> {
         let part = self.part_path();
         let file = self.host.disk.open(&part, OpenMode::CreateNew)?;
-        let written = SnapshotWriter::new(file.clone(), &meta).and_then(|mut writer| {
-            source.write(&mut writer)?;
-            writer.finish()
-        });
+        let mut writer = SnapshotWriter::new(file.clone(), &meta);
+        let written = source.write(&mut writer).and_then(|()| writer.finish());
         match written {
             Ok((length, checksum)) => {
                 let identity = crate::protocol::SnapshotIdentity { last: meta.last, length, checksum };

@@ -132,6 +132,7 @@ mod tests {
     use std::sync::Arc;
 
     use quorate_base::MemoryDisk;
+    use quorate_transcript::{contents, fixtures, frozen};
 
     use super::*;
 
@@ -181,5 +182,31 @@ mod tests {
         let file = host.disk.open(Path::new("/data/node-id"), OpenMode::Replace).unwrap();
         file.write_at(b"nonsense", 0).unwrap();
         assert!(find(&host, Path::new("/data"), None).unwrap_err().to_string().starts_with("/data/node-id "));
+    }
+
+    /// These files have no version: each is a UUID and a line end, and whatever else it holds is refused.
+    #[test]
+    fn the_files_of_version_1_are_read_and_written_as_ever() {
+        let id = Uuid::from_u128(0x1111_2222_3333_4444_5555_6666_7777_8888);
+        let directory = Path::new("/data");
+        let written = Host { disk: Arc::new(MemoryDisk::default()), ..Host::real() };
+        find(&written, directory, Some(id)).unwrap();
+        mark_formed(&written, directory, id).unwrap();
+        let folder = fixtures(env!("CARGO_MANIFEST_DIR"), 1);
+        for path in [id_file(directory), formed_file(directory)] {
+            let file = written.disk.open(&path, OpenMode::Read).unwrap();
+            let mut bytes = vec![0; file.length().unwrap() as usize];
+            file.read_exact_at(&mut bytes, 0).unwrap();
+            frozen(&folder.join(path.file_name().unwrap()), &bytes);
+        }
+
+        let kept = Host { disk: Arc::new(MemoryDisk::default()), ..Host::real() };
+        for (name, bytes) in contents(&folder) {
+            kept.disk.open(&directory.join(name), OpenMode::CreateNew).unwrap().write_at(&bytes, 0).unwrap();
+        }
+        // What `formed` speaks of.
+        kept.disk.open(Path::new("/data/raft/0000000000000000.log"), OpenMode::CreateNew).unwrap();
+        assert_eq!(find(&kept, directory, None).unwrap(), id);
+        assert_eq!(read(&kept, &formed_file(directory)).unwrap(), Some(id));
     }
 }

@@ -1,8 +1,11 @@
-//! Format 1 as the first release wrote it. `v1.txt` was written by its own encoder, one value a line, and is never
-//! written again: whoever changes what these bytes mean takes away people's data.
+//! Format 1 as the first release wrote it. `v1.txt` (one value a line) and `fixtures/v1` were written by its own encoder,
+//! and are never written again: whoever changes what these bytes mean takes away people's data.
+
+use quorate_transcript::{contents, fixtures, frozen};
 
 use super::values::{commands, records};
 use super::*;
+use crate::archive::{ArchiveHeader, ArchiveItem, ArchiveReader, ArchiveWriter};
 
 const FIXTURES: &str = include_str!("v1.txt");
 
@@ -30,4 +33,38 @@ fn records_of_format_1_are_read_and_written_as_ever() {
 fn each_fixture_is_looked_at() {
     let fixtures = FIXTURES.lines().filter(|line| !line.starts_with('#')).count();
     assert_eq!(fixtures, commands().len() + records().len());
+}
+
+/// The file of `GET` and `PUT /v1/snapshot`.
+const ARCHIVE: &str = "archive.snap";
+
+fn archive_header() -> ArchiveHeader {
+    ArchiveHeader { index: 900, created_ms: 1_700_000_000_000, quorate_version: "0.1.0".into() }
+}
+
+#[test]
+fn an_archive_of_format_1_is_written_as_ever() {
+    let mut archive = Vec::new();
+    let mut writer = ArchiveWriter::begin(&archive_header(), FORMAT_FIRST, &mut archive);
+    for (name, record) in records() {
+        assert_eq!(writer.record(&record, &mut archive), Ok(()), "{name}");
+    }
+    writer.finish(&mut archive);
+    frozen(&fixtures(env!("CARGO_MANIFEST_DIR"), 1).join(ARCHIVE), &archive);
+}
+
+#[test]
+fn the_archive_of_format_1_is_read() {
+    let files = contents(&fixtures(env!("CARGO_MANIFEST_DIR"), 1));
+    let [(name, archive)] = &files[..] else { panic!("there is one file: {files:?}") };
+    assert_eq!(name, ARCHIVE);
+    let mut reader = ArchiveReader::default();
+    reader.feed(archive);
+    assert_eq!(reader.next_item(), Ok(Some(ArchiveItem::Header(archive_header()))));
+    for (name, expected) in records() {
+        let item = reader.next_item();
+        assert!(matches!(&item, Ok(Some(ArchiveItem::Record(record, _))) if *record == expected), "{name}: {item:?}");
+    }
+    assert_eq!(reader.next_item(), Ok(None));
+    assert_eq!(reader.finish(), Ok(records().len() as u64));
 }
