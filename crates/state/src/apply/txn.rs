@@ -12,7 +12,7 @@ use crate::apply::registration::{prepare_check, prepare_service, validate_node};
 use crate::effects::Effects;
 use crate::quote::quote;
 use crate::{
-    CatalogVerb, Changes, Key, KeyEntry, KeyOperation, KeyVerb, SessionReference, Stamp, State, TxnError, TxnOperation,
+    CatalogVerb, Key, KeyEntry, KeyOperation, KeyVerb, SessionReference, Stamp, State, TxnError, TxnOperation,
     TxnResult, ValueShown,
 };
 
@@ -21,7 +21,7 @@ impl State {
     pub(super) fn apply_txn(
         &mut self,
         mut operations: Vec<TxnOperation>,
-        effects: &mut Effects<'_>,
+        effects: &mut Effects,
     ) -> Result<Vec<TxnResult>, Vec<TxnError>> {
         collect(operations.iter_mut().map(|operation| self.prepare_txn(operation).map(|()| Vec::new())))?;
         self.atomically(effects, |state, effects| {
@@ -36,9 +36,7 @@ impl State {
 
     /// What a transaction would be answered now. Nothing comes of it.
     pub fn rehearse_txn(&self, operations: Vec<TxnOperation>) -> Result<Vec<TxnResult>, Vec<TxnError>> {
-        let mut changes = Changes::default();
-        let mut effects = Effects::new(self.header.index.saturating_add(1), &mut changes);
-        self.clone().apply_txn(operations, &mut effects)
+        self.clone().apply_txn(operations, &mut Effects::new(self.header.index.saturating_add(1)))
     }
 
     /// The errors of operations that are none whatever the others are; if there are any, no operation is carried out.
@@ -83,7 +81,7 @@ impl State {
         Ok(())
     }
 
-    fn txn_key(&mut self, operation: KeyOperation, effects: &mut Effects<'_>) -> Outcome<Vec<TxnResult>> {
+    fn txn_key(&mut self, operation: KeyOperation, effects: &mut Effects) -> Outcome<Vec<TxnResult>> {
         let KeyOperation { key, verb } = operation;
         let name = key.clone();
         let failed = |verb: &str, why: &str| format!("failed to {verb} key {}, {why}", quote(name.as_bytes()));
