@@ -17,6 +17,7 @@ use crate::marks::Existence;
 use crate::{Changes, Command, Index, Operation, Refusal, Response, State, Topic};
 
 pub(crate) use restore::Staging;
+pub use txn::TXN_ANSWER_BYTES_MAX;
 
 /// A step's outcome: its answer, or why it is not acceptable in the words that clients know.
 pub(crate) type Outcome<T = ()> = Result<T, String>;
