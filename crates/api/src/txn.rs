@@ -404,23 +404,30 @@ pub struct TxnError<'a> {
     pub what: Cow<'a, str>,
 }
 
-/// The answer to a transaction that writes. Exactly one of the two is there; the other is `null`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct TxnResponse<'a> {
+/// The answer to a transaction that writes. Exactly one of the two is there; the other is `null`. A server may have any
+/// list for the results, so that it need not gather millions of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default, bound(deserialize = "Results: Deserialize<'de>"))]
+pub struct TxnResponse<'a, Results = Vec<TxnResult<'a>>> {
     /// What the operations gave back, in their order; deletes give nothing.
-    pub results: Option<Vec<TxnResult<'a>>>,
+    pub results: Option<Results>,
     /// Why it failed.
     pub errors: Option<Vec<TxnError<'a>>>,
 }
 
+impl<Results> Default for TxnResponse<'_, Results> {
+    fn default() -> Self {
+        Self { results: None, errors: None }
+    }
+}
+
 /// The answer to a transaction of reads alone, which carries the meta data of a read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct TxnReadResponse<'a> {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", bound(deserialize = "Results: Deserialize<'de>"))]
+pub struct TxnReadResponse<'a, Results = Vec<TxnResult<'a>>> {
     /// The answer itself.
     #[serde(flatten)]
-    pub response: TxnResponse<'a>,
+    pub response: TxnResponse<'a, Results>,
     /// The index of the answer.
     pub index: u64,
     /// How old the state may be, in nanoseconds.
@@ -436,4 +443,19 @@ pub struct TxnReadResponse<'a> {
     /// Whether ACLs held something back.
     #[serde(rename = "ResultsFilteredByACLs")]
     pub results_filtered_by_acls: bool,
+}
+
+impl<Results> Default for TxnReadResponse<'_, Results> {
+    fn default() -> Self {
+        Self {
+            response: TxnResponse::default(),
+            index: 0,
+            last_contact: 0,
+            known_leader: false,
+            consistency_level: Cow::default(),
+            not_modified: false,
+            backend: 0,
+            results_filtered_by_acls: false,
+        }
+    }
 }

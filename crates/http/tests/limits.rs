@@ -50,6 +50,33 @@ async fn a_body_that_is_sent_in_spite_of_its_expectation_gets_its_refusal() {
     assert_eq!(client.answer(false).await.status, "413 Payload Too Large");
 }
 
+/// A tree of 8 MiB that is read often enough in one transaction takes more than the 64 MiB that an answer may have.
+#[tokio::test]
+async fn what_a_transaction_reads_has_a_limit_and_past_it_nothing_is_written() {
+    let running = start(settings()).await;
+    let mut client = Client::connect(running.address).await;
+    for number in 0..16 {
+        let answer = client.ask(&format!("PUT /v1/kv/tree/{number}"), &vec![b'x'; 512 << 10]).await;
+        assert_eq!(answer.status, "200 OK");
+    }
+    let tree = r#"{"KV":{"Verb":"get-tree","Key":"tree/"}}"#;
+    let set = r#"{"KV":{"Verb":"set","Key":"written","Value":"eA=="}}"#;
+    for (reads, sets, status) in [(7, false, "200 OK"), (8, false, "409 Conflict"), (8, true, "409 Conflict")] {
+        let mut operations = vec![tree; reads];
+        operations.extend(sets.then_some(set));
+        let answer = client.ask("PUT /v1/txn", format!("[{}]", operations.join(",")).as_bytes()).await;
+        assert_eq!(answer.status, status, "{reads} {sets}");
+        if status != "200 OK" {
+            let text = answer.text();
+            assert!(
+                text.contains(r#""Errors":[{"OpIndex":7,"What":"what this transaction reads takes more than"#),
+                "{text}"
+            );
+        }
+    }
+    assert_eq!(client.ask("GET /v1/kv/written", b"").await.status, "404 Not Found");
+}
+
 #[tokio::test]
 async fn transactions_have_limits() {
     let terms = Terms { txn_operations_max: 2, txn_body_bytes_max: 600_000, ..Terms::default() };

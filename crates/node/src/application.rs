@@ -155,7 +155,7 @@ impl Application for Replicated {
             }
         }
         self.state = builder.finish();
-        self.publish(&Changes { everything: true, ..Changes::default() });
+        self.publish(&Changes::everything());
         Ok(())
     }
 }

@@ -124,7 +124,7 @@ mod tests {
         assert!(kept.get(&asked("a/")).is_some() && kept.get(&asked("b/")).is_some());
         let token = Asked { caller: Caller::with_token("secret"), ..asked("a/") };
         assert!(kept.get(&token).is_none(), "answers never cross callers");
-        table.wake(&Changes { topics: [Topic::Key("a/1".into())].into(), everything: false });
+        table.wake(&Changes::of([Topic::Key("a/1".into())]));
         assert!(kept.get(&asked("a/")).is_none() && kept.get(&asked("b/")).is_some());
         assert_eq!(table.count(), 1, "the watch of a forgotten answer is gone");
     }

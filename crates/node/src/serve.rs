@@ -143,9 +143,14 @@ impl Handle {
                 false => Ok(work()),
             };
         }
-        if !txn.is_understood() {
+        if !txn.is_understood() || txn.may_read_much() {
             self.ready(Consistency::Default).await?;
-            return Ok(TxnAnswer { outcome: Err(txn.errors(&self.published())), freshness: None });
+            let (there, txn) = (self.clone(), txn.clone());
+            let errors = move || txn.errors_before(&there.snapshot());
+            let errors = evaluation::elsewhere(self, errors).await.ok_or_else(Refusal::stopping)?;
+            if !errors.is_empty() {
+                return Ok(TxnAnswer { outcome: Err(errors), freshness: None });
+            }
         }
         match self.commit(&txn.to_operation(), None).await? {
             Response::Txn(outcome) => Ok(TxnAnswer { outcome, freshness: None }),

@@ -65,6 +65,15 @@ impl Txn {
         TxnAnswer { outcome, freshness: Some(freshness) }
     }
 
+    /// The errors for which one that writes is not proposed at all: some of what was asked for are no steps, or its
+    /// answer would be too large.
+    pub(crate) fn errors_before(&self, state: &State) -> Vec<TxnError> {
+        if !self.is_understood() {
+            return self.errors(state);
+        }
+        self.placed(state.too_large_for_txn(&self.operations).into_iter().collect())
+    }
+
     /// All errors of a transaction that can't succeed.
     pub(crate) fn errors(&self, state: &State) -> Vec<TxnError> {
         let unacceptable = self.unacceptable(state);

@@ -256,7 +256,7 @@ mod tests {
     use super::*;
 
     fn touching(topics: &[Topic]) -> Changes {
-        Changes { topics: topics.iter().cloned().collect(), everything: false }
+        Changes::of(topics.iter().cloned())
     }
 
     #[test]
@@ -288,7 +288,7 @@ mod tests {
     fn a_replaced_state_wakes_all_and_outranks_a_touch() {
         let table = WatchTable::new(10);
         let mut watch = table.register(&[Topic::Nodes]).unwrap();
-        table.wake(&Changes { everything: true, ..Changes::default() });
+        table.wake(&Changes::everything());
         table.wake(&touching(&[Topic::Nodes]));
         assert_eq!(watch.poll_now(), Some(Woken::Replaced));
     }

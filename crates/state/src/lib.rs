@@ -26,6 +26,7 @@ mod tables;
 mod topic;
 mod types;
 
+pub use apply::TXN_ANSWER_BYTES_MAX;
 pub use command::*;
 pub use record::*;
 pub use records::StateBuilder;

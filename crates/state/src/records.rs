@@ -1,9 +1,9 @@
 //! The state as records, and back.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::apply::Staging;
-use crate::marks::Existence;
 use crate::{Header, Index, Key, KeyEntry, Record, SessionId, State, Topic};
 
 impl State {
@@ -18,7 +18,7 @@ impl State {
 
     /// Everything but what is being restored.
     fn own_records(&self) -> impl Iterator<Item = Record> + '_ {
-        let Self { header, keys, catalog, sessions, marks, staging: _ } = self;
+        let Self { header, keys, catalog, sessions, marks: _, staging: _ } = self;
         std::iter::once(Record::Header(*header))
             .chain(catalog.nodes().cloned().map(Record::Node))
             .chain(catalog.services().cloned().map(Record::Service))
@@ -27,7 +27,33 @@ impl State {
             .chain(keys.entries().map(|(key, entry)| Record::Key(key.clone(), entry.clone())))
             .chain(keys.tombstones().map(|(key, index)| Record::Tombstone(key.clone(), *index)))
             .chain(keys.delays().map(|(key, until_ms)| Record::LockDelay(key.clone(), *until_ms)))
-            .chain(marks.iter().map(|(topic, index)| Record::Mark(topic.clone(), *index)))
+            .chain(self.marks_as_recorded().map(|(topic, index)| Record::Mark(topic, index)))
+    }
+
+    /// The marks as records carry them: a service's health has the last change of the own checks of its nodes in it.
+    pub(crate) fn marks_as_recorded(&self) -> impl Iterator<Item = (Topic, Index)> + use<'_> {
+        let newer = Arc::new(self.newer_health());
+        let marks = {
+            let newer = newer.clone();
+            self.marks.iter().filter(move |(topic, _)| !newer.contains_key(*topic))
+        };
+        let newer: Vec<_> = newer.iter().map(|(topic, index)| (topic.clone(), *index)).collect();
+        marks.map(|(topic, index)| (topic.clone(), index)).chain(newer)
+    }
+
+    /// The services whose health was last changed by the own checks of a node, and when.
+    fn newer_health(&self) -> BTreeMap<Topic, Index> {
+        let mut newer = BTreeMap::new();
+        for (node, index) in self.marks.nodes() {
+            for service in self.catalog.services_on(node) {
+                let topic = Topic::health(&service.name);
+                if self.marks.get(&topic).unwrap_or(0) < index {
+                    let known = newer.entry(topic).or_insert(index);
+                    *known = index.max(*known);
+                }
+            }
+        }
+        newer
     }
 
     /// Starts building a state from records.
@@ -127,8 +153,7 @@ impl StateBuilder {
     pub(crate) fn pause(mut self) -> State {
         self.flush();
         for (topic, index) in std::mem::take(&mut self.marks) {
-            let existence = if self.state.exists(&topic) { Existence::Present } else { Existence::Gone };
-            self.state.marks.set(&topic, index, existence);
+            self.state.mark(&topic, index);
         }
         self.state.staging = self.staging.map(|staging| {
             let (staging, builder) = *staging;

@@ -4,6 +4,7 @@
 //! each topic last changed. Nothing here is ever locked: a reader holds a clone, and the one writer publishes a new
 //! clone when it is done with a batch.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -11,10 +12,10 @@ use uuid::Uuid;
 use crate::apply::Staging;
 use crate::marks::Marks;
 use crate::tables::{Catalog, Keys, Sessions};
-use crate::{Format, Header, Index};
+use crate::{Format, Header, Index, Topic};
 
 /// The replicated data. A clone costs some twenty reference counts and shares all entries.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct State {
     pub(crate) header: Header,
     pub(crate) keys: Keys,
@@ -23,6 +24,21 @@ pub struct State {
     pub(crate) marks: Marks,
     /// What is being restored, unseen until it is whole.
     pub(crate) staging: Option<Arc<Staging>>,
+}
+
+/// Two states are the same if their entries are and each topic changed last at the same index in both, however each
+/// remembers that.
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        let own = |state: &Self| -> BTreeMap<Topic, Index> { state.marks_as_recorded().collect() };
+        self.header == other.header
+            && self.keys == other.keys
+            && self.catalog == other.catalog
+            && self.sessions == other.sessions
+            && self.staging == other.staging
+            && self.marks.dead().eq(other.marks.dead())
+            && own(self) == own(other)
+    }
 }
 
 impl State {

@@ -4,8 +4,10 @@
 //! the answer being another one (a filter may hide the change): whoever waits evaluates again and compares.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use crate::tables::fold;
+use crate::effects::NodeChange;
+use crate::tables::{Name, fold};
 use crate::{CheckStatus, Key, SessionId};
 
 /// Something that can change. Names of nodes and services are in lower case here, since they match without regard to
@@ -19,17 +21,17 @@ pub enum Topic {
     /// The list of nodes.
     Nodes,
     /// One node or the services on it.
-    Node(Box<str>),
+    Node(Arc<str>),
     /// The checks of one node and of the services on it.
-    NodeChecks(Box<str>),
+    NodeChecks(Arc<str>),
     /// The names of services and their tags.
     Services,
     /// Any instance of any service, for questions that choose among the instances of all services.
     Instances,
     /// The instances of one service, and the nodes they run on.
-    Service(Box<str>),
+    Service(Arc<str>),
     /// The instances of one service, their nodes and all checks that count for them.
-    Health(Box<str>),
+    Health(Arc<str>),
     /// The checks in any state.
     Checks,
     /// The checks in one state: those that entered it, left it or changed in it.
@@ -37,7 +39,7 @@ pub enum Topic {
     /// All sessions.
     Sessions,
     /// The sessions of one node.
-    NodeSessions(Box<str>),
+    NodeSessions(Arc<str>),
     /// One session.
     Session(SessionId),
 }
@@ -74,11 +76,23 @@ impl Topic {
 pub struct Changes {
     /// The topics touched.
     pub topics: BTreeSet<Topic>,
+    /// The nodes whose services are in `topics` all of them already, and why.
+    pub(crate) reported: BTreeSet<(NodeChange, Name)>,
     /// The whole state was replaced: every question is to be answered at once.
     pub everything: bool,
 }
 
 impl Changes {
+    /// The whole state was replaced.
+    pub fn everything() -> Self {
+        Self { everything: true, ..Self::default() }
+    }
+
+    /// These topics were touched.
+    pub fn of(topics: impl IntoIterator<Item = Topic>) -> Self {
+        Self { topics: topics.into_iter().collect(), ..Self::default() }
+    }
+
     /// Nothing changed.
     pub fn is_empty(&self) -> bool {
         self.topics.is_empty() && !self.everything

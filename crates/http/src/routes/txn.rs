@@ -9,6 +9,7 @@ use quorate_node::{Body, Freshness, Reply as NodeReply, Txn, TxnAnswer};
 use quorate_state::{
     CatalogVerb, KeyOperation, KeyValue, KeyVerb, SessionReference, TxnError, TxnOperation, TxnResult, ValueShown,
 };
+use serde::{Serialize, Serializer};
 
 use super::{Action, Doing, registration};
 use crate::ask;
@@ -236,8 +237,21 @@ fn catalog_verb(family: &str, verb: &str, index: u64) -> Result<CatalogVerb, NoO
     })
 }
 
-fn response<'a>(outcome: &'a Result<Vec<TxnResult>, Vec<TxnError>>, datacenter: &'a str) -> api::TxnResponse<'a> {
-    let result = |result: &'a TxnResult| match result {
+/// The results of a transaction as they are shown, made one after the other: all of them together would take several times
+/// what they take as JSON.
+struct Results<'a> {
+    results: &'a [TxnResult],
+    datacenter: &'a str,
+}
+
+impl Serialize for Results<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.results.iter().map(|result| shown(result, self.datacenter)))
+    }
+}
+
+fn shown<'a>(result: &'a TxnResult, datacenter: &'a str) -> api::TxnResult<'a> {
+    match result {
         TxnResult::Key(key, entry, shown) => api::TxnResult::Kv(views::kv_pair(key.as_bytes(), entry, *shown)),
         TxnResult::Node(node) => api::TxnResult::Node(views::node(node, datacenter)),
         // Where lists have `[]` for no tags, a transaction has `null`.
@@ -250,11 +264,17 @@ fn response<'a>(outcome: &'a Result<Vec<TxnResult>, Vec<TxnError>>, datacenter: 
             let service_tags = view.service_tags.filter(|tags| !tags.is_empty());
             api::TxnResult::Check(api::HealthCheck { service_tags, ..view })
         }
-    };
+    }
+}
+
+fn response<'a>(
+    outcome: &'a Result<Vec<TxnResult>, Vec<TxnError>>,
+    datacenter: &'a str,
+) -> api::TxnResponse<'a, Results<'a>> {
     let error = |error: &'a TxnError| api::TxnError { op_index: error.operation, what: (&*error.reason).into() };
-    api::TxnResponse {
-        results: outcome.as_ref().ok().map(|results| results.iter().map(result).collect()),
-        errors: outcome.as_ref().err().map(|errors| errors.iter().map(error).collect()),
+    match outcome {
+        Ok(results) => api::TxnResponse { results: Some(Results { results, datacenter }), errors: None },
+        Err(errors) => api::TxnResponse { results: None, errors: Some(errors.iter().map(error).collect()) },
     }
 }
 

@@ -261,6 +261,16 @@ impl Wire for Box<str> {
     }
 }
 
+impl Wire for Arc<str> {
+    fn put(&self, out: &mut Writer<'_>) {
+        put_bytes(self.as_bytes(), out);
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(from.text()?.into())
+    }
+}
+
 impl Wire for quorate_state::Key {
     fn put(&self, out: &mut Writer<'_>) {
         put_bytes(self.as_bytes(), out);

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use crate::apply::Outcome;
-use crate::effects::Effects;
+use crate::effects::{Effects, NodeChange};
 use crate::tables::fold;
 use crate::{Check, CheckStatus, Stamp, State, Topic};
 
 impl State {
     /// Writes a check of a node, or of a service on it, that is there. If it is critical, the sessions that live by it
     /// end.
-    pub(super) fn put_check(&mut self, mut check: Check, effects: &mut Effects<'_>) -> Outcome {
+    pub(super) fn put_check(&mut self, mut check: Check, effects: &mut Effects) -> Outcome {
         if check.node.is_empty() || check.id.is_empty() {
             return Err("failed health check lookup: index error: object is missing a value for this index".to_owned());
         }
@@ -40,7 +40,7 @@ impl State {
     }
 
     /// Removes a check if it is there; the sessions that live by it end.
-    pub(super) fn remove_check(&mut self, node: &str, id: &str, effects: &mut Effects<'_>) {
+    pub(super) fn remove_check(&mut self, node: &str, id: &str, effects: &mut Effects) {
         let Some(check) = self.catalog.check(node, id).cloned() else { return };
         self.touch_check(&check, effects);
         self.catalog.remove_check(node, id);
@@ -48,7 +48,7 @@ impl State {
     }
 
     /// A check appears, changes or goes. One of the node itself counts for every service on it.
-    fn touch_check(&self, check: &Check, effects: &mut Effects<'_>) {
+    fn touch_check(&self, check: &Check, effects: &mut Effects) {
         effects.touch(Topic::Checks);
         effects.touch(Topic::ChecksIn(check.status));
         effects.touch(Topic::node_checks(&check.node));
@@ -56,9 +56,7 @@ impl State {
             effects.touch(Topic::health(&check.service_name));
         }
         if check.service_id.is_empty() {
-            for service in self.catalog.services_on(&check.node) {
-                effects.touch(Topic::health(&service.name));
-            }
+            effects.touch_services_on(&check.node, NodeChange::Checks);
         } else if let Some(service) = self.catalog.service(&check.node, &check.service_id) {
             // The service may have got another name since the check was registered.
             effects.touch(Topic::health(&service.name));

@@ -17,7 +17,7 @@ pub(crate) enum Written {
 
 impl State {
     /// One verb on its own.
-    pub(super) fn apply_key(&mut self, operation: KeyOperation, effects: &mut Effects<'_>) -> Response {
+    pub(super) fn apply_key(&mut self, operation: KeyOperation, effects: &mut Effects) -> Response {
         let KeyOperation { key, verb } = operation;
         if key.as_bytes().is_empty() && verb != KeyVerb::DeleteTree {
             return refused(MISSING_KEY);
@@ -63,14 +63,14 @@ impl State {
     }
 
     /// Writes a key, whatever is there. The lock and its index stay as they are.
-    pub(super) fn set(&mut self, key: Key, value: KeyValue, effects: &mut Effects<'_>) -> Arc<KeyEntry> {
+    pub(super) fn set(&mut self, key: Key, value: KeyValue, effects: &mut Effects) -> Arc<KeyEntry> {
         let old = self.keys.get(&key).cloned();
         let (session, lock_index) = lock_of(old.as_deref());
         self.write(key, value, old, session, lock_index, effects)
     }
 
     /// Writes a key if it was last changed at `index`, or if there is none and `index` is 0.
-    pub(super) fn cas(&mut self, key: Key, value: KeyValue, index: Index, effects: &mut Effects<'_>) -> Written {
+    pub(super) fn cas(&mut self, key: Key, value: KeyValue, index: Index, effects: &mut Effects) -> Written {
         let old = self.keys.get(&key).cloned();
         if old.as_ref().map_or(0, |old| old.stamp.modified) != index {
             return Written::No;
@@ -80,7 +80,7 @@ impl State {
     }
 
     /// Writes a key and takes its lock, if nobody else holds it. The lock's index grows each time it changes hands.
-    pub(super) fn lock(&mut self, key: Key, value: KeyValue, session: SessionId, effects: &mut Effects<'_>) -> Written {
+    pub(super) fn lock(&mut self, key: Key, value: KeyValue, session: SessionId, effects: &mut Effects) -> Written {
         let old = self.keys.get(&key).cloned();
         let (holder, lock_index) = lock_of(old.as_deref());
         let lock_index = match holder {
@@ -94,13 +94,7 @@ impl State {
     }
 
     /// Writes a key and gives its lock back, if the session holds it.
-    pub(super) fn unlock(
-        &mut self,
-        key: Key,
-        value: KeyValue,
-        session: SessionId,
-        effects: &mut Effects<'_>,
-    ) -> Written {
+    pub(super) fn unlock(&mut self, key: Key, value: KeyValue, session: SessionId, effects: &mut Effects) -> Written {
         let old = self.keys.get(&key).cloned();
         match lock_of(old.as_deref()) {
             (Some(holder), lock_index) if holder == session => {
@@ -111,7 +105,7 @@ impl State {
     }
 
     /// Deletes a key.
-    pub(super) fn delete(&mut self, key: &Key, effects: &mut Effects<'_>) {
+    pub(super) fn delete(&mut self, key: &Key, effects: &mut Effects) {
         if self.keys.get(key).is_some() {
             self.keys.delete(key, effects.index);
             effects.key(key.clone());
@@ -119,7 +113,7 @@ impl State {
     }
 
     /// Deletes a key if it was last changed at `index`. One that is not there counts as deleted.
-    pub(super) fn delete_cas(&mut self, key: &Key, index: Index, effects: &mut Effects<'_>) -> bool {
+    pub(super) fn delete_cas(&mut self, key: &Key, index: Index, effects: &mut Effects) -> bool {
         match self.keys.get(key) {
             Some(old) if old.stamp.modified != index => return false,
             Some(_) => self.delete(key, effects),
@@ -129,7 +123,7 @@ impl State {
     }
 
     /// Deletes all keys that start so.
-    pub(super) fn delete_tree(&mut self, prefix: &Key, effects: &mut Effects<'_>) {
+    pub(super) fn delete_tree(&mut self, prefix: &Key, effects: &mut Effects) {
         let keys: Vec<Key> = self.keys.under(prefix).map(|(key, _)| key.clone()).collect();
         for key in &keys {
             self.delete(key, effects);
@@ -137,7 +131,7 @@ impl State {
     }
 
     /// Takes the lock of a key from the session that held it.
-    pub(super) fn release(&mut self, key: &Key, effects: &mut Effects<'_>) {
+    pub(super) fn release(&mut self, key: &Key, effects: &mut Effects) {
         if let Some(old) = self.keys.get(key) {
             let mut entry = KeyEntry::clone(old);
             entry.session = None;
@@ -169,7 +163,7 @@ impl State {
         old: Option<Arc<KeyEntry>>,
         session: Option<SessionId>,
         lock_index: Index,
-        effects: &mut Effects<'_>,
+        effects: &mut Effects,
     ) -> Arc<KeyEntry> {
         let KeyValue { value, flags } = value;
         let mut stamp = Stamp { created: effects.index, modified: effects.index };

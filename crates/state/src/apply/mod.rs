@@ -14,9 +14,10 @@ mod txn_catalog;
 
 use crate::effects::Effects;
 use crate::marks::Existence;
-use crate::{Changes, Command, Operation, Refusal, Response, State, Topic};
+use crate::{Changes, Command, Index, Operation, Refusal, Response, State, Topic};
 
 pub(crate) use restore::Staging;
+pub use txn::TXN_ANSWER_BYTES_MAX;
 
 /// A step's outcome: its answer, or why it is not acceptable in the words that clients know.
 pub(crate) type Outcome<T = ()> = Result<T, String>;
@@ -28,19 +29,13 @@ impl State {
     pub fn apply(&mut self, log_index: u64, command: Command, changes: &mut Changes) -> Response {
         self.header.clock_ms = self.header.clock_ms.max(command.now_ms);
         let index = log_index.saturating_add(self.header.offset);
-        let mut effects = Effects::new(index, changes);
+        let mut effects = Effects::new(index);
         let response = self.carry_out(command.operation, &mut effects);
-        if effects.wrote() {
-            self.header.index = index;
-            for topic in effects.take_touched() {
-                let existence = if self.exists(&topic) { Existence::Present } else { Existence::Gone };
-                self.marks.set(&topic, index, existence);
-            }
-        }
+        self.settle(effects, changes);
         response
     }
 
-    fn carry_out(&mut self, operation: Operation, effects: &mut Effects<'_>) -> Response {
+    fn carry_out(&mut self, operation: Operation, effects: &mut Effects) -> Response {
         match operation {
             Operation::Key(operation) => self.apply_key(operation, effects),
             Operation::Txn(operations) => Response::Txn(self.apply_txn(operations, effects)),
@@ -60,6 +55,16 @@ impl State {
         }
     }
 
+    /// Marks a topic that was touched at an index.
+    pub(crate) fn mark(&mut self, topic: &Topic, index: Index) {
+        match (topic, self.exists(topic)) {
+            // Its stamp has the index.
+            (Topic::Session(_), true) => self.marks.remove(topic),
+            (_, true) => self.marks.set(topic, index, Existence::Present),
+            (_, false) => self.marks.set(topic, index, Existence::Gone),
+        }
+    }
+
     /// Whether what a topic stands for is there. The lists always are.
     pub(crate) fn exists(&self, topic: &Topic) -> bool {
         match topic {
@@ -67,7 +72,7 @@ impl State {
             Topic::Node(name) | Topic::NodeChecks(name) | Topic::NodeSessions(name) => {
                 self.catalog.node(name).is_some()
             }
-            Topic::Service(name) | Topic::Health(name) => self.catalog.instances(name).next().is_some(),
+            Topic::Service(name) | Topic::Health(name) => self.catalog.nodes_of_service(name).next().is_some(),
             Topic::Session(id) => self.sessions.get(*id).is_some(),
             Topic::KeysUnder(_)
             | Topic::Nodes

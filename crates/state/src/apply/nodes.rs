@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::apply::Outcome;
-use crate::effects::Effects;
+use crate::effects::{Effects, NodeChange};
 use crate::quote::quote;
 use crate::tables::fold;
 use crate::{CheckStatus, Node, Service, Stamp, State, Topic};
@@ -22,7 +22,7 @@ enum Nameless {
 
 impl State {
     /// Writes a node. One whose id is known under another name is renamed: what was on it goes.
-    pub(super) fn put_node(&mut self, mut node: Node, effects: &mut Effects<'_>) -> Outcome {
+    pub(super) fn put_node(&mut self, mut node: Node, effects: &mut Effects) -> Outcome {
         let known = if node.id.is_empty() { None } else { self.catalog.node_by_id(&node.id).cloned() };
         if let Some(known) = &known {
             if fold(&known.name) != fold(&node.name) {
@@ -43,7 +43,7 @@ impl State {
             }
             node.stamp.created = old.stamp.created;
         }
-        self.touch_node(&node.name, effects);
+        touch_node(&node.name, effects);
         if self.catalog.node(&node.name).is_none() {
             touch_all_asked_about(&node.name, effects);
         }
@@ -66,9 +66,9 @@ impl State {
     }
 
     /// Removes a node if it is there, with its services, checks and sessions.
-    pub(super) fn remove_node(&mut self, name: &str, effects: &mut Effects<'_>) {
+    pub(super) fn remove_node(&mut self, name: &str, effects: &mut Effects) {
         let Some(node) = self.catalog.node(name).cloned() else { return };
-        self.touch_node(&node.name, effects);
+        touch_node(&node.name, effects);
         touch_all_asked_about(&node.name, effects);
         let services: Vec<Arc<Service>> = self.catalog.services_on(name).cloned().collect();
         for service in services {
@@ -79,22 +79,20 @@ impl State {
             self.remove_check(name, &check.id, effects);
         }
         self.catalog.remove_node(name);
+        self.marks.forget_node(&fold(name));
         self.end_sessions_on(name, effects);
-    }
-
-    /// A node appears, changes or goes; the services on it tell of it.
-    fn touch_node(&self, name: &str, effects: &mut Effects<'_>) {
-        effects.touch(Topic::Nodes);
-        effects.touch(Topic::node(name));
-        for service in self.catalog.services_on(name) {
-            effects.touch(Topic::service(&service.name));
-            effects.touch(Topic::health(&service.name));
-        }
     }
 }
 
+/// A node appears, changes or goes, which answers about the services on it show.
+fn touch_node(name: &str, effects: &mut Effects) {
+    effects.touch(Topic::Nodes);
+    effects.touch(Topic::node(name));
+    effects.touch_services_on(name, NodeChange::Itself);
+}
+
 /// A node appears or goes: from then on, its topics have marks that are kept or may be forgotten, all alike.
-fn touch_all_asked_about(name: &str, effects: &mut Effects<'_>) {
+fn touch_all_asked_about(name: &str, effects: &mut Effects) {
     effects.touch(Topic::node_checks(name));
     effects.touch(Topic::node_sessions(name));
 }

@@ -8,7 +8,7 @@ use crate::{Check, Deregistration, Node, Registration, Service, State};
 
 impl State {
     /// Registers a node, and on it a service and checks: all of it or nothing.
-    pub(super) fn register(&mut self, mut registration: Registration, effects: &mut Effects<'_>) -> Outcome {
+    pub(super) fn register(&mut self, mut registration: Registration, effects: &mut Effects) -> Outcome {
         self.prepare(&mut registration)?;
         self.atomically(effects, |state, effects| {
             let Registration { node, skip_node_update, service, checks } = registration;
@@ -64,7 +64,7 @@ impl State {
     }
 
     /// Removes a service, a check or a node; none of them need be there.
-    pub(super) fn deregister(&mut self, what: &Deregistration, effects: &mut Effects<'_>) -> Outcome {
+    pub(super) fn deregister(&mut self, what: &Deregistration, effects: &mut Effects) -> Outcome {
         let Deregistration { node, service_id, check_id } = what;
         if node.is_empty() {
             return Err("Must provide node".to_owned());

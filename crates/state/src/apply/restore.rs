@@ -27,7 +27,7 @@ pub(crate) struct Staging {
 }
 
 impl State {
-    pub(super) fn restore(&mut self, step: RestoreStep, effects: &mut Effects<'_>) -> Outcome {
+    pub(super) fn restore(&mut self, step: RestoreStep, effects: &mut Effects) -> Outcome {
         match step {
             RestoreStep::Begin(id) => {
                 self.staging = Some(Arc::new(Staging { id, steps: 0, state: Self::new() }));
@@ -68,7 +68,7 @@ impl State {
 
     /// Swaps the new state in. Its entries keep their indices; all answers from now on are at least the index of this
     /// command, which exceeds what either state has given out so far.
-    fn commit_restore(&mut self, id: Uuid, steps: u64, effects: &mut Effects<'_>) -> Outcome {
+    fn commit_restore(&mut self, id: Uuid, steps: u64, effects: &mut Effects) -> Outcome {
         let staging = self.staging.as_ref().filter(|staging| staging.id == id).ok_or_else(|| not_under_way(id))?;
         if staging.steps != steps {
             return Err(format!("restore {id} ends after {steps} steps, but {} came", staging.steps));

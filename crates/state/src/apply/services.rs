@@ -24,7 +24,7 @@ const WEIGHT_MAX: i64 = 65535;
 
 impl State {
     /// Writes a service of a node that is there.
-    pub(super) fn put_service(&mut self, mut service: Service, effects: &mut Effects<'_>) -> Outcome {
+    pub(super) fn put_service(&mut self, mut service: Service, effects: &mut Effects) -> Outcome {
         validate_meta(&service).map_err(|reason| {
             format!("Invalid Service Meta for node {} and serviceID {}: {reason}", service.node, service.id)
         })?;
@@ -48,7 +48,7 @@ impl State {
     }
 
     /// Removes a service if it is there, with its checks.
-    pub(super) fn remove_service(&mut self, node: &str, id: &str, effects: &mut Effects<'_>) {
+    pub(super) fn remove_service(&mut self, node: &str, id: &str, effects: &mut Effects) {
         let Some(service) = self.catalog.service(node, id).cloned() else { return };
         let checks: Vec<_> = self.catalog.checks_of(node, id).cloned().collect();
         for check in checks {
@@ -61,7 +61,7 @@ impl State {
     }
 }
 
-fn touch(service: &Service, effects: &mut Effects<'_>) {
+fn touch(service: &Service, effects: &mut Effects) {
     effects.touch(Topic::Instances);
     effects.touch(Topic::node(&service.node));
     effects.touch(Topic::service(&service.name));

@@ -12,7 +12,7 @@ const NS_PER_MS: u64 = 1_000_000;
 
 impl State {
     /// Creates a session, if its node and all its checks are there and none of these is critical.
-    pub(super) fn create_session(&mut self, mut session: Session, effects: &mut Effects<'_>) -> Response {
+    pub(super) fn create_session(&mut self, mut session: Session, effects: &mut Effects) -> Response {
         let id = session.id;
         if let Some(old) = self.sessions.get(id) {
             // A proposal may come twice if its sender could not see that the first one took place.
@@ -48,7 +48,7 @@ impl State {
     }
 
     /// Ends a session if there is such a one: its keys are released or deleted, and can't be acquired for its delay.
-    pub(super) fn end_session(&mut self, id: SessionId, effects: &mut Effects<'_>) {
+    pub(super) fn end_session(&mut self, id: SessionId, effects: &mut Effects) {
         let Some(session) = self.sessions.remove(id) else { return };
         touch(&session, effects);
         let delay_ms = session.lock_delay_ns.clamp(0, LOCK_DELAY_NS_MAX).unsigned_abs().div_ceil(NS_PER_MS);
@@ -65,7 +65,7 @@ impl State {
     }
 
     /// Ends the sessions that live by a check.
-    pub(super) fn end_sessions_living_by(&mut self, node: &str, check: &str, effects: &mut Effects<'_>) {
+    pub(super) fn end_sessions_living_by(&mut self, node: &str, check: &str, effects: &mut Effects) {
         let ids: Vec<SessionId> = self.sessions.living_by(node, check).map(|session| session.id).collect();
         for id in ids {
             self.end_session(id, effects);
@@ -73,7 +73,7 @@ impl State {
     }
 
     /// Ends the sessions of a node.
-    pub(super) fn end_sessions_on(&mut self, node: &str, effects: &mut Effects<'_>) {
+    pub(super) fn end_sessions_on(&mut self, node: &str, effects: &mut Effects) {
         let ids: Vec<SessionId> = self.sessions.on(node).map(|session| session.id).collect();
         for id in ids {
             self.end_session(id, effects);
@@ -81,7 +81,7 @@ impl State {
     }
 }
 
-fn touch(session: &Session, effects: &mut Effects<'_>) {
+fn touch(session: &Session, effects: &mut Effects) {
     effects.touch(Topic::Sessions);
     effects.touch(Topic::node_sessions(&session.node));
     effects.touch(Topic::Session(session.id));

@@ -8,12 +8,7 @@ use crate::quote::quote;
 use crate::{CatalogVerb, Check, Index, Node, Service, Stamp, State, TxnResult};
 
 impl State {
-    pub(super) fn txn_node(
-        &mut self,
-        verb: CatalogVerb,
-        node: Node,
-        effects: &mut Effects<'_>,
-    ) -> Outcome<Vec<TxnResult>> {
+    pub(super) fn txn_node(&mut self, verb: CatalogVerb, node: Node, effects: &mut Effects) -> Outcome<Vec<TxnResult>> {
         let stale = |verb: &str| Err(format!("failed to {verb} node {}, index is stale", quote(&node.name)));
         let old = self.catalog.node(&node.name).map(|old| old.stamp);
         match verb {
@@ -49,7 +44,7 @@ impl State {
         &mut self,
         verb: CatalogVerb,
         service: Service,
-        effects: &mut Effects<'_>,
+        effects: &mut Effects,
     ) -> Outcome<Vec<TxnResult>> {
         let (node, id) = (service.node.clone(), service.id.clone());
         let stale = |verb: &str| {
@@ -82,7 +77,7 @@ impl State {
         &mut self,
         verb: CatalogVerb,
         check: Check,
-        effects: &mut Effects<'_>,
+        effects: &mut Effects,
     ) -> Outcome<Vec<TxnResult>> {
         let (node, id) = (check.node.clone(), check.id.clone());
         let stale =

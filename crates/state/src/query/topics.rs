@@ -16,8 +16,15 @@ impl State {
                 let entries = self.keys.under(prefix).map(|(_, entry)| entry.stamp.modified);
                 entries.fold(self.last_deletion_under(prefix.as_bytes()), Index::max)
             }
-            // What is there and was never marked came with a restore.
-            other => self.marks.get(other).unwrap_or_else(|| if self.exists(other) { 0 } else { header.floor }),
+            Topic::Session(id) => match self.sessions.get(*id) {
+                Some(session) => session.stamp.modified,
+                None => self.marks.get(topic).unwrap_or(header.floor),
+            },
+            Topic::Service(name) => self.marked(topic).max(self.last_change_of_nodes(name)),
+            Topic::Health(name) => {
+                self.marked(topic).max(self.last_change_of_nodes(name)).max(self.last_change_of_own_checks(name))
+            }
+            other => self.marked(other),
         };
         changed.max(header.restored).max(1)
     }
@@ -26,5 +33,22 @@ impl State {
     /// was forgotten or restored since.
     pub fn last_deletion_under(&self, prefix: &[u8]) -> Index {
         self.deletions_under(prefix).fold(self.header.floor, Index::max).max(self.header.restored).max(1)
+    }
+
+    /// When a topic was last marked. What is there and was never marked came with a restore.
+    fn marked(&self, topic: &Topic) -> Index {
+        let unmarked = || if self.exists(topic) { 0 } else { self.header.floor };
+        self.marks.get(topic).unwrap_or_else(unmarked)
+    }
+
+    /// The last change of the nodes that a service's instances are on.
+    fn last_change_of_nodes(&self, service: &str) -> Index {
+        let nodes = self.catalog.nodes_of_service(service).filter_map(|node| self.catalog.node(node));
+        nodes.map(|node| node.stamp.modified).max().unwrap_or(0)
+    }
+
+    /// The last change of the own checks of the nodes that a service's instances are on.
+    fn last_change_of_own_checks(&self, service: &str) -> Index {
+        self.catalog.nodes_of_service(service).map(|node| self.marks.own_checks(node)).max().unwrap_or(0)
     }
 }

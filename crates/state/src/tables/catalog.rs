@@ -46,8 +46,7 @@ impl Catalog {
     pub(crate) fn node_by_id(&self, id: &str) -> Option<&Arc<Node>> {
         let id = fold(id);
         let (key, ()) = self.node_ids.starting_at(&Lookup([&id, ""])).next()?;
-        let [found, name] = &key.0;
-        if **found == *id { self.nodes.get(name) } else { None }
+        if key.name(0) == id { self.nodes.get(key.name(1)) } else { None }
     }
 
     /// The nodes whose id starts so, in the order of their ids.
@@ -55,8 +54,8 @@ impl Catalog {
         let prefix = fold(prefix).into_owned();
         self.node_ids
             .starting_at(&Lookup([&prefix, ""]))
-            .take_while(move |(key, ())| key.0[0].starts_with(&prefix))
-            .filter_map(|(key, ())| self.nodes.get(&key.0[1]))
+            .take_while(move |(key, ())| key.name(0).starts_with(&prefix))
+            .filter_map(|(key, ())| self.nodes.get(key.name(1)))
     }
 
     /// The nodes at an address, by name.
@@ -89,7 +88,7 @@ impl Catalog {
         let node = fold(node).into_owned();
         self.services
             .starting_at(&Lookup([&node, ""]))
-            .take_while(move |(key, _)| *key.0[0] == *node)
+            .take_while(move |(key, _)| key.name(0) == node)
             .map(|(_, service)| service)
     }
 
@@ -105,13 +104,24 @@ impl Catalog {
 
     /// The instances of a service, by node and id.
     pub(crate) fn instances(&self, name: &str) -> impl Iterator<Item = (&Arc<Node>, &Arc<Service>)> + use<'_> {
+        self.instance_keys(name).filter_map(|key| {
+            let (node, id) = (key.name(1), key.name(2));
+            Some((self.nodes.get(node)?, self.services.get(&Lookup([node, id]))?))
+        })
+    }
+
+    /// The nodes that instances of a service are on, by name, folded, each once.
+    pub(crate) fn nodes_of_service(&self, name: &str) -> impl Iterator<Item = &str> + use<'_> {
+        let mut last = None;
+        self.instance_keys(name).map(|key| key.name(1)).filter(move |node| last.replace(*node) != Some(*node))
+    }
+
+    fn instance_keys(&self, name: &str) -> impl Iterator<Item = &Names<3>> + use<'_> {
         let name = fold(name).into_owned();
-        self.instances.starting_at(&Lookup([&name, "", ""])).take_while(move |(key, ())| *key.0[0] == *name).filter_map(
-            |(key, ())| {
-                let [_, node, id] = &key.0;
-                Some((self.nodes.get(node)?, self.services.get(&Lookup([node, id]))?))
-            },
-        )
+        self.instances
+            .starting_at(&Lookup([&name, "", ""]))
+            .take_while(move |(key, ())| key.name(0) == name)
+            .map(|(key, ())| key)
     }
 
     /// The names of services and, after each, its tags; sorted.
@@ -129,7 +139,7 @@ impl Catalog {
         let node = fold(node).into_owned();
         self.checks
             .starting_at(&Lookup([&node, ""]))
-            .take_while(move |(key, _)| *key.0[0] == *node)
+            .take_while(move |(key, _)| key.name(0) == node)
             .map(|(_, check)| check)
     }
 
@@ -138,8 +148,8 @@ impl Catalog {
         let (node, service) = (fold(node).into_owned(), fold(service).into_owned());
         self.checks_by_instance
             .starting_at(&Lookup([&node, &service, ""]))
-            .take_while(move |(key, ())| *key.0[0] == *node && *key.0[1] == *service)
-            .filter_map(|(key, ())| self.checks.get(&Lookup([&key.0[0], &key.0[2]])))
+            .take_while(move |(key, ())| key.name(0) == node && key.name(1) == service)
+            .filter_map(|(key, ())| self.checks.get(&Lookup([key.name(0), key.name(2)])))
     }
 
     /// The checks of all instances of a service, by node and id.
@@ -147,8 +157,8 @@ impl Catalog {
         let name = fold(name).into_owned();
         self.checks_by_service
             .starting_at(&Lookup([&name, "", ""]))
-            .take_while(move |(key, ())| *key.0[0] == *name)
-            .filter_map(|(key, ())| self.checks.get(&Lookup([&key.0[1], &key.0[2]])))
+            .take_while(move |(key, ())| key.name(0) == name)
+            .filter_map(|(key, ())| self.checks.get(&Lookup([key.name(1), key.name(2)])))
     }
 
     /// All checks, by node and id.
@@ -167,14 +177,14 @@ impl Catalog {
     /// Puts a node in the place of the one of that name.
     pub(crate) fn put_node(&mut self, node: Arc<Node>) {
         let name: Name = fold(&node.name).into();
-        let id: Name = fold(&node.id).into();
+        let id = fold(&node.id);
         if let Some(old) = self.nodes.insert(name.clone(), node.clone()) {
             self.remove_node_indices(&name, &old);
         }
-        self.nodes_by_address.insert(&node.address, name.clone());
         if !id.is_empty() {
-            self.node_ids.insert(Names([id, name]), ());
+            self.node_ids.insert(Names::new([&id, &name]), ());
         }
+        self.nodes_by_address.insert(&node.address, name);
     }
 
     /// Removes a node, on which nothing is left.
@@ -223,10 +233,10 @@ impl Catalog {
         if let Some(old) = self.checks.insert(key.clone(), check.clone()) {
             self.remove_check_indices(&key, &old);
         }
-        let [node, id] = &key.0;
-        self.checks_by_instance.insert(Names([node.clone(), fold(&check.service_id).into(), id.clone()]), ());
+        let (node, id) = (key.name(0), key.name(1));
+        self.checks_by_instance.insert(Names::new([node, &fold(&check.service_id), id]), ());
         if !check.service_name.is_empty() {
-            self.checks_by_service.insert(Names([fold(&check.service_name).into(), node.clone(), id.clone()]), ());
+            self.checks_by_service.insert(Names::new([&fold(&check.service_name), node, id]), ());
         }
         self.checks_by_status.insert((check.status, key), ());
     }
@@ -240,7 +250,7 @@ impl Catalog {
     }
 
     fn remove_check_indices(&mut self, key: &Names<2>, old: &Check) {
-        let [node, id] = &key.0;
+        let (node, id) = (key.name(0), key.name(1));
         self.checks_by_instance.remove(&Lookup([node, &fold(&old.service_id), id]));
         self.checks_by_service.remove(&Lookup([&fold(&old.service_name), node, id]));
         self.checks_by_status.remove(&(old.status, key.clone()));

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use uuid::Uuid;
-
-use crate::tables::{Name, Set, Table, fold};
+use crate::tables::{Lookup, Name, Names, Set, Table, fold};
 use crate::{Session, SessionId};
 
-/// The session family. `by_node` and `by_check` are `all` seen from the other side, with folded names.
+/// The session family. `by_node` and `by_check` are `all` seen from the other side, with folded names; neither has an
+/// empty set. They are tables of sets, and not sets of pairs, so that a name is there once and not once for each session.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Sessions {
     all: Table<SessionId, Arc<Session>>,
-    by_node: Set<(Name, Uuid)>,
+    by_node: Table<Name, Set<SessionId>>,
     /// By node and check.
-    by_check: Set<(Name, Name, Uuid)>,
+    by_check: Table<Names<2>, Set<SessionId>>,
 }
 
 impl Sessions {
@@ -29,45 +28,39 @@ impl Sessions {
 
     /// Those of a node, in the order of their ids.
     pub(crate) fn on(&self, node: &str) -> impl Iterator<Item = &Arc<Session>> + use<'_> {
-        let node: Name = fold(node).into();
-        self.by_node
-            .starting_at(&(node.clone(), Uuid::nil()))
-            .take_while(move |((name, _), ())| *name == node)
-            .filter_map(|((_, id), ())| self.by_uuid(*id))
+        self.each_of(self.by_node.get(&*fold(node)))
     }
 
     /// Those that live by a check, in the order of their ids.
     pub(crate) fn living_by(&self, node: &str, check: &str) -> impl Iterator<Item = &Arc<Session>> + use<'_> {
-        let (node, check): (Name, Name) = (fold(node).into(), fold(check).into());
-        self.by_check
-            .starting_at(&(node.clone(), check.clone(), Uuid::nil()))
-            .take_while(move |((on, by, _), ())| *on == node && *by == check)
-            .filter_map(|((_, _, id), ())| self.by_uuid(*id))
+        self.each_of(self.by_check.get(&Lookup([&fold(node), &fold(check)])))
+    }
+
+    fn each_of<'a>(&'a self, ids: Option<&'a Set<SessionId>>) -> impl Iterator<Item = &'a Arc<Session>> + use<'a> {
+        ids.into_iter().flat_map(Set::keys).filter_map(|id| self.all.get(id))
     }
 
     /// Adds a session that is not there.
     pub(crate) fn put(&mut self, session: Arc<Session>) {
         let id = session.id;
-        let node: Name = fold(&session.node).into();
+        let node = fold(&session.node);
         for check in session.all_checks() {
-            self.by_check.insert((node.clone(), fold(check).into(), id.get()), ());
+            let check = fold(check);
+            let ids = self.by_check.get_or_default(&Lookup([&node, &check]), || Names::new([&node, &check]));
+            ids.insert(id, ());
         }
-        self.by_node.insert((node, id.get()), ());
+        self.by_node.get_or_default(&*node, || (&*node).into()).insert(id, ());
         self.all.insert(id, session);
     }
 
     /// Removes a session.
     pub(crate) fn remove(&mut self, id: SessionId) -> Option<Arc<Session>> {
         let session = self.all.remove(&id)?;
-        let node: Name = fold(&session.node).into();
+        let node = fold(&session.node);
         for check in session.all_checks() {
-            self.by_check.remove(&(node.clone(), Name::from(fold(check)), id.get()));
+            self.by_check.remove_from(&Lookup([&node, &fold(check)]), &id);
         }
-        self.by_node.remove(&(node, id.get()));
+        self.by_node.remove_from(&*node, &id);
         Some(session)
-    }
-
-    fn by_uuid(&self, id: Uuid) -> Option<&Arc<Session>> {
-        SessionId::new(id).and_then(|id| self.all.get(&id))
     }
 }

@@ -43,6 +43,17 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
         self.0.remove(key)
     }
 
+    /// The value of a key, to be changed in place; `key` makes the key of a value that is not there yet.
+    pub(crate) fn get_or_default<Q: Comparable<K> + ?Sized>(&mut self, lookup: &Q, key: impl FnOnce() -> K) -> &mut V
+    where
+        V: Default,
+    {
+        if self.0.get(lookup).is_none() {
+            self.0.insert(key(), V::default());
+        }
+        self.0.get_mut(lookup).expect("it was there or has just been put there")
+    }
+
     /// Inserts entries whose keys grow, fast and without waste.
     ///
     /// Insertion in order splits each leaf in the middle and leaves both halves half full for good. Here every second
@@ -98,5 +109,17 @@ impl<K: Ord + Clone, V: Clone> Table<K, V> {
     /// How many entries there are.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
+    }
+}
+
+impl<K: Ord + Clone, T: Ord + Clone> Table<K, Set<T>> {
+    /// Removes an item from the set of a key, and the set if that was the last.
+    pub(crate) fn remove_from<Q: Comparable<K> + ?Sized>(&mut self, key: &Q, item: &T) {
+        if let Some(set) = self.0.get_mut(key) {
+            set.remove(item);
+            if set.len() == 0 {
+                self.0.remove(key);
+            }
+        }
     }
 }
