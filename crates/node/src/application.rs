@@ -10,7 +10,7 @@ use quorate_base::Host;
 use quorate_consensus::{
     Application, Commands, RestoreError, SnapshotRecords, SnapshotSink, SnapshotSource, UnreadableCommand,
 };
-use quorate_state::{Changes, Command, Operation, Response, RestoreStep, State, StateBuilder};
+use quorate_state::{Changes, Command, Response, State, StateBuilder};
 use tokio::time::Instant;
 
 use crate::clocks::{LeaderClock, SessionClock};
@@ -20,9 +20,6 @@ use crate::watch::WatchTable;
 
 /// From this many topics on a batch has changed so much that letting go of the state before it may take long.
 const TOPICS_MANY: usize = 1024;
-
-/// From this many operations on a batch is long, whatever they are: some milliseconds of work.
-const OPERATIONS_MANY: usize = 4 * 1024;
 
 /// How often an old state is looked at that readers still have. It only costs memory meanwhile.
 const RETIRED_POLL: Duration = Duration::from_millis(100);
@@ -91,15 +88,6 @@ fn retire(host: &Host, state: Arc<State>) {
     });
 }
 
-/// How many operations a command counts for.
-fn operations(command: &Command) -> usize {
-    match &command.operation {
-        Operation::Txn(operations) => operations.len(),
-        Operation::Restore(RestoreStep::Add { records, .. }) => records.len(),
-        _ => 1,
-    }
-}
-
 /// What a command is that can't be read, and what to do.
 fn unreadable(error: Malformed) -> UnreadableCommand {
     UnreadableCommand(match error {
@@ -118,11 +106,7 @@ impl Application for Replicated {
     }
 
     fn is_long(&self, commands: &[(u64, Command)]) -> bool {
-        let mut count = 0;
-        commands.iter().any(|(_, command)| {
-            count += operations(command);
-            count >= OPERATIONS_MANY || self.state.is_long(&command.operation)
-        })
+        self.state.is_long(commands.iter().map(|(_, command)| &command.operation))
     }
 
     fn apply(&mut self, commands: Commands<'_, Command>, responses: &mut Vec<Response>) {

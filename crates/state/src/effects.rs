@@ -1,16 +1,8 @@
 //! What a command does beside its answer: what it touches, and so whether it uses up its index.
 
 use crate::tables::{Name, fold};
+use crate::topic::NodeChange;
 use crate::{Changes, Index, Key, State, Topic};
-
-/// What of a node changed that counts for every service on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum NodeChange {
-    /// Its name, address or metadata, which each answer about its services shows.
-    Itself,
-    /// Its own checks, which each answer about their health shows.
-    Checks,
-}
 
 /// The effects of a command while it is carried out.
 pub(crate) struct Effects {

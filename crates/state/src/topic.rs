@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::effects::NodeChange;
 use crate::tables::{Name, fold};
 use crate::{CheckStatus, Key, SessionId};
 
@@ -69,6 +68,15 @@ impl Topic {
     pub fn node_sessions(name: &str) -> Self {
         Self::NodeSessions(fold(name).into())
     }
+}
+
+/// What of a node changed that counts for every service on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum NodeChange {
+    /// Its name, address or metadata, which each answer about its services shows.
+    Itself,
+    /// Its own checks, which each answer about their health shows.
+    Checks,
 }
 
 /// What a batch of commands touched.

@@ -162,12 +162,34 @@ fn commands_that_change_much_are_known_as_long() {
     for (count, is_long) in [(900, false), (2_000, true)] {
         let mut state = build([node("n"), session(session_id(), "n")].into_iter().chain(many(count)));
         for operation in &long_ones {
-            assert_eq!(state.is_long(operation), is_long, "{count} {operation:?}");
+            assert_eq!(state.is_long([operation]), is_long, "{count} {operation:?}");
         }
-        assert!(!state.is_long(&delete_tree("k/00001")));
+        assert!(!state.is_long(&[delete_tree("k/00001")]));
         let command = Command { now_ms: 0, operation: delete_tree("k/") };
         state.apply(8, command, &mut Changes::default());
-        assert_eq!(state.is_long(&Operation::Reap(u64::MAX)), is_long, "{count} tombstones");
+        assert_eq!(state.is_long(&[Operation::Reap(u64::MAX)]), is_long, "{count} tombstones");
     }
-    assert!(State::new().is_long(&Operation::Restore(RestoreStep::Commit { id: Uuid::nil(), steps: 0 })));
+    assert!(State::new().is_long(&[Operation::Restore(RestoreStep::Commit { id: Uuid::nil(), steps: 0 })]));
+}
+
+#[test]
+fn commands_that_change_much_together_are_known_as_long() {
+    let many = (0..900).map(|number| key(&format!("k/{number:05}"), "v", None));
+    let state = build(many);
+    let delete_tree = || Operation::Key(KeyOperation { key: "k/".into(), verb: KeyVerb::DeleteTree });
+    assert!(!state.is_long(&[delete_tree()]));
+    assert!(state.is_long(&[delete_tree(), delete_tree()]));
+    let Record::Session(created) = session(session_id(), "n") else { panic!("it is a session") };
+    let create = || Operation::SessionCreate((*created).clone());
+    assert!(!state.is_long(&vec![create(); 100]));
+    assert!(state.is_long(&vec![create(); 1_000]));
+}
+
+#[test]
+fn forgetting_many_sessions_that_have_ended_is_long() {
+    let topic = |number: u32| Topic::Session(SessionId::new(Uuid::from_u128(u128::from(number) + 1)).expect("not nil"));
+    let ended = |count: u32| build((0..count).map(|number| Record::Mark(topic(number), 5)));
+    assert!(!ended(900).is_long(&[Operation::Reap(5)]));
+    assert!(ended(2_000).is_long(&[Operation::Reap(5)]));
+    assert!(!ended(2_000).is_long(&[Operation::Reap(4)]));
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::apply::Outcome;
-use crate::effects::{Effects, NodeChange};
+use crate::effects::Effects;
 use crate::tables::fold;
+use crate::topic::NodeChange;
 use crate::{Check, CheckStatus, Stamp, State, Topic};
 
 impl State {

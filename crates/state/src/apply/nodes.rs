@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::apply::Outcome;
-use crate::effects::{Effects, NodeChange};
+use crate::effects::Effects;
 use crate::quote::quote;
 use crate::tables::fold;
+use crate::topic::NodeChange;
 use crate::{CheckStatus, Node, Service, Stamp, State, Topic};
 
 /// The id of the check by which the members of the cluster watch each other.
