@@ -180,7 +180,6 @@ fn config(id: NodeId, format_newest: Format, first_members: BTreeMap<NodeId, Mem
         peers: Some(peers),
         first_members,
         registration: registration(),
-        duties: Vec::new(),
         format_newest,
         tombstone_ttl_ms: 5_000,
         watches_max: 1_000,

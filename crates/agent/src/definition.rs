@@ -44,14 +44,14 @@ pub struct CheckDefinition {
     pub output_bytes_max: Option<usize>,
 }
 
-/// The most bytes of output that are kept of any check: as many as the value of a key may have. Each change of it is a write
-/// to the catalog, whoever asks for more.
-const OUTPUT_BYTES_CAP: usize = 512 << 10;
+/// The most bytes of output that are kept of any check, whatever is configured, from the first byte that it says on: a
+/// status must fit into one write to the catalog.
+pub(crate) const OUTPUT_BYTES_MAX: usize = 1 << 20;
 
 impl CheckDefinition {
     /// How many bytes of output are kept; `usual` if the definition does not say.
     pub fn output_bytes_max(&self, usual: usize) -> usize {
-        self.output_bytes_max.unwrap_or(usual).min(OUTPUT_BYTES_CAP)
+        self.output_bytes_max.unwrap_or(usual).min(OUTPUT_BYTES_MAX)
     }
 
     /// How long a run may take: 30 s for commands and 10 s for what goes over a network, unless the definition says.

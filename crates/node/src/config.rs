@@ -8,7 +8,6 @@ use quorate_base::metrics::Registry;
 use quorate_consensus::{Member, NodeId};
 use quorate_state::{Format, Registration};
 
-use crate::leader::Duty;
 use crate::peers::Peers;
 
 /// What a node is told at its start.
@@ -29,8 +28,6 @@ pub struct Config {
     pub first_members: BTreeMap<NodeId, Member>,
     /// What it registers of itself when it leads: its node, the server's service and the check that it is alive.
     pub registration: Registration,
-    /// What it does while it leads, beside the node's own duties.
-    pub duties: Vec<Arc<dyn Duty>>,
     /// The newest format that it admits to read: [`FORMAT_NEWEST`], or an older one to try an upgrade.
     pub format_newest: Format,
     /// How long a deleted key is remembered for those who watch its prefix, in milliseconds; 15 min in Consul. Too short,

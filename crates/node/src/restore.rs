@@ -1,5 +1,8 @@
 //! A restore under way: an archive that arrives in pieces becomes proposals, and takes effect with the last of them.
 
+use std::net::IpAddr;
+
+use quorate_base::account::Charge;
 use quorate_state::{FORMAT_FIRST, Operation, Record, Response, RestoreStep};
 use uuid::Uuid;
 
@@ -16,6 +19,8 @@ const STEP_BYTES: usize = 256 << 10;
 pub struct Restore {
     handle: Handle,
     caller: Caller,
+    /// What its client is charged with: there is only one restore in the state at a time, so it counts in that share alone.
+    charge: Charge,
     id: Uuid,
     reader: ArchiveReader,
     batch: Vec<Record>,
@@ -26,9 +31,10 @@ pub struct Restore {
 }
 
 impl Restore {
-    pub(crate) fn new(handle: Handle, caller: Caller) -> Self {
+    pub(crate) fn new(handle: Handle, caller: Caller, client: Option<IpAddr>) -> Self {
         let id = handle.host().random.uuid();
         Self {
+            charge: handle.account().open(client),
             handle,
             caller,
             id,
@@ -42,6 +48,7 @@ impl Restore {
 
     /// Takes the next bytes of the archive.
     pub async fn feed(&mut self, bytes: &[u8]) -> Result<(), RestoreError> {
+        self.charge.add_share(bytes.len()).map_err(Refusal::from)?;
         self.reader.feed(bytes);
         while let Some(item) = self.reader.next_item()? {
             match item {
@@ -115,8 +122,13 @@ async fn propose(node: &Handle, caller: Caller, step: RestoreStep) -> Result<(),
 
 impl Handle {
     /// Starts to replace the state of a datacenter by an archive, which arrives in pieces: each is a request of its own.
-    pub fn restore_archive(&self, datacenter: &str, caller: Caller) -> Result<Restore, Refusal> {
+    pub fn restore_archive(
+        &self,
+        datacenter: &str,
+        caller: Caller,
+        client: Option<IpAddr>,
+    ) -> Result<Restore, Refusal> {
         self.check_datacenter(datacenter)?;
-        Ok(Restore::new(self.clone(), caller))
+        Ok(Restore::new(self.clone(), caller, client))
     }
 }

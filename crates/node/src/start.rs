@@ -11,10 +11,15 @@ use crate::handle::Handle;
 use crate::leader::{self, Duty};
 
 impl Handle {
-    /// Starts a node: reads its data directory, takes part in consensus and, when it leads, does a leader's duties.
-    pub async fn start(config: Config, host: Host, transport: Arc<dyn Transport>) -> Result<Self, StartError> {
+    /// Starts a node: reads its data directory, takes part in consensus and, when it leads, does a leader's duties: its own,
+    /// and these.
+    pub async fn start(
+        config: Config,
+        duties: Vec<Arc<dyn Duty>>,
+        host: Host,
+        transport: Arc<dyn Transport>,
+    ) -> Result<Self, StartError> {
         let application = |shared| Replicated::new(host.clone(), shared);
-        let duties = config.duties.clone();
         Ok(Self::launch(config, host.clone(), transport, application).await?.with_duties(duties))
     }
 
@@ -27,8 +32,7 @@ impl Handle {
         how: crate::Sabotage,
     ) -> Result<Self, StartError> {
         let application = |shared| Replicated::new(host.clone(), shared).broken(how);
-        let duties = config.duties.clone();
-        Ok(Self::launch(config, host.clone(), transport, application).await?.with_duties(duties))
+        Ok(Self::launch(config, host.clone(), transport, application).await?.with_duties(Vec::new()))
     }
 
     /// The same node, which does a leader's duties when it leads.

@@ -38,7 +38,6 @@ async fn start(duties: Vec<Arc<dyn Duty>>, format_newest: u8) -> Handle {
         peers: None,
         first_members: [(id, member)].into(),
         registration: Registration { node, skip_node_update: false, service: None, checks: Vec::new() },
-        duties,
         format_newest,
         tombstone_ttl_ms: 900_000,
         watches_max: 16,
@@ -50,7 +49,7 @@ async fn start(duties: Vec<Arc<dyn Duty>>, format_newest: u8) -> Handle {
     };
     let host = Host { disk: Arc::new(MemoryDisk::new(64 << 20)), ..Host::real() };
     host.disk.create_directory("/".as_ref()).unwrap();
-    Handle::start(config, host, Arc::new(Alone)).await.unwrap()
+    Handle::start(config, duties, host, Arc::new(Alone)).await.unwrap()
 }
 
 fn state(node: &Handle) -> View {

@@ -16,7 +16,7 @@ const PAUSE_MS_MAX: u64 = 3_000;
 pub async fn interrupt_restores(mut router: Router, accounts: Accounts) {
     while !accounts.stopped() {
         router.rest(PAUSE_MS_MAX).await;
-        let _ = timeout(PATIENCE, interrupt_one(&mut router)).await;
+        let _ = timeout(PATIENCE, Box::pin(interrupt_one(&mut router))).await;
     }
 }
 
@@ -31,7 +31,7 @@ async fn interrupt_one(router: &mut Router) -> Option<()> {
         archive.extend_from_slice(&piece);
     }
     let part = &archive[..router.random().usize(..archive.len().max(1))];
-    let mut restore = server.handle.restore_archive("", Caller::anonymous()).ok()?;
+    let mut restore = server.handle.restore_archive("", Caller::anonymous(), None).ok()?;
     for piece in part.chunks(router.random().usize(1_000..100_000)) {
         restore.feed(piece).await.ok()?;
     }

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::definition::Check;
+use crate::definition::{Check, OUTPUT_BYTES_MAX};
 use crate::error::AgentError;
 
 /// How often an alias of another node is looked up even if nothing changes there, unless its definition says: its thresholds
 /// count results.
 const ALIAS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The bytes of output that are kept of any check, whatever is configured: a status must fit into one write to the catalog.
-const OUTPUT_BYTES_MAX: usize = 1 << 20;
+/// Room for what says that an output was cut.
+const CUT_TOLD_BYTES: usize = 100;
 
 impl Machine {
     /// Puts a check in place, with this status if it is a new one. One of that id keeps its status and what it said; one that
@@ -275,7 +275,12 @@ impl Machine {
 
     /// Gives a check its status and output, and decides when the catalog is told.
     pub(super) fn set_status(&mut self, now: u64, id: &Id, status: CheckStatus, output: String) {
-        let output = if self.settings.discard_check_output { String::new() } else { cut(output, OUTPUT_BYTES_MAX) };
+        let output = match self.settings.discard_check_output {
+            true => String::new(),
+            // Whoever kept no more than that says so in a line of its own.
+            false if output.len() <= OUTPUT_BYTES_MAX + CUT_TOLD_BYTES => output,
+            false => cut(output, OUTPUT_BYTES_MAX),
+        };
         let Some(entry) = self.checks.get_mut(id) else { return };
         let has_new_status = entry.status != status;
         if !has_new_status && entry.output == output {

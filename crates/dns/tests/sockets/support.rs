@@ -55,7 +55,7 @@ pub(crate) fn start_on(address: IpAddr, settings: Settings) -> Running {
         runtime.block_on(async move {
             let host = Host { disk: Arc::new(MemoryDisk::new(64 << 20)), ..Host::real() };
             host.disk.create_directory("/".as_ref()).unwrap();
-            let node = Handle::start(config(registry), host.clone(), Arc::new(Alone)).await.unwrap();
+            let node = Handle::start(config(registry), Vec::new(), host.clone(), Arc::new(Alone)).await.unwrap();
             handles.send((node.clone(), host)).unwrap();
             while let Some((operation, done)) = received.recv().await {
                 node.propose(operation).await.unwrap();
@@ -87,7 +87,6 @@ fn config(metrics: Registry) -> Config {
         peers: None,
         first_members: [(id, member)].into(),
         registration: registration("n1", "10.0.0.1", None),
-        duties: Vec::new(),
         format_newest: FORMAT_NEWEST,
         tombstone_ttl_ms: 900_000,
         watches_max: 16,

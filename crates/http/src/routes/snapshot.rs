@@ -27,7 +27,7 @@ async fn save(call: Call) -> Result<Outcome, Refused> {
 }
 
 async fn restore(mut call: Call) -> Result<Outcome, Refused> {
-    let mut restore = call.server.node.restore_archive(&call.parameters.first("dc"), call.caller())?;
+    let mut restore = call.server.node.restore_archive(&call.parameters.first("dc"), call.caller(), call.peer)?;
     let mut pace = Pace::new(call.server.settings.stall_timeout);
     let fed: Result<(), Refused> = async {
         while let Some(piece) = pace.next_piece(&mut call.body).await? {

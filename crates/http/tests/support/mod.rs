@@ -115,7 +115,6 @@ pub(crate) async fn start_bounded(settings: Settings, terms: Terms, account_byte
         peers: None,
         first_members: [(id, member)].into(),
         registration: own_registration(),
-        duties: Vec::new(),
         format_newest: FORMAT_NEWEST,
         tombstone_ttl_ms: 900_000,
         watches_max: 65_536,
@@ -125,7 +124,7 @@ pub(crate) async fn start_bounded(settings: Settings, terms: Terms, account_byte
         leader_wait_ms: 7_000,
         metrics: metrics.clone(),
     };
-    let node = Handle::start(config, Host::real(), Arc::new(Alone)).await.unwrap();
+    let node = Handle::start(config, Vec::new(), Host::real(), Arc::new(Alone)).await.unwrap();
     let server = Server::new(node.clone(), settings, terms, metrics);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

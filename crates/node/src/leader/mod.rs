@@ -1,5 +1,5 @@
 //! What only a leader does: a list of [`Duty`]s, the node's own and those that other crates add
-//! ([`Config::duties`](crate::Config)).
+//! ([`Handle::start`]).
 //!
 //! The duties start once the leader's state holds all that was committed before it, and stop when it leads no more. What
 //! they propose is committed in the leader's own term or not at all, so nothing of a leader that was deposed, and does not

@@ -129,7 +129,7 @@ async fn start_node(
     metrics: &Registry,
 ) -> anyhow::Result<Handle> {
     let config = node_config(settings, id, raft_directory(directory), metrics.clone());
-    let node = Handle::start(config, host.clone(), Arc::new(NoPeers)).await?;
+    let node = Handle::start(config, Vec::new(), host.clone(), Arc::new(NoPeers)).await?;
     // Before anything is acknowledged.
     identity::mark_formed(host, directory, id).context("data directory")?;
     Ok(node)

@@ -58,7 +58,6 @@ pub(super) fn node_config(settings: &Settings, id: NodeId, directory: PathBuf, m
         peers: None,
         first_members: if settings.bootstrap { [(id, member)].into() } else { Default::default() },
         registration: registration::of_server(settings, id),
-        duties: Vec::new(),
         format_newest: FORMAT_NEWEST,
         tombstone_ttl_ms: settings.limits.tombstone_ttl.as_millis() as u64,
         watches_max: PARKED_MAX + KEPT_ANSWERS_MAX,
