@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use quorate_base::MemoryDisk;
 use quorate_base::metrics::Registry;
 use quorate_node::{Config, ConsensusConfig, Handle, LogWriter, Member, NodeId, Peers, Sabotage};
 use quorate_state::{Check, CheckStatus, Node, Registration, Service};
 use tokio::time::Instant;
 
-use crate::disk::SimDisk;
 use crate::host::Life;
 use crate::network::SimNetwork;
 
@@ -36,7 +36,7 @@ pub struct Server {
     /// Its identity.
     pub id: NodeId,
     /// Its disk.
-    pub disk: SimDisk,
+    pub disk: MemoryDisk,
     starts: u64,
     running: Option<(Life, Handle)>,
 }
@@ -46,6 +46,12 @@ impl Server {
     pub fn handle(&self) -> Option<&Handle> {
         self.running.as_ref().map(|(_, handle)| handle)
     }
+}
+
+fn empty_disk(seed: u64) -> MemoryDisk {
+    let disk = MemoryDisk::simulated(seed);
+    disk.set_capacity(DISK_BYTES);
+    disk
 }
 
 impl Cluster {
@@ -61,12 +67,7 @@ impl Cluster {
             network: SimNetwork::new(seed),
             servers: ids
                 .iter()
-                .map(|id| Server {
-                    id: *id,
-                    disk: SimDisk::new(seed ^ id.as_u128() as u64, DISK_BYTES),
-                    starts: 0,
-                    running: None,
-                })
+                .map(|id| Server { id: *id, disk: empty_disk(seed ^ id.as_u128() as u64), starts: 0, running: None })
                 .collect(),
         }
     }
