@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use quorate_base::Account;
 use quorate_base::metrics::Registry;
+use quorate_base::{Account, MemoryDisk};
 use quorate_node::{Config, ConsensusConfig, Handle, LogWriter, Member, NodeId, Peers, Sabotage};
 use quorate_state::{Check, CheckStatus, FORMAT_FIRST, FORMAT_NEWEST, Format, Node, Registration, Service};
 use tokio::time::Instant;
 
-use crate::disk::SimDisk;
 use crate::host::Life;
 use crate::network::SimNetwork;
 
@@ -37,7 +36,7 @@ pub struct Server {
     /// Its identity.
     pub id: NodeId,
     /// Its disk.
-    pub disk: SimDisk,
+    pub disk: MemoryDisk,
     starts: u64,
     /// The newest format that its program reads.
     format_newest: Format,
@@ -49,6 +48,12 @@ impl Server {
     pub fn handle(&self) -> Option<&Handle> {
         self.running.as_ref().map(|(_, handle)| handle)
     }
+}
+
+fn empty_disk(seed: u64) -> MemoryDisk {
+    let disk = MemoryDisk::simulated(seed);
+    disk.set_capacity(DISK_BYTES);
+    disk
 }
 
 impl Cluster {
@@ -66,7 +71,7 @@ impl Cluster {
                 .iter()
                 .map(|id| Server {
                     id: *id,
-                    disk: SimDisk::new(seed ^ id.as_u128() as u64, DISK_BYTES),
+                    disk: empty_disk(seed ^ id.as_u128() as u64),
                     starts: 0,
                     format_newest: FORMAT_FIRST,
                     running: None,

@@ -6,11 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use quorate_base::MemoryDisk;
 use quorate_base::host::{Host, Random, Spawn, Task, WallClock};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
-
-use crate::disk::SimDisk;
 
 /// One life of a machine, from a start to a crash.
 pub struct Life {
@@ -28,10 +27,9 @@ const EPOCH_MS: u64 = 1_700_000_000_000;
 
 impl Life {
     /// Starts a life on a disk. `started` is the moment at which the simulation began.
-    pub fn new(seed: u64, disk: &SimDisk, started: Instant) -> Self {
+    pub fn new(seed: u64, disk: &MemoryDisk, started: Instant) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
-        let alive = Arc::new(AtomicBool::new(true));
-        disk.attach(alive.clone());
+        let alive = disk.switch_on();
         let tasks = Arc::new(Tasks { alive: alive.clone(), handles: Mutex::default() });
         let skew_ms = AtomicI64::new(random.i64(-SKEW_MS_MAX..=SKEW_MS_MAX));
         let wall = Arc::new(SkewedClock { started, skew_ms });

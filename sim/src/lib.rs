@@ -5,10 +5,8 @@
 
 pub mod clients;
 pub mod cluster;
-pub mod disk;
 pub mod history;
 pub mod host;
-
 pub mod linearizability;
 pub mod nemesis;
 pub mod network;

@@ -95,7 +95,7 @@ impl Nemesis {
         cluster.network.set_weather(Weather::FAIR);
         for server in &cluster.servers {
             server.disk.set_capacity(DISK_BYTES);
-            server.disk.keep_power();
+            server.disk.mend();
         }
         for place in cluster.down() {
             cluster.start(place).await?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use quorate_base::{File, Host, MemoryDisk, OpenMode, Random};
+use quorate_base::{Disk, Host, MemoryDisk, Random};
 use quorate_transcript::{contents, fixtures, frozen};
 
 use crate::application::{SnapshotRecords, SnapshotSink, SnapshotSource};
@@ -32,9 +32,8 @@ impl Random for Counting {
     }
 }
 
-fn host() -> Host {
-    let random = Arc::new(Counting(AtomicU64::new(0x51)));
-    Host { disk: Arc::new(MemoryDisk::default()), random, ..Host::real() }
+fn host(disk: &MemoryDisk) -> Host {
+    Host { random: Arc::new(Counting(AtomicU64::new(0x51))), ..disk.host() }
 }
 
 fn open_log(host: &Host) -> Result<Log, StartError> {
@@ -125,12 +124,6 @@ fn write_directory(host: &Host) {
     log.close(Box::new(|done| done.unwrap()));
 }
 
-fn bytes(file: &(dyn File + 'static)) -> Vec<u8> {
-    let mut bytes = vec![0; file.length().unwrap() as usize];
-    file.read_exact_at(&mut bytes, 0).unwrap();
-    bytes
-}
-
 fn without_zeroes(bytes: &[u8]) -> &[u8] {
     let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     &bytes[..end]
@@ -138,13 +131,12 @@ fn without_zeroes(bytes: &[u8]) -> &[u8] {
 
 #[test]
 fn a_directory_is_written_as_ever() {
-    let host = host();
-    write_directory(&host);
+    let disk = MemoryDisk::default();
+    write_directory(&host(&disk));
     let folder = fixtures(env!("CARGO_MANIFEST_DIR"), 1);
-    let names = host.disk.list(Path::new(DIRECTORY)).unwrap();
+    let names = disk.list(Path::new(DIRECTORY)).unwrap();
     for name in &names {
-        let file = host.disk.open(&Path::new(DIRECTORY).join(name), OpenMode::Read).unwrap();
-        let bytes = bytes(&*file);
+        let bytes = disk.bytes(&Path::new(DIRECTORY).join(name)).unwrap();
         let is_log = name.ends_with(".log");
         frozen(&folder.join(name), if is_log { without_zeroes(&bytes) } else { &bytes });
     }
@@ -152,23 +144,21 @@ fn a_directory_is_written_as_ever() {
     assert_eq!(fixtures, names);
 }
 
-/// A host whose directory is that of this version.
-fn host_of(version: u32) -> Host {
-    let host = host();
-    host.disk.create_directory(Path::new(DIRECTORY)).unwrap();
-    for (name, bytes) in contents(&fixtures(env!("CARGO_MANIFEST_DIR"), version)) {
-        let file = host.disk.open(&Path::new(DIRECTORY).join(&name), OpenMode::CreateNew).unwrap();
-        file.write_at(&bytes, 0).unwrap();
+/// A disk whose directory is that of this version.
+fn disk_of(version: u32) -> MemoryDisk {
+    let disk = MemoryDisk::default();
+    for (name, mut bytes) in contents(&fixtures(env!("CARGO_MANIFEST_DIR"), version)) {
         if name.ends_with(".log") {
-            file.reserve(SEGMENT_BYTES).unwrap();
+            bytes.resize(SEGMENT_BYTES as usize, 0);
         }
+        disk.set_bytes(&Path::new(DIRECTORY).join(name), bytes);
     }
-    host
+    disk
 }
 
 #[test]
 fn the_log_of_version_1_is_read() {
-    let log = open_log(&host_of(1)).unwrap();
+    let log = open_log(&host(&disk_of(1))).unwrap();
     let summary =
         LogSummary { vote: Some(vote()), committed: Some(id(1, 2)), purged: Some(id(1, 1)), last: Some(id(3, 5)) };
     assert_eq!(log.summary(), summary);
@@ -178,17 +168,18 @@ fn the_log_of_version_1_is_read() {
 /// The mark is read as well: it names a place that a log must reach.
 #[test]
 fn the_mark_of_version_1_vouches_for_the_log() {
-    let host = host_of(1);
+    let disk = disk_of(1);
     let newest = Path::new(DIRECTORY).join("0000000000000001.log");
-    let file = host.disk.open(&newest, OpenMode::Edit).unwrap();
-    file.write_at(&vec![0; SEGMENT_BYTES as usize - 64], 64).unwrap();
-    let refused = open_log(&host).err().expect("the records that were durable are gone").to_string();
+    let mut bytes = disk.bytes(&newest).unwrap();
+    bytes[64..].fill(0);
+    disk.set_bytes(&newest, bytes);
+    let refused = open_log(&host(&disk)).err().expect("the records that were durable are gone").to_string();
     assert!(refused.contains("had been durable up to byte"), "{refused}");
 }
 
 #[test]
 fn the_snapshot_of_version_1_is_read() {
-    let (_, reader) = SnapshotStore::open(host_of(1), Path::new(DIRECTORY)).unwrap();
+    let (_, reader) = SnapshotStore::open(host(&disk_of(1)), Path::new(DIRECTORY)).unwrap();
     let mut reader = reader.unwrap();
     assert_eq!(*reader.meta(), meta());
     for record in records() {

@@ -16,8 +16,6 @@ mod serve;
 mod snapshot;
 mod start;
 mod status;
-#[cfg(test)]
-mod test_disk;
 mod transport;
 
 pub use application::{

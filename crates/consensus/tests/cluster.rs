@@ -5,6 +5,7 @@
 
 mod support;
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -244,14 +245,14 @@ async fn a_failed_sync_ends_the_server_for_good() {
     let server = cluster.server(0).clone();
     server.propose(command(1)).await.unwrap();
     let kept = cluster.ledger(0);
-    cluster.disks[0].fail_syncs(true);
+    fail_syncs(&cluster.disks[0]);
     let error = server.propose(command(2)).await.unwrap_err();
     assert!(matches!(error, ProposeError::Stopped { outcome: Outcome::Unknown, .. }), "{error}");
     let mut status = server.status();
     let fatal = status.wait_for(|status| status.fatal.is_some()).await.unwrap().fatal.clone().unwrap();
     assert!(fatal.contains("writing the log /data/0000000000000000.log failed"), "{fatal}");
     // The disk seems well again; the server does not try.
-    cluster.disks[0].fail_syncs(false);
+    cluster.disks[0].mend();
     let error = server.propose(command(3)).await.unwrap_err();
     assert!(
         matches!(&error, ProposeError::Stopped { reason, outcome: Outcome::Unchanged } if *reason == fatal),
@@ -271,10 +272,12 @@ async fn a_failed_sync_ends_the_server_for_good() {
 async fn a_failure_beside_the_writes_ends_the_server_without_waiting_for_one() {
     let cluster = Cluster::formed(1, |_| {}).await;
     let server = cluster.server(0).clone();
-    cluster.disks[0].fail_unnamed_syncs();
+    let failed = fail_unnamed_syncs(&cluster.disks[0]);
     let mut number = 0;
-    // The last of them may be under way when it fails.
-    while cluster.disks[0].failed_unnamed_syncs() == 0 && server.propose(command(number)).await.is_ok() {
+    while failed.load(Ordering::SeqCst) == 0 {
+        let proposed = server.propose(command(number)).await;
+        // The file is prepared on a different thread: it may fail just now.
+        assert!(proposed.is_ok() || failed.load(Ordering::SeqCst) > 0, "{proposed:?}");
         number += 1;
     }
     let fatal = cluster.until(|| server.status().borrow().fatal.clone()).await;
@@ -575,7 +578,8 @@ async fn no_file_is_touched_on_the_thread_of_the_runtime() {
         config.tail_bytes_max = 4 << 10;
     })
     .await;
-    cluster.disks.iter().for_each(|disk| disk.forbid(std::thread::current().id()));
+    let thread = std::thread::current().id();
+    let trespasses: Vec<Trespasses> = cluster.disks.iter().map(|disk| forbid(disk, thread)).collect();
     let leader = cluster.leader().await;
     let behind = (leader + 1) % 3;
     let fill = async |from: usize| {
@@ -599,7 +603,7 @@ async fn no_file_is_touched_on_the_thread_of_the_runtime() {
     let index = cluster.write("last").await;
     cluster.applied(behind, index).await;
     assert!(cluster.net.snapshot_pieces() > 10);
-    for disk in &cluster.disks {
-        assert_eq!(disk.trespasses(), std::collections::BTreeSet::new());
+    for trespasses in trespasses {
+        assert_eq!(*trespasses.lock().unwrap(), std::collections::BTreeSet::new());
     }
 }

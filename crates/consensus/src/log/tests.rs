@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 use quorate_base::framing::head::FileKind;
+use quorate_base::memory_disk::{Gate, MemoryDisk, Operation};
 
 use super::*;
 use crate::error::LogError;
 use crate::protocol::{NodeId, Payload};
-use crate::test_disk::{Dice, TestDisk};
 
 const SEGMENT_BYTES: u64 = 64 << 10;
 
@@ -23,7 +23,7 @@ fn config(tail_bytes_max: usize) -> LogConfig {
     }
 }
 
-fn open(disk: &TestDisk) -> Result<Log, StartError> {
+fn open(disk: &MemoryDisk) -> Result<Log, StartError> {
     Log::open(disk.host(), config(2000), |_| Ok(()))
 }
 
@@ -121,7 +121,7 @@ fn op() -> impl Strategy<Value = Op> {
 
 /// Runs operations on a log and on its model, and compares them after each.
 struct Run {
-    disk: TestDisk,
+    disk: MemoryDisk,
     log: Log,
     model: Model,
     term: u64,
@@ -130,7 +130,7 @@ struct Run {
 
 impl Run {
     fn new() -> Self {
-        let disk = TestDisk::default();
+        let disk = MemoryDisk::simulated(0);
         let log = open(&disk).unwrap();
         Self { disk, log, model: Model::default(), term: 1, crash: None }
     }
@@ -161,12 +161,12 @@ impl Run {
                 self.reopen();
             }
             Op::Crash { operations, dice } => {
-                self.disk.lose_power_after(*operations);
+                self.disk.cut_power_after(*operations);
                 self.crash = Some(*dice);
                 return;
             }
         }
-        if self.disk.is_dark() {
+        if !self.disk.has_power() {
             self.come_back(before);
         }
         assert_eq!(Model::of(&self.log), self.model);
@@ -192,14 +192,15 @@ impl Run {
     }
 
     fn reopen(&mut self) {
-        if !self.disk.is_dark() {
+        if self.disk.has_power() {
             self.log = open(&self.disk).unwrap();
         }
     }
 
     /// The power was lost during an operation: what had been before it is there, and of it any beginning.
     fn come_back(&mut self, before: Model) {
-        self.disk.crash(&mut Dice(self.crash.take().unwrap_or(1)));
+        self.disk.set_seed(self.crash.take().unwrap_or(1));
+        self.disk.crash();
         self.log = open(&self.disk).unwrap();
         let found = Model::of(&self.log);
         let intended = &self.model;
@@ -224,7 +225,7 @@ proptest! {
         // And an orderly end keeps everything.
         let (done, _) = told();
         run.log.close(done);
-        if run.disk.is_dark() {
+        if !run.disk.has_power() {
             return Ok(());
         }
         run.reopen();
@@ -233,14 +234,14 @@ proptest! {
 }
 
 /// A log with three batches; gives the disk, the file and where each batch begins and the last ends.
-fn three_batches() -> (TestDisk, PathBuf, Vec<usize>) {
-    let disk = TestDisk::default();
+fn three_batches() -> (MemoryDisk, PathBuf, Vec<usize>) {
+    let disk = MemoryDisk::simulated(0);
     let log = open(&disk).unwrap();
     let path = Path::new("/data").join(segment::name(0));
     let mut bounds = vec![segment::HEADER_BYTES as usize];
     for batch in 0..3u64 {
         assert!(append(&log, (0..3).map(|n| entry(1, batch * 3 + n, 20)).collect()));
-        let written = disk.bytes(&path).iter().rposition(|byte| *byte != 0).unwrap() + 1;
+        let written = disk.bytes(&path).unwrap().iter().rposition(|byte| *byte != 0).unwrap() + 1;
         bounds.push(written.next_multiple_of(record::ALIGNMENT));
     }
     (disk, path, bounds)
@@ -249,7 +250,7 @@ fn three_batches() -> (TestDisk, PathBuf, Vec<usize>) {
 #[test]
 fn the_last_batch_torn_at_each_byte_leaves_what_came_before() {
     let (disk, path, bounds) = three_batches();
-    let whole = disk.bytes(&path);
+    let whole = disk.bytes(&path).unwrap();
     for cut in bounds[2]..=bounds[3] {
         let copy = disk.copy();
         let mut torn = whole.clone();
@@ -270,7 +271,7 @@ fn the_last_batch_torn_at_each_byte_leaves_what_came_before() {
 #[test]
 fn a_torn_batch_whose_middle_is_missing_never_comes_back() {
     let (disk, path, bounds) = three_batches();
-    let mut torn = disk.bytes(&path);
+    let mut torn = disk.bytes(&path).unwrap();
     // The first record of the last batch is lost, those behind it are whole.
     let record = (bounds[3] - bounds[2]) / 3;
     torn[bounds[2]..bounds[2] + record].fill(0);
@@ -287,7 +288,7 @@ fn a_torn_batch_whose_middle_is_missing_never_comes_back() {
 #[test]
 fn damage_before_the_last_batch_refuses_to_start_and_names_the_place() {
     let (disk, path, bounds) = three_batches();
-    let whole = disk.bytes(&path);
+    let whole = disk.bytes(&path).unwrap();
     for byte in 0..bounds[2] {
         let copy = disk.copy();
         let mut damaged = whole.clone();
@@ -306,7 +307,7 @@ fn zeroed_sectors_before_the_last_batch_are_damage_too() {
     let (disk, path, bounds) = three_batches();
     for bound in bounds.windows(2).take(2) {
         let copy = disk.copy();
-        let mut damaged = disk.bytes(&path);
+        let mut damaged = disk.bytes(&path).unwrap();
         damaged[bound[0]..bound[1]].fill(0);
         copy.set_bytes(&path, damaged);
         assert!(matches!(open(&copy), Err(StartError::Log(LogError::Damaged { .. }))));
@@ -317,7 +318,7 @@ fn zeroed_sectors_before_the_last_batch_are_damage_too() {
 fn after_an_orderly_end_damage_to_the_last_batch_is_seen() {
     let (disk, path, bounds) = three_batches();
     close(open(&disk).unwrap());
-    let whole = disk.bytes(&path);
+    let whole = disk.bytes(&path).unwrap();
     for byte in bounds[2]..bounds[3] {
         let copy = disk.copy();
         let mut damaged = whole.clone();
@@ -328,8 +329,8 @@ fn after_an_orderly_end_damage_to_the_last_batch_is_seen() {
 }
 
 /// A log of several files.
-fn several_files() -> (TestDisk, Vec<Entry>) {
-    let disk = TestDisk::default();
+fn several_files() -> (MemoryDisk, Vec<Entry>) {
+    let disk = MemoryDisk::simulated(0);
     let log = open(&disk).unwrap();
     for index in 0..40 {
         assert!(append(&log, vec![entry(1, index, 5000)]));
@@ -350,7 +351,7 @@ fn a_log_of_several_files_comes_back() {
 fn damage_in_an_earlier_file_and_a_missing_file_refuse_to_start() {
     let (disk, _) = several_files();
     let paths = disk.paths(".log");
-    let whole = disk.bytes(&paths[1]);
+    let whole = disk.bytes(&paths[1]).unwrap();
     for (what, from, to) in
         [("last record", 60_000, 60_010), ("all", 0, whole.len()), ("second half", 30_000, whole.len())]
     {
@@ -376,16 +377,20 @@ fn purged_files_are_removed_and_the_rest_comes_back() {
     assert!(disk.paths(".log").len() < before - 1);
     let expected = Model::of(&log);
     assert_eq!(expected.entries, entries[36..]);
-    disk.crash(&mut Dice(3));
+    disk.set_seed(3);
+    disk.crash();
     assert_eq!(Model::of(&open(&disk).unwrap()), expected);
 }
 
 #[test]
 fn a_failed_sync_ends_all_writing_for_good() {
-    let disk = TestDisk::default();
+    let disk = MemoryDisk::simulated(0);
     let log = open(&disk).unwrap();
     assert!(append(&log, vec![entry(1, 0, 10)]));
-    disk.fail_syncs();
+    disk.set_hook(|operation, _| match operation {
+        Operation::Sync => Err(io::Error::other("the disk said no")),
+        _ => Ok(()),
+    });
     assert!(!append(&log, vec![entry(1, 1, 10)]));
     assert!(log.failure().unwrap().contains("the disk said no"));
     // The disk is well again, as it seems; what it lost nobody knows, so nothing is written.
@@ -395,9 +400,9 @@ fn a_failed_sync_ends_all_writing_for_good() {
 
 #[test]
 fn a_full_disk_turns_promises_away_and_raft_still_has_its_headroom() {
-    let disk = TestDisk::default();
+    let disk = MemoryDisk::simulated(0);
     let log = open(&disk).unwrap();
-    disk.set_capacity(Some(disk.used()));
+    disk.set_capacity(disk.used_bytes());
     let mut index = 0;
     loop {
         match log.space().promise(1032) {
@@ -414,7 +419,7 @@ fn a_full_disk_turns_promises_away_and_raft_still_has_its_headroom() {
         log.save_vote(vote(term), done);
         assert_eq!(*result.lock().unwrap(), Some(true));
     }
-    disk.set_capacity(None);
+    disk.set_capacity(u64::MAX);
     log.do_chores(true);
     assert!(!log.space().is_full());
     assert!(matches!(log.space().promise(1032), Room::Promised(_)));
@@ -423,7 +428,7 @@ fn a_full_disk_turns_promises_away_and_raft_still_has_its_headroom() {
 
 #[test]
 fn promises_under_way_count() {
-    let log = open(&TestDisk::default()).unwrap();
+    let log = open(&MemoryDisk::simulated(0)).unwrap();
     let mut promises = Vec::new();
     while let Room::Promised(promise) = log.space().promise(1000) {
         promises.push(promise);
@@ -436,7 +441,7 @@ fn promises_under_way_count() {
 #[test]
 fn the_thread_writes_what_it_is_given_in_order() {
     for writer in [LogWriter::Thread, LogWriter::Adaptive] {
-        let disk = TestDisk::default();
+        let disk = MemoryDisk::simulated(0);
         let log = Log::open(disk.host(), LogConfig { writer, ..config(500) }, |_| Ok(())).unwrap();
         let (sender, receiver) = std::sync::mpsc::channel();
         for index in 0..300 {
@@ -449,14 +454,15 @@ fn the_thread_writes_what_it_is_given_in_order() {
         assert_eq!(told, (0..300).map(|index| (index, true)).collect::<Vec<_>>());
         let expected = Model::of(&log);
         drop(log);
-        disk.crash(&mut Dice(1));
+        disk.set_seed(1);
+        disk.crash();
         assert_eq!(Model::of(&open(&disk).unwrap()), expected);
     }
 }
 
 #[test]
 fn news_of_cut_entries_does_not_speak_for_those_in_their_place() {
-    let disk = TestDisk::default();
+    let disk = MemoryDisk::simulated(0);
     let log = Log::open(disk.host(), LogConfig { writer: LogWriter::Thread, ..config(0) }, |_| Ok(())).unwrap();
     let (sender, receiver) = std::sync::mpsc::channel();
     let tell = |what: &'static str| -> Completion {
@@ -466,25 +472,33 @@ fn news_of_cut_entries_does_not_speak_for_those_in_their_place() {
     log.append((0..10).map(|index| entry(1, index, 50)).collect(), tell("first")).unwrap();
     assert_eq!(receiver.recv().unwrap(), ("first", true));
     // While a batch is being synced, its entries are cut off and others take their place.
-    disk.hold_syncs();
+    let gate = Arc::new(Gate::default());
+    let held = gate.clone();
+    disk.set_hook(move |operation, _| {
+        if operation == Operation::Sync {
+            held.pass();
+        }
+        Ok(())
+    });
+    gate.close();
     log.append((10..20).map(|index| entry(1, index, 50)).collect(), tell("old")).unwrap();
-    disk.await_held_sync();
+    gate.await_held();
     log.truncate_after(Some(LogId { term: 1, index: 4 }), tell("cut"));
     log.append((5..15).map(|index| entry(2, index, 60)).collect(), tell("new")).unwrap();
-    disk.let_one_sync_pass();
+    gate.let_one_pass();
     assert_eq!(receiver.recv().unwrap(), ("old", true));
     // The old ones are durable now, the new ones may not be: they must be read as they are.
     let expected: Vec<Entry> =
         (0..5).map(|index| entry(1, index, 50)).chain((5..15).map(|index| entry(2, index, 60))).collect();
     assert_eq!(all(&log), expected);
-    disk.release_syncs();
+    gate.open();
     assert_eq!(receiver.iter().take(2).collect::<Vec<_>>(), [("cut", true), ("new", true)]);
     assert_eq!(all(&log), expected);
 }
 
 #[test]
 fn a_lost_vote_at_the_end_of_an_earlier_file_is_noticed() {
-    let disk = TestDisk::default();
+    let disk = MemoryDisk::simulated(0);
     let log = open(&disk).unwrap();
     assert!(append(&log, vec![entry(1, 0, 10)]));
     let second = Path::new("/data").join(segment::name(1));
@@ -496,7 +510,7 @@ fn a_lost_vote_at_the_end_of_an_earlier_file_is_noticed() {
     drop(log);
     // The last vote of the first file vanishes without leaving a torn record.
     let first = Path::new("/data").join(segment::name(0));
-    let mut bytes = disk.bytes(&first);
+    let mut bytes = disk.bytes(&first).unwrap();
     let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
     let end = end.next_multiple_of(record::ALIGNMENT);
     bytes[end - 48..end].fill(0);
@@ -507,7 +521,7 @@ fn a_lost_vote_at_the_end_of_an_earlier_file_is_noticed() {
 #[test]
 fn a_log_that_is_not_accepted_is_left_as_it_is() {
     let (disk, path, bounds) = three_batches();
-    let mut torn = disk.bytes(&path);
+    let mut torn = disk.bytes(&path).unwrap();
     torn[bounds[3] - 20..].fill(0);
     disk.set_bytes(&path, torn.clone());
     let unfinished = Path::new("/data/0000000000000001.00000000000000aa.new");
@@ -516,9 +530,9 @@ fn a_log_that_is_not_accepted_is_left_as_it_is() {
     let refusal = || LogError::Gap { directory: "/data".to_owned(), what: "a test".to_owned() };
     let refused = Log::open(disk.host(), config(2000), |_| Err(refusal()));
     assert!(matches!(refused, Err(StartError::Log(LogError::Gap { .. }))));
-    assert_eq!((disk.paths(""), disk.bytes(&path)), (names, torn));
+    assert_eq!((disk.paths(""), disk.bytes(&path).unwrap()), (names, torn));
     // Nor is a log made where there is none.
-    let empty = TestDisk::default();
+    let empty = MemoryDisk::simulated(0);
     assert!(Log::open(empty.host(), config(2000), |_| Err(refusal())).is_err());
     assert_eq!(empty.paths("").len(), 0);
     open(&disk).unwrap();
@@ -528,12 +542,20 @@ fn a_log_that_is_not_accepted_is_left_as_it_is() {
 /// `EMFILE`, `ENFILE` and `EDQUOT` of Linux.
 const SHORTAGES: [i32; 3] = [24, 23, 122];
 
+/// Each opening of a new file or a directory fails with this error of the operating system.
+fn fail_opens(errno: i32) -> impl Fn(Operation, &Path) -> io::Result<()> {
+    move |operation, _| match operation {
+        Operation::Create | Operation::SyncDirectory => Err(io::Error::from_raw_os_error(errno)),
+        _ => Ok(()),
+    }
+}
+
 #[test]
 fn want_of_files_or_quota_is_waited_out_like_a_full_disk() {
     for errno in SHORTAGES {
-        let disk = TestDisk::default();
+        let disk = MemoryDisk::simulated(0);
         let log = open(&disk).unwrap();
-        disk.fail_opens(Some(errno));
+        disk.set_hook(fail_opens(errno));
         let mut index = 0;
         loop {
             match log.space().promise(1032) {
@@ -544,7 +566,7 @@ fn want_of_files_or_quota_is_waited_out_like_a_full_disk() {
             index += 1;
         }
         assert_eq!(log.failure(), None, "{errno}");
-        disk.fail_opens(None);
+        disk.mend();
         log.do_chores(true);
         assert!(matches!(log.space().promise(1032), Room::Promised(_)));
         assert_eq!(Model::of(&open(&disk.copy()).unwrap()), Model::of(&log));
@@ -557,9 +579,9 @@ fn a_directory_that_cannot_be_opened_leaves_no_half_made_file_and_no_garbage() {
     let log = open(&disk).unwrap();
     let before = disk.paths("").len();
     log.purge(entries[35].id);
-    disk.fail_opens(Some(SHORTAGES[0]));
+    disk.set_hook(fail_opens(SHORTAGES[0]));
     log.do_chores(true);
-    disk.fail_opens(None);
+    disk.mend();
     log.do_chores(true);
     assert_eq!(log.failure(), None);
     assert!(disk.paths("").len() < before - 1, "{:?}", disk.paths(""));
@@ -567,7 +589,7 @@ fn a_directory_that_cannot_be_opened_leaves_no_half_made_file_and_no_garbage() {
     // A file that has its name and not for sure is taken back, with its room.
     let header = segment::Header { sequence: 99, capacity: SEGMENT_BYTES, salt: 1 };
     let prepared = Segment::prepare(&disk, Path::new("/data"), header, false).unwrap();
-    disk.fail_opens(Some(SHORTAGES[0]));
+    disk.set_hook(fail_opens(SHORTAGES[0]));
     assert!(prepared.name_it(&disk, Path::new("/data")).is_err());
     assert!(!disk.paths("").iter().any(|path| path.to_string_lossy().contains("0000000000000063")));
 }
@@ -575,15 +597,15 @@ fn a_directory_that_cannot_be_opened_leaves_no_half_made_file_and_no_garbage() {
 #[test]
 fn a_log_cut_short_within_its_last_batch_or_behind_it_is_a_torn_one() {
     let (disk, path, bounds) = three_batches();
-    let whole = disk.bytes(&path);
+    let whole = disk.bytes(&path).unwrap();
     for length in (bounds[2]..bounds[3] + 50).chain([whole.len() - 1, whole.len() - 4096]) {
         let copy = disk.copy();
-        copy.set_bytes(&path, whole[..length].to_vec());
+        copy.set_bytes(&path, &whole[..length]);
         let log = open(&copy).unwrap();
         let found = all(&log).len();
         assert_eq!(found, if length >= bounds[3] { 9 } else { found.clamp(6, 8) }, "cut at {length}");
         // It has its length again, and goes on.
-        assert_eq!(copy.bytes(&path).len(), whole.len());
+        assert_eq!(copy.bytes(&path).unwrap().len(), whole.len());
         assert!(append(&log, vec![entry(2, found as u64, 20)]));
         assert_eq!(all(&open(&copy).unwrap()).len(), found + 1);
     }
@@ -592,7 +614,7 @@ fn a_log_cut_short_within_its_last_batch_or_behind_it_is_a_torn_one() {
 #[test]
 fn a_log_cut_short_before_its_last_batch_is_refused_and_left_as_it_is() {
     let (disk, path, bounds) = three_batches();
-    let whole = disk.bytes(&path);
+    let whole = disk.bytes(&path).unwrap();
     for length in 0..bounds[2] {
         let mut zeroed = whole.clone();
         zeroed[length..].fill(0);
@@ -611,7 +633,7 @@ fn a_log_cut_short_before_its_last_batch_is_refused_and_left_as_it_is() {
                 Err(error) => panic!("cut at {length}: {error}"),
             }
             if length < bounds[2] - 8 {
-                assert_eq!(copy.bytes(&path), bytes);
+                assert_eq!(copy.bytes(&path).unwrap(), bytes);
             }
         }
     }
@@ -640,7 +662,7 @@ fn a_last_log_file_that_is_gone_is_noticed() {
 
 #[test]
 fn a_mark_of_a_newer_version_is_not_passed_over() {
-    let disk = TestDisk::default();
+    let disk = MemoryDisk::simulated(0);
     drop(open(&disk).unwrap());
     let mut newer = Vec::new();
     let kind = FileKind { magic: *b"QRMARK\r\n", newest_version: 2, fields_bytes_max: 100 };
@@ -690,16 +712,16 @@ impl tracing::Subscriber for Heard {
 
 #[test]
 fn a_full_disk_is_told_when_it_begins_and_when_it_ends_and_how_much_it_lacks() {
-    let disk = TestDisk::default();
+    let disk = MemoryDisk::simulated(0);
     let log = open(&disk).unwrap();
     let heard = Heard::default();
     tracing::subscriber::with_default(heard.clone(), || {
         for _ in 0..2 {
-            disk.set_capacity(Some(disk.used()));
+            disk.set_capacity(disk.used_bytes());
             (0..3).for_each(|_| log.do_chores(true));
             let lack = format!("the disk is full: the next log file needs {} bytes", SEGMENT_BYTES / 4);
             assert_eq!(log.space().shortage().as_deref(), Some(lack.as_str()));
-            disk.set_capacity(None);
+            disk.set_capacity(u64::MAX);
             log.do_chores(true);
             assert_eq!(log.space().shortage(), None);
             // The prepared file is used up, and another is needed.

@@ -1,9 +1,10 @@
 //! Snapshot files against damage and crashes.
 
+use quorate_base::MemoryDisk;
+
 use super::*;
 use crate::application::{SnapshotRecords, SnapshotSink};
 use crate::protocol::Membership;
-use crate::test_disk::{Dice, TestDisk};
 
 struct Records(Vec<Vec<u8>>);
 
@@ -39,13 +40,14 @@ fn read_all(mut reader: SnapshotReader) -> Result<Vec<Vec<u8>>, SnapshotError> {
 
 #[test]
 fn a_snapshot_comes_back_and_replaces_the_one_before() {
-    let disk = TestDisk::default();
+    let disk = MemoryDisk::simulated(0);
     let (store, none) = SnapshotStore::open(disk.host(), directory()).unwrap();
     assert!(none.is_none());
     write(&store, 5).unwrap();
     let second = write(&store, 300).unwrap();
     assert_eq!(disk.paths("").len(), 1);
-    disk.crash(&mut Dice(1));
+    disk.set_seed(1);
+    disk.crash();
     let (store, reader) = SnapshotStore::open(disk.host(), directory()).unwrap();
     let mut reader = reader.unwrap();
     assert_eq!(*reader.meta(), meta(300));
@@ -58,11 +60,11 @@ fn a_snapshot_comes_back_and_replaces_the_one_before() {
 
 #[test]
 fn every_changed_or_missing_byte_is_noticed() {
-    let disk = TestDisk::default();
+    let disk = MemoryDisk::simulated(0);
     let (store, _) = SnapshotStore::open(disk.host(), directory()).unwrap();
     store.write(meta(5), Box::new(Records(vec![b"one".to_vec(), b"two".to_vec()]))).unwrap();
     let path = disk.paths(".snapshot").remove(0);
-    let whole = disk.bytes(&path);
+    let whole = disk.bytes(&path).unwrap();
     let mut broken: Vec<Vec<u8>> = (0..whole.len()).map(|length| whole[..length].to_vec()).collect();
     for byte in 0..whole.len() {
         let mut changed = whole.clone();
@@ -89,12 +91,13 @@ fn every_changed_or_missing_byte_is_noticed() {
 #[test]
 fn a_crash_while_writing_leaves_the_old_snapshot_or_the_new_one() {
     for dice in 0..300 {
-        let disk = TestDisk::default();
+        let disk = MemoryDisk::simulated(0);
         let (store, _) = SnapshotStore::open(disk.host(), directory()).unwrap();
         write(&store, 5).unwrap();
-        disk.lose_power_after(dice % 12);
+        disk.cut_power_after(dice % 12);
         let written = write(&store, 300);
-        disk.crash(&mut Dice(dice));
+        disk.set_seed(dice);
+        disk.crash();
         let (_, reader) = SnapshotStore::open(disk.host(), directory()).unwrap();
         let reader = reader.unwrap();
         let last = reader.meta().last.index;
@@ -105,10 +108,10 @@ fn a_crash_while_writing_leaves_the_old_snapshot_or_the_new_one() {
 
 #[test]
 fn a_full_disk_leaves_the_old_snapshot_and_nothing_else() {
-    let disk = TestDisk::default();
+    let disk = MemoryDisk::simulated(0);
     let (store, _) = SnapshotStore::open(disk.host(), directory()).unwrap();
     write(&store, 5).unwrap();
-    disk.set_capacity(Some(disk.used() + 1000));
+    disk.set_capacity(disk.used_bytes() + 1000);
     assert_eq!(write(&store, 300).err().unwrap().kind(), io::ErrorKind::StorageFull);
     assert_eq!(store.begin_receiving(2000).err().unwrap().kind(), io::ErrorKind::StorageFull);
     assert_eq!(disk.paths("").len(), 1);
@@ -117,17 +120,17 @@ fn a_full_disk_leaves_the_old_snapshot_and_nothing_else() {
 
 #[test]
 fn a_snapshot_from_another_directory_is_copied() {
-    let (from, to) = (TestDisk::default(), TestDisk::default());
+    let (from, to) = (MemoryDisk::simulated(0), MemoryDisk::simulated(0));
     let (store, _) = SnapshotStore::open(from.host(), Path::new("/elsewhere")).unwrap();
     let theirs = write(&store, 5).unwrap();
     let (store, _) = SnapshotStore::open(to.host(), directory()).unwrap();
     let ours = store.install(theirs.clone()).unwrap();
     assert_eq!(ours.identity, theirs.identity);
-    assert_eq!(to.bytes(&ours.path), from.bytes(&theirs.path));
+    assert_eq!(to.bytes(&ours.path).unwrap(), from.bytes(&theirs.path).unwrap());
 }
 
 /// Reads the newest snapshot to its end, as a start does, and gives the store if it was whole.
-fn start(disk: &TestDisk) -> Result<SnapshotStore, StartError> {
+fn start(disk: &MemoryDisk) -> Result<SnapshotStore, StartError> {
     let (store, reader) = SnapshotStore::open(disk.host(), directory())?;
     if let Some(mut reader) = reader {
         while reader.next()?.is_some() {}
@@ -136,8 +139,8 @@ fn start(disk: &TestDisk) -> Result<SnapshotStore, StartError> {
     Ok(store)
 }
 
-fn copy(disk: &TestDisk, from: &Path, to: &str, change: impl FnOnce(&mut Vec<u8>)) {
-    let mut bytes = disk.bytes(from);
+fn copy(disk: &MemoryDisk, from: &Path, to: &str, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = disk.bytes(from).unwrap();
     change(&mut bytes);
     let file = disk.host().disk.open(&directory().join(to), OpenMode::CreateNew).unwrap();
     file.write_at(&bytes, 0).unwrap();
@@ -145,7 +148,7 @@ fn copy(disk: &TestDisk, from: &Path, to: &str, change: impl FnOnce(&mut Vec<u8>
 
 #[test]
 fn a_copy_under_another_name_is_no_snapshot_and_is_left_alone() {
-    let disk = TestDisk::default();
+    let disk = MemoryDisk::simulated(0);
     let real = write(&start(&disk).unwrap(), 5).unwrap();
     let strangers = ["backup.snapshot", "ffff.snapshot", "FFFFFFFFFFFFFFFF-0000000000000002.snapshot", "x.part"];
     for stranger in strangers {
@@ -159,12 +162,12 @@ fn a_copy_under_another_name_is_no_snapshot_and_is_left_alone() {
 
 #[test]
 fn a_refused_start_touches_nothing_and_an_accepted_one_removes_the_rest() {
-    let disk = TestDisk::default();
+    let disk = MemoryDisk::simulated(0);
     let older = write(&start(&disk).unwrap(), 5).unwrap();
     // What a crash between the new one's rename and the old one's removal leaves, and the new one was damaged since.
     copy(&disk, &older.path, "0000000000000003-0000000000000002.snapshot", |_| {});
     copy(&disk, &older.path, "0123456789abcdef.part", |bytes| bytes.truncate(100));
-    let whole = disk.bytes(&older.path);
+    let whole = disk.bytes(&older.path).unwrap();
     let mut damaged = whole.clone();
     damaged[whole.len() / 2] ^= 1;
     disk.set_bytes(&older.path, damaged);

@@ -3,17 +3,18 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::disallowed_methods, reason = "tests start their own tasks")]
 
-mod flaky_disk;
-
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::ThreadId;
 use std::time::Duration;
 
 use bytes::Bytes;
 use quorate_base::Host;
+use quorate_base::memory_disk::{MemoryDisk, Operation};
 use quorate_consensus::*;
-
-pub(crate) use flaky_disk::FlakyDisk;
 
 /// A command that [`Ledger`] cannot read, as if a newer program had written it.
 pub(crate) const UNREADABLE: &str = "unreadable";
@@ -70,6 +71,51 @@ impl SnapshotSource for Copied {
     fn write(self: Box<Self>, sink: &mut dyn SnapshotSink) -> std::io::Result<()> {
         self.0.iter().try_for_each(|(index, command)| sink.record(&[&index.to_le_bytes()[..], &command[..]].concat()))
     }
+}
+
+fn said_no() -> io::Error {
+    io::Error::other("the disk said no")
+}
+
+/// Each sync of a file fails from now on.
+pub(crate) fn fail_syncs(disk: &MemoryDisk) {
+    disk.set_hook(|operation, _| if operation == Operation::Sync { Err(said_no()) } else { Ok(()) });
+}
+
+/// From now on no log file can be prepared: its sync fails. Gives how many times it did.
+pub(crate) fn fail_unnamed_syncs(disk: &MemoryDisk) -> Arc<AtomicUsize> {
+    let failed = Arc::new(AtomicUsize::new(0));
+    let counted = failed.clone();
+    // A file keeps the name that it was opened by; one that was prepared before has its syncs.
+    let unnamed: Mutex<BTreeSet<PathBuf>> = Mutex::default();
+    disk.set_hook(move |operation, path| {
+        let mut unnamed = unnamed.lock().unwrap();
+        if operation == Operation::Create && path.extension().is_some_and(|extension| extension == "new") {
+            unnamed.insert(path.to_owned());
+        }
+        if operation == Operation::Sync && unnamed.contains(path) {
+            counted.fetch_add(1, Ordering::SeqCst);
+            return Err(said_no());
+        }
+        Ok(())
+    });
+    failed
+}
+
+/// What a thread did to a disk that must not touch it.
+pub(crate) type Trespasses = Arc<Mutex<BTreeSet<Operation>>>;
+
+/// From now on this thread must not touch the disk.
+pub(crate) fn forbid(disk: &MemoryDisk, thread: ThreadId) -> Trespasses {
+    let trespasses = Trespasses::default();
+    let noted = trespasses.clone();
+    disk.set_hook(move |operation, _| {
+        if std::thread::current().id() == thread {
+            noted.lock().unwrap().insert(operation);
+        }
+        Ok(())
+    });
+    trespasses
 }
 
 /// A network in memory. Links can be cut one way; every request can be delivered twice.
@@ -145,7 +191,7 @@ impl Transport for Port {
 pub(crate) struct Cluster {
     pub(crate) ids: Vec<NodeId>,
     pub(crate) net: Net,
-    pub(crate) disks: Vec<FlakyDisk>,
+    pub(crate) disks: Vec<MemoryDisk>,
     pub(crate) servers: Vec<Option<(Consensus<Ledger>, Ledger)>>,
     pub(crate) adjust: fn(&mut Config),
 }
@@ -172,7 +218,7 @@ pub(crate) fn config(id: NodeId) -> Config {
 impl Cluster {
     pub(crate) async fn start(count: usize, adjust: fn(&mut Config)) -> Self {
         let ids: Vec<NodeId> = (1..=count as u128).map(NodeId::from_u128).collect();
-        let disks = ids.iter().map(|_| FlakyDisk::default()).collect();
+        let disks = ids.iter().map(|_| MemoryDisk::default()).collect();
         let servers = ids.iter().map(|_| None).collect();
         let mut cluster = Self { ids, net: Net::default(), disks, servers, adjust };
         for position in 0..count {
@@ -206,7 +252,7 @@ impl Cluster {
     }
 
     pub(crate) fn host(&self, position: usize) -> Host {
-        Host { disk: Arc::new(self.disks[position].clone()), ..Host::real() }
+        self.disks[position].host()
     }
 
     pub(crate) async fn try_start(&self, position: usize) -> Result<(Consensus<Ledger>, Ledger), StartError> {
