@@ -28,7 +28,7 @@ pub struct Config {
     pub first_members: BTreeMap<NodeId, Member>,
     /// What it registers of itself when it leads: its node, the server's service and the check that it is alive.
     pub registration: Registration,
-    /// The newest format that it admits to read: [`FORMAT_NEWEST`], or an older one to try an upgrade.
+    /// The newest format that it admits to read: [`FORMAT_NEWEST`](crate::codec::FORMAT_NEWEST), or an older one to try an upgrade.
     pub format_newest: Format,
     /// How long a deleted key is remembered for those who watch its prefix, in milliseconds; 15 min in Consul. Too short,
     /// and a watcher that is away for longer gets one answer too many; too long, and mass deletes hold memory.
