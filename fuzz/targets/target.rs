@@ -12,7 +12,8 @@ fuzz_target!(|target: &str| {
         assert_eq!(cleaned(&clean), None, "{clean} is not clean");
     }
     let Ok(parameters) = Parameters::parse(query) else { return };
-    for (name, value) in parameters.iter() {
+    // A name that is no text is none that anybody asks for.
+    for (name, value) in parameters.iter().filter(|(name, _)| !name.contains('\u{fffd}')) {
         assert!(parameters.has(&name) && parameters.all(&name).any(|other| other == value));
         let _ = parameters.first_bytes(&name);
     }

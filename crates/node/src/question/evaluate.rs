@@ -7,7 +7,7 @@ use memchr::memmem;
 use quorate_filter::{self as schema, FilterError, OverBudget, Schema};
 use quorate_state::{Check, CheckStatus, Key, Node, Service, State};
 
-use super::select::{Compiled, NodeMeta};
+use super::select::{Compiled, NodeMeta, Run, Tags};
 use super::{Answer, HealthQuestion, Indexed, Instance, NodeEntries, NodeServices, Question, Wanted, node_named};
 use crate::selection;
 
@@ -110,79 +110,26 @@ impl Evaluator {
     }
 
     fn answer(&self, state: &State, datacenter: &str) -> Result<Answer, OverBudget> {
-        let mut filter = self.filter.run();
+        let mut look = Look { state, datacenter, filter: self.filter.run() };
         Ok(match &self.question {
             Question::Key(key) => Answer::Key(state.key(key.as_bytes()).cloned()),
             Question::Keys(prefix) => keys(state, prefix).answer,
             Question::KeyNames { prefix, separator } => names(state, prefix, separator).answer,
-            Question::Nodes { meta, .. } => {
-                let nodes = state.nodes().filter(|node| meta.matches(&node.meta));
-                Answer::Nodes(passing(nodes, |node| filter.passes(&selection::node(node, datacenter)))?)
-            }
-            Question::Services { meta, filter: text } if meta.is_empty() && text.is_empty() => {
+            Question::Nodes { meta, .. } => look.nodes(meta)?,
+            Question::Services { meta, filter } if meta.is_empty() && filter.is_empty() => {
                 Answer::Services(all_service_tags(state))
             }
-            Question::Services { meta, .. } => {
-                let mut services: BTreeMap<Box<str>, BTreeSet<Box<str>>> = BTreeMap::new();
-                for service in state.services() {
-                    let Some(node) = state.node(&service.node).filter(|node| meta.matches(&node.meta)) else {
-                        continue;
-                    };
-                    if filter.passes(&selection::instance(node, service, datacenter))? {
-                        let tags = services.entry((*service.name).into()).or_default();
-                        tags.extend(service.tags.iter().map(|tag| (**tag).into()));
-                    }
-                }
-                Answer::Services(services)
-            }
-            Question::Instances { service, tags, meta, .. } => {
-                let mut instances = Vec::new();
-                for (node, service) in state.instances(service) {
-                    if tags.matches(&service.tags)
-                        && meta.matches(&node.meta)
-                        && filter.passes(&selection::instance(node, service, datacenter))?
-                    {
-                        instances.push((node.clone(), service.clone()));
-                    }
-                }
-                Answer::Instances(instances)
-            }
-            Question::NodeServices { node, .. } => {
-                let Some(node) = state.node_by_name_or_id_prefix(node) else {
-                    return Ok(Answer::NodeServices(None));
-                };
-                let all = || state.services_on(&node.name);
-                let services = passing(all(), |service| filter.passes(&selection::service(service)))?;
-                let has_services = all().next().is_some();
-                Answer::NodeServices(Some(NodeServices { node: node.clone(), has_services, services }))
-            }
-            Question::NodeChecks { node, .. } => {
-                let checks = state.checks_on(node_named(state, node));
-                Answer::Checks(passing(checks, |check| filter.passes(&selection::check(check)))?)
-            }
+            Question::Services { meta, .. } => look.services(meta)?,
+            Question::Instances { service, tags, meta, .. } => look.instances(service, tags, meta)?,
+            Question::NodeServices { node, .. } => look.node_services(node)?,
+            Question::NodeChecks { node, .. } => look.checks(state.checks_on(node_named(state, node)))?,
             Question::ServiceChecks { service, meta, .. } => {
-                let checks = state.checks_of_service(service).filter(|check| is_on_matching_node(state, check, meta));
-                Answer::Checks(passing(checks, |check| filter.passes(&selection::check(check)))?)
+                look.checks(state.checks_of_service(service).filter(|check| is_on_matching_node(state, check, meta)))?
             }
             Question::ChecksIn { status, meta, .. } => {
-                let checks: Box<dyn Iterator<Item = &Arc<Check>>> = match status {
-                    Wanted::Any => Box::new(state.checks()),
-                    Wanted::In(status) => Box::new(state.checks_in(*status)),
-                    Wanted::Unknown => Box::new(std::iter::empty()),
-                };
-                let checks = checks.filter(|check| is_on_matching_node(state, check, meta));
-                Answer::Checks(passing(checks, |check| filter.passes(&selection::check(check)))?)
+                look.checks(checks_in(state, *status).filter(|check| is_on_matching_node(state, check, meta)))?
             }
-            Question::Health(question) => {
-                let mut instances = Vec::new();
-                for (node, service) in state.instances(&question.service).filter(|_| !question.is_imported) {
-                    let Some(checks) = wanted_checks(question, state, node, service) else { continue };
-                    if filter.passes(&selection::health(node, service, &checks, datacenter))? {
-                        instances.push(Instance { node: node.clone(), service: service.clone(), checks });
-                    }
-                }
-                Answer::Health(instances)
-            }
+            Question::Health(question) => look.health(question)?,
             Question::NodeEntries(node) => Answer::NodeEntries(NodeEntries {
                 node: state.node(node).cloned(),
                 services: state.services_on(node).cloned().collect(),
@@ -196,6 +143,78 @@ impl Evaluator {
             }
             Question::Sessions => Answer::Sessions(state.sessions().cloned().collect()),
         })
+    }
+}
+
+/// One look at a state, with a filter that may leave things out.
+struct Look<'a> {
+    state: &'a State,
+    datacenter: &'a str,
+    filter: Run<'a>,
+}
+
+impl<'a> Look<'a> {
+    fn nodes(&mut self, meta: &NodeMeta) -> Result<Answer, OverBudget> {
+        let nodes = self.state.nodes().filter(|node| meta.matches(&node.meta));
+        Ok(Answer::Nodes(passing(nodes, |node| self.filter.passes(&selection::node(node, self.datacenter)))?))
+    }
+
+    /// The tags of each service, of those instances that pass.
+    fn services(&mut self, meta: &NodeMeta) -> Result<Answer, OverBudget> {
+        let mut services: BTreeMap<Box<str>, BTreeSet<Box<str>>> = BTreeMap::new();
+        for service in self.state.services() {
+            let Some(node) = self.state.node(&service.node).filter(|node| meta.matches(&node.meta)) else { continue };
+            if self.filter.passes(&selection::instance(node, service, self.datacenter))? {
+                let tags = services.entry((*service.name).into()).or_default();
+                tags.extend(service.tags.iter().map(|tag| (**tag).into()));
+            }
+        }
+        Ok(Answer::Services(services))
+    }
+
+    fn instances(&mut self, service: &str, tags: &Tags, meta: &NodeMeta) -> Result<Answer, OverBudget> {
+        let mut instances = Vec::new();
+        for (node, service) in self.state.instances(service) {
+            if tags.matches(&service.tags)
+                && meta.matches(&node.meta)
+                && self.filter.passes(&selection::instance(node, service, self.datacenter))?
+            {
+                instances.push((node.clone(), service.clone()));
+            }
+        }
+        Ok(Answer::Instances(instances))
+    }
+
+    fn node_services(&mut self, node: &str) -> Result<Answer, OverBudget> {
+        let Some(node) = self.state.node_by_name_or_id_prefix(node) else { return Ok(Answer::NodeServices(None)) };
+        let all = || self.state.services_on(&node.name);
+        let services = passing(all(), |service| self.filter.passes(&selection::service(service)))?;
+        let has_services = all().next().is_some();
+        Ok(Answer::NodeServices(Some(NodeServices { node: node.clone(), has_services, services })))
+    }
+
+    fn checks(&mut self, checks: impl Iterator<Item = &'a Arc<Check>>) -> Result<Answer, OverBudget> {
+        Ok(Answer::Checks(passing(checks, |check| self.filter.passes(&selection::check(check)))?))
+    }
+
+    fn health(&mut self, question: &HealthQuestion) -> Result<Answer, OverBudget> {
+        let mut instances = Vec::new();
+        for (node, service) in self.state.instances(&question.service).filter(|_| !question.is_imported) {
+            let Some(checks) = wanted_checks(question, self.state, node, service) else { continue };
+            if self.filter.passes(&selection::health(node, service, &checks, self.datacenter))? {
+                instances.push(Instance { node: node.clone(), service: service.clone(), checks });
+            }
+        }
+        Ok(Answer::Health(instances))
+    }
+}
+
+/// The checks in a state.
+fn checks_in(state: &State, wanted: Wanted) -> Box<dyn Iterator<Item = &Arc<Check>> + '_> {
+    match wanted {
+        Wanted::Any => Box::new(state.checks()),
+        Wanted::In(status) => Box::new(state.checks_in(status)),
+        Wanted::Unknown => Box::new(std::iter::empty()),
     }
 }
 
