@@ -6,10 +6,20 @@ use quorate_filter::OverBudget;
 use quorate_state::Index;
 use tokio::sync::oneshot;
 
-use crate::asked::Evaluated;
+use crate::asked::{Asked, Evaluated};
 use crate::error::Refusal;
 use crate::handle::Handle;
 use crate::question::Indexed;
+
+/// A question ready to be answered. A filter with patterns is compiled on a different thread, when its turn comes: it takes
+/// up to some 10 ms, and a client may send many.
+pub(crate) async fn ready(node: &Handle, asked: Asked) -> Result<Evaluated, Refusal> {
+    if !asked.question.has_patterns() {
+        return Evaluated::new(asked);
+    }
+    let _turn = node.long_turn().await;
+    elsewhere(node, move || Evaluated::new(asked)).await.unwrap_or_else(|| Err(Refusal::stopping()))
+}
 
 /// The answer on the state as it is now, with the index of that state. One that takes long is made on a different
 /// thread, when its turn comes.

@@ -25,7 +25,7 @@ pub(crate) async fn join(node: &Handle, client: Option<IpAddr>, asked: Asked, wa
     if let Some(entry) = node.parked().find(&asked) {
         return Ok(enter(node, client, entry, wait, None)?.unwrap_or(Joined::OldAndUnknown));
     }
-    let evaluated = Evaluated::new(asked)?;
+    let evaluated = evaluation::ready(node, asked).await?;
     let charge = node.parked().charge(client, &evaluated)?;
     // The watch comes first: what changes after it is either seen by the evaluation or wakes the watch.
     let (watch, topics) = watch(node, &evaluated)?;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use quorate_consensus::ProposeError;
 use quorate_state::{Operation, Response};
 
-use crate::asked::{Asked, Evaluated};
+use crate::asked::Asked;
 use crate::error::Refusal;
 use crate::evaluation;
 use crate::forward::{self, Forwarded, Leader};
@@ -185,7 +185,7 @@ impl Handle {
     /// The answer to a question as it is now.
     async fn answer(&self, asked: Asked, freshness: Freshness) -> Result<Reply, Refusal> {
         if !asked.question.is_kept() {
-            let (_, answer) = evaluation::answer(self, &Evaluated::new(asked)?).await?;
+            let (_, answer) = evaluation::answer(self, &evaluation::ready(self, asked).await?).await?;
             return Ok(Reply::Answered(Answered { answer, freshness, is_shared: false, is_kept: false }));
         }
         if let Some(answer) = self.kept().get(&asked) {
@@ -196,7 +196,7 @@ impl Handle {
         // The watch comes first, so that a change while the answer is made spoils it. Without one it is not kept.
         let topics = asked.question.topics(&self.published());
         let watch = self.watch(&topics).ok();
-        let evaluated = Evaluated::new(asked)?;
+        let evaluated = evaluation::ready(self, asked).await?;
         let (_, answer) = evaluation::answer(self, &evaluated).await?;
         let is_shared = match watch {
             Some(watch) => self.kept().keep(evaluated.asked, answer.clone(), watch),
