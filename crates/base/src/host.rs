@@ -5,6 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use tokio::sync::oneshot;
+
 use crate::disk::{Disk, RealDisk};
 
 /// Wall-clock time. It may jump in either direction; only the replicated state's own clock, fed from it, never goes back.
@@ -74,6 +76,18 @@ impl Host {
             random: Arc::new(RealRandom),
             tasks: Arc::new(RealSpawn),
         }
+    }
+
+    /// Does work that would hold up everything else away from the runtime's thread. It is not begun once nobody waits for it any
+    /// more. `None` if the process is ending.
+    pub async fn elsewhere<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let (sender, receiver) = oneshot::channel();
+        self.tasks.spawn_blocking(Box::new(move || {
+            if !sender.is_closed() {
+                let _ = sender.send(work());
+            }
+        }));
+        receiver.await.ok()
     }
 
     /// Starts a task on this host. It, and whatever it starts in turn, finds the host by [`crate::task::current`].

@@ -11,7 +11,7 @@ use quorate_base::clients::{ClientGuard, Clients};
 use quorate_base::duration::GoDuration;
 use quorate_base::metrics::{Counter, Gauge, Registry};
 use quorate_node::Handle;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use crate::answers::RenderedAnswers;
 use crate::large::LargeAnswers;
@@ -116,14 +116,7 @@ impl Shared {
 
     /// Does work that would hold up everything else on a different thread. `None` if the process is ending.
     pub(crate) async fn elsewhere<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-        let (sender, receiver) = oneshot::channel();
-        self.node.host().tasks.spawn_blocking(Box::new(move || {
-            // If nobody waits for it any more, the client has gone.
-            if !sender.is_closed() {
-                let _ = sender.send(work());
-            }
-        }));
-        receiver.await.ok()
+        self.node.host().elsewhere(work).await
     }
 
     /// How long a client that waits for a change is to wait: what it asked for within the bounds, and up to a sixteenth

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use quorate_filter::OverBudget;
 use quorate_state::Index;
-use tokio::sync::oneshot;
 
 use crate::asked::{Asked, Evaluated};
 use crate::error::Refusal;
@@ -18,7 +17,7 @@ pub(crate) async fn ready(node: &Handle, asked: Asked) -> Result<Evaluated, Refu
         return Evaluated::new(asked);
     }
     let _turn = node.long_turn().await;
-    elsewhere(node, move || Evaluated::new(asked)).await.unwrap_or_else(|| Err(Refusal::stopping()))
+    node.host().elsewhere(move || Evaluated::new(asked)).await.unwrap_or_else(|| Err(Refusal::stopping()))
 }
 
 /// The answer on the state as it is now, with the index of that state. One that takes long is made on a different
@@ -33,7 +32,7 @@ pub(crate) async fn answer(node: &Handle, evaluated: &Evaluated) -> Result<(Inde
     }
     let _turn = node.long_turn().await;
     let (there, evaluator) = (node.clone(), evaluated.evaluator.clone());
-    let made = elsewhere(node, move || {
+    let made = node.host().elsewhere(move || {
         let state = there.snapshot();
         let answer = evaluator.evaluate(&state, there.datacenter());
         answer.map(|answer| (state.index(), Arc::new(answer))).map_err(too_costly)
@@ -43,19 +42,4 @@ pub(crate) async fn answer(node: &Handle, evaluated: &Evaluated) -> Result<(Inde
 
 fn too_costly(error: OverBudget) -> Refusal {
     Refusal::TooCostly(error.to_string())
-}
-
-/// Does work that would hold up everything else on a different thread. `None` if the process is ending.
-pub(crate) async fn elsewhere<T: Send + 'static>(
-    node: &Handle,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Option<T> {
-    let (sender, receiver) = oneshot::channel();
-    node.host().tasks.spawn_blocking(Box::new(move || {
-        // If nobody waits for it any more, the asker has gone.
-        if !sender.is_closed() {
-            let _ = sender.send(work());
-        }
-    }));
-    receiver.await.ok()
 }

@@ -139,7 +139,7 @@ impl Handle {
             let may_be_long = txn.may_read_much();
             let work = move || txn.read(&there.snapshot(), freshness);
             return match may_be_long {
-                true => evaluation::elsewhere(self, work).await.ok_or_else(Refusal::stopping),
+                true => self.host().elsewhere(work).await.ok_or_else(Refusal::stopping),
                 false => Ok(work()),
             };
         }
@@ -147,7 +147,7 @@ impl Handle {
             self.ready(Consistency::Default).await?;
             let (there, txn) = (self.clone(), txn.clone());
             let errors = move || txn.errors_before(&there.snapshot());
-            let errors = evaluation::elsewhere(self, errors).await.ok_or_else(Refusal::stopping)?;
+            let errors = self.host().elsewhere(errors).await.ok_or_else(Refusal::stopping)?;
             if !errors.is_empty() {
                 return Ok(TxnAnswer { outcome: Err(errors), freshness: None });
             }
