@@ -17,7 +17,7 @@ use crate::forward::{self, Forwarded, Leader};
 use crate::freshness::{Consistency, Freshness};
 use crate::handle::Handle;
 use crate::park;
-use crate::parked::{Ended, Joined, Waiter};
+use crate::parked::{Ended, Joined, WaitPlace, Waiter};
 use crate::question::Indexed;
 use crate::request::{Answered, Archive, Ask, AskEvents, Body, Knowing, Proposal, Reply, Request, Wait};
 use crate::txn::{Txn, TxnAnswer};
@@ -46,7 +46,7 @@ pub struct Waiting(For);
 enum For {
     News { node: Handle, consistency: Consistency, waiter: Waiter },
     Events { node: Handle, client: Option<IpAddr>, ask: Box<AskEvents>, wait: Wait },
-    Leader(Box<Forwarded>),
+    Leader { forwarded: Box<Forwarded>, _place: WaitPlace },
 }
 
 impl Waiting {
@@ -63,7 +63,7 @@ impl Waiting {
             For::Events { node, client, ask, wait } => {
                 Ok(Reply::Events(node.wait_for_events(client, &ask, wait).await?))
             }
-            For::Leader(forwarded) => Box::pin(forwarded.reply()).await,
+            For::Leader { forwarded, _place } => Box::pin(forwarded.reply()).await,
         }
     }
 }
@@ -244,10 +244,15 @@ impl Handle {
 /// Has the leader answer.
 async fn forward_to(node: Handle, request: Request, leader: Leader) -> Served {
     let is_long = matches!(&request.body, Body::Ask(ask) if ask.wait.is_some());
+    // A wait at the leader is one here, too.
+    let place = match is_long.then(|| node.parked().take_place(request.client)).transpose() {
+        Ok(place) => place,
+        Err(refusal) => return Served::Now(Err(refusal)),
+    };
     let forwarded = Forwarded::new(node, request, leader);
-    match is_long {
-        true => Served::Later(Waiting(For::Leader(Box::new(forwarded)))),
-        false => Served::Now(forwarded.reply().await),
+    match place {
+        Some(place) => Served::Later(Waiting(For::Leader { forwarded: Box::new(forwarded), _place: place })),
+        None => Served::Now(forwarded.reply().await),
     }
 }
 
