@@ -1,9 +1,11 @@
 //! A restore under way: an archive that arrives in pieces becomes proposals, and takes effect with the last of them.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use quorate_base::account::Charge;
 use quorate_state::{FORMAT_FIRST, Operation, Record, Response, RestoreStep};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::archive::{ArchiveItem, ArchiveReader};
@@ -14,6 +16,10 @@ use crate::request::{Body, Caller, Proposal, Reply, Request};
 /// How many bytes of records go into one proposal: small enough that other writes fit between, large enough that the log
 /// is not made of heads.
 const STEP_BYTES: usize = 256 << 10;
+
+/// A restore that goes on takes a step at least this often, if its client sends anything: well before the leader takes it for
+/// one that nobody goes on with.
+const STEP_INTERVAL_MAX: Duration = Duration::from_secs(20);
 
 /// A restore under way. Nothing of it is visible until [`Restore::finish`]; dropped before that, it is abandoned.
 pub struct Restore {
@@ -26,6 +32,8 @@ pub struct Restore {
     batch: Vec<Record>,
     batch_bytes: usize,
     steps: u64,
+    /// When the last step was taken.
+    stepped: Instant,
     /// Whether the state holds something of it.
     is_begun: bool,
 }
@@ -42,6 +50,7 @@ impl Restore {
             batch: Vec::new(),
             batch_bytes: 0,
             steps: 0,
+            stepped: Instant::now(),
             is_begun: false,
         }
     }
@@ -69,26 +78,31 @@ impl Restore {
                 }
             }
         }
+        // A slow client's archive must not look like one that nobody goes on with.
+        if self.is_begun && self.stepped.elapsed() >= STEP_INTERVAL_MAX {
+            self.send_batch().await?;
+        }
         Ok(())
     }
 
     /// The archive is complete: replaces the state by it.
     pub async fn finish(&mut self) -> Result<(), RestoreError> {
         std::mem::take(&mut self.reader).finish()?;
-        self.send_batch().await?;
+        if !self.batch.is_empty() {
+            self.send_batch().await?;
+        }
         self.propose(RestoreStep::Commit { id: self.id, steps: self.steps }).await?;
         self.is_begun = false;
         Ok(())
     }
 
+    /// Takes a step with what there is, which may be nothing.
     async fn send_batch(&mut self) -> Result<(), RestoreError> {
-        if self.batch.is_empty() {
-            return Ok(());
-        }
         let records = std::mem::take(&mut self.batch);
         self.batch_bytes = 0;
         let number = self.steps;
         self.steps += 1;
+        self.stepped = Instant::now();
         self.propose(RestoreStep::Add { id: self.id, number, records }).await
     }
 

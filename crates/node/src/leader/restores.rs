@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::{Duty, Leader, interval};
 
-/// How long a restore may bring nothing: longer than a client may leave a request's body unfinished.
+/// How long a restore may take no step: a minute in which its client may send nothing, and then some.
 const IDLE_MAX: Duration = Duration::from_secs(90);
 /// How often the leader looks.
 const GRANULARITY: Duration = Duration::from_secs(5);
