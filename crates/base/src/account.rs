@@ -78,9 +78,13 @@ impl Account {
 
     /// Whether there is room for more at all.
     pub fn check_room(&self) -> Result<(), NoRoom> {
-        let bytes = self.bytes.load(Ordering::Relaxed);
-        self.gauge.set(bytes as f64);
+        let bytes = self.bytes();
         if bytes < self.bytes_max { Ok(()) } else { Err(NoRoom::InTotal { bytes, limit: self.bytes_max }) }
+    }
+
+    /// Brings the gauge up to date, before it is read.
+    pub fn refresh_metrics(&self) {
+        self.gauge.set(self.bytes() as f64);
     }
 
     /// How much is held.

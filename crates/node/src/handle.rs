@@ -322,6 +322,7 @@ impl Handle {
         let metrics = &self.0.shared.metrics;
         metrics.watches.set(self.0.shared.watches.count() as f64);
         metrics.parked.set(self.0.parked.waiters() as f64);
+        self.0.account.refresh_metrics();
         metrics.session_deadlines.set(self.0.shared.sessions.count() as f64);
     }
 

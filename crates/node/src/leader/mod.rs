@@ -91,7 +91,7 @@ pub(crate) async fn run(node: Handle, duties: Vec<Arc<dyn Duty>>) {
         node.shared().sessions.stop();
         // Those who asked the leader wait at the wrong server now.
         node.parked().nudge_all();
-        info!(term, "leader duties ended");
+        info!(term, "no longer leader");
         if is_over {
             return;
         }
@@ -109,7 +109,7 @@ async fn lead(leader: Leader, duties: &[Arc<dyn Duty>]) {
     }
     let shared = leader.node.shared();
     shared.sessions.start(&shared.published);
-    info!(term = leader.term, "leader duties begin");
+    info!(term = leader.term, "became leader");
     let mut running: FuturesUnordered<_> = duties.iter().map(|duty| duty.run(leader.clone())).collect();
     while running.next().await.is_some() {}
     // All have done what there was to do in this term, which goes on.
