@@ -19,6 +19,8 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use class::class;
 
+use crate::budget::{Budget, OverBudget};
+
 mod class;
 #[cfg(test)]
 mod tests;
@@ -58,9 +60,15 @@ const SIZES: [usize; 5] = [4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20];
 const CACHE_BYTES: usize = 16 << 10;
 
 impl Pattern {
+    /// Whether it matches somewhere in a text.
+    pub(crate) fn matches(&self, text: &[u8], budget: &mut Budget) -> Result<bool, OverBudget> {
+        budget.take(self.steps(text))?;
+        Ok(self.regex.is_match(text))
+    }
+
     /// How many steps it takes to look for a match in a text. A small pattern becomes an automaton that takes one for
     /// each byte. A large one becomes too many states for that, and then each byte takes a look at all that are live.
-    pub(crate) fn steps(&self, text: &[u8]) -> u64 {
+    fn steps(&self, text: &[u8]) -> u64 {
         let size = (self.compiled_bytes / SIZES[0]) as u64;
         (text.len() as u64 + 1).saturating_mul(size * size)
     }

@@ -52,6 +52,11 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether a text may have patterns, which take up to some 10 ms to compile.
+    pub fn may_have_patterns(text: &[u8]) -> bool {
+        memchr::memmem::find(text, b"matches").is_some()
+    }
+
     /// Reads a filter, as it stands in the query once percent escapes are undone. The empty text is a filter that
     /// everything passes.
     pub fn parse(text: impl AsRef<[u8]>, schema: &Schema) -> Result<Self, FilterError> {
@@ -80,10 +85,20 @@ impl Filter {
     }
 }
 
-/// Whether a regular expression of Go's syntax matches somewhere in a text; the error is in Go's words.
-pub fn matches_pattern(pattern: &str, text: &str) -> Result<bool, String> {
-    let pattern = go_regex::compile(pattern.as_bytes(), COMPILED_BYTES_MAX).map_err(|error| error.to_string())?;
-    Ok(pattern.regex.is_match(text.as_bytes()))
+/// A regular expression of Go's syntax by itself.
+#[derive(Clone, Debug)]
+pub struct Pattern(go_regex::Pattern);
+
+impl Pattern {
+    /// Compiles one. The error is in Go's words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        go_regex::compile(text.as_bytes(), COMPILED_BYTES_MAX).map(Self).map_err(|error| error.to_string())
+    }
+
+    /// Whether it matches somewhere in a text.
+    pub fn matches(&self, text: &str, budget: &mut Budget) -> Result<bool, OverBudget> {
+        self.0.matches(text.as_bytes(), budget)
+    }
 }
 
 /// Why a text is no filter for an endpoint. Consul answers these with status 500, and the error's text as the body.

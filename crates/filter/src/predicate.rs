@@ -157,10 +157,7 @@ impl PlaceTest {
                 found
             }
             Self::HasKey(wanted) => std::str::from_utf8(wanted).is_ok_and(|key| place.has_key(key)),
-            Self::Matches(pattern) => {
-                budget.take(pattern.steps(place.text()))?;
-                pattern.regex.is_match(place.text())
-            }
+            Self::Matches(pattern) => pattern.matches(place.text(), budget)?,
             Self::Empty => place.holds_nothing(),
         })
     }

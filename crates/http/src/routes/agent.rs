@@ -261,7 +261,7 @@ async fn members(call: Call) -> Result<Outcome, Refused> {
     if !segment.is_empty() && segment != "_all" {
         return Err(Refused::internal("Network segments are not supported in this version of Consul"));
     }
-    let mut filtering = Filtering::of(&call, &AGENT_MEMBERS)?;
+    let mut filtering = Filtering::of(&call, &AGENT_MEMBERS).await?;
     let settings = &call.server.settings;
     let status = own_status(&call).await?;
     let mut members = Vec::new();

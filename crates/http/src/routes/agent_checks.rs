@@ -46,7 +46,7 @@ fn view<'a>(services: &'a Services, entry: &'a CheckEntry, node: &'a str) -> api
 
 async fn list(call: Call) -> Result<Outcome, Refused> {
     call.refuse_namespace()?;
-    let mut filtering = Filtering::of(&call, &HEALTH_CHECKS).map_err(|error| {
+    let mut filtering = Filtering::of(&call, &HEALTH_CHECKS).await.map_err(|error| {
         // Consul leaves the introduction out here when the language is right and the fields are not.
         if error.is_misfit() { Refused::internal(error.reason().to_owned()) } else { error.into() }
     })?;

@@ -110,7 +110,7 @@ pub(super) fn view<'a>(service: &'a Service, datacenter: &'a str) -> api::AgentS
 
 async fn list(call: Call) -> Result<Outcome, Refused> {
     call.refuse_namespace()?;
-    let mut filtering = Filtering::of(&call, &CATALOG_NODE)?;
+    let mut filtering = Filtering::of(&call, &CATALOG_NODE).await?;
     // A copy, which is cheap, so that the agent is not held up while it is encoded.
     let services = agent(&call)?.look(|machine| machine.services().clone());
     own_list(call, services.len(), move |server, pretty| {

@@ -5,8 +5,9 @@
 
 use bytes::Bytes;
 use hyper::header::HeaderValue;
+use quorate_agent::machine::{ServiceEntry, Services};
 use quorate_api as api;
-use quorate_filter::matches_pattern;
+use quorate_filter::{Budget, OverBudget, Pattern};
 use quorate_node::{AskEvents, Body, Event, EventList, Refusal, Reply as NodeReply, Request, Served, Wait};
 
 use super::{Action, Doing};
@@ -41,24 +42,86 @@ async fn fire(mut call: Call) -> Result<Outcome, Refused> {
         tag_filter: parameter("tag"),
         lamport_time: 0,
     };
-    check(&event)?;
     let reply = call.json(&view(&event));
-    let is_for_this_agent = is_for_this_agent(&event, &call);
+    let is_for_this_agent = looked_at(&call, &event).await?;
     call.serve_now(Body::Fire { event, is_for_this_agent }).await?;
     Ok(Outcome::Ready(reply))
 }
 
-fn check(event: &Event) -> Result<(), Refused> {
-    if !event.tag_filter.is_empty() && event.service_filter.is_empty() {
-        return Err(Refused::internal("Cannot provide tag filter without service filter"));
+/// What an event's filters are matched with: this agent.
+struct Agent {
+    node: String,
+    services: Services,
+}
+
+/// Refuses an event that is none, and finds out whether it is meant for this agent. Filters are compiled and matched elsewhere:
+/// a short one can take long.
+async fn looked_at(call: &Call, event: &Event) -> Result<bool, Refused> {
+    let local = call.server.local.as_ref();
+    let agent = Agent {
+        node: call.server.settings.node_name.clone(),
+        services: local.map(|local| local.agent.look(|machine| machine.services().clone())).unwrap_or_default(),
+    };
+    if event.node_filter.is_empty() && event.service_filter.is_empty() && event.tag_filter.is_empty() {
+        return agent.is_meant_by(event);
     }
-    for (what, pattern) in
-        [("node", &event.node_filter), ("service", &event.service_filter), ("tag", &event.tag_filter)]
-    {
-        if let Err(error) = matches_pattern(pattern, "") {
-            return Err(Refused::internal(format!("Invalid {what} filter: {error}")));
+    let _turn = call.server.large.turn().await;
+    let event = event.clone();
+    let looked_at = call.server.elsewhere(move || agent.is_meant_by(&event)).await;
+    looked_at.unwrap_or_else(|| Err(Refused::internal("the server is stopping")))
+}
+
+impl Agent {
+    fn is_meant_by(&self, event: &Event) -> Result<bool, Refused> {
+        if !event.tag_filter.is_empty() && event.service_filter.is_empty() {
+            return Err(Refused::internal("Cannot provide tag filter without service filter"));
         }
+        let node = pattern("node", &event.node_filter)?;
+        let service = pattern("service", &event.service_filter)?;
+        let tag = pattern("tag", &event.tag_filter)?;
+        check_size(event)?;
+        let mut budget = Budget::default();
+        self.has(node, service, tag, &mut budget).map_err(|error| Refused::bad_request(error.to_string()))
     }
+
+    /// Whether its name matches, and the name of one of its services with one of its tags; no pattern matches everything.
+    fn has(
+        &self,
+        node: Option<Pattern>,
+        service: Option<Pattern>,
+        tag: Option<Pattern>,
+        budget: &mut Budget,
+    ) -> Result<bool, OverBudget> {
+        if let Some(node) = node
+            && !node.matches(&self.node, budget)?
+        {
+            return Ok(false);
+        }
+        let Some(service) = service else { return Ok(true) };
+        for ServiceEntry { service: own, .. } in self.services.values() {
+            if !service.matches(&own.name, budget)? {
+                continue;
+            }
+            let Some(tag) = &tag else { return Ok(true) };
+            for own in &own.tags {
+                if tag.matches(own, budget)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// A filter of an event; none if its text is empty.
+fn pattern(what: &str, text: &str) -> Result<Option<Pattern>, Refused> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Pattern::parse(text).map(Some).map_err(|error| Refused::internal(format!("Invalid {what} filter: {error}")))
+}
+
+fn check_size(event: &Event) -> Result<(), Refused> {
     let texts = [&event.name, &event.node_filter, &event.service_filter, &event.tag_filter];
     let bytes = texts.iter().map(|text| text.len()).sum::<usize>() + event.payload.len() + EVENT_OVERHEAD_BYTES;
     if bytes > EVENT_BYTES_MAX {
@@ -66,24 +129,6 @@ fn check(event: &Event) -> Result<(), Refused> {
         return Err(Refused::internal(text));
     }
     Ok(())
-}
-
-/// Whether an event is meant for this agent: by its name, and by one of its services.
-fn is_for_this_agent(event: &Event, call: &Call) -> bool {
-    let matches = |pattern: &str, text: &str| matches_pattern(pattern, text) == Ok(true);
-    if !event.node_filter.is_empty() && !matches(&event.node_filter, &call.server.settings.node_name) {
-        return false;
-    }
-    if event.service_filter.is_empty() {
-        return true;
-    }
-    let Some(local) = &call.server.local else { return false };
-    local.agent.look(|machine| {
-        machine.services().values().map(|entry| &entry.service).any(|service| {
-            let has_tag = || service.tags.iter().any(|tag| matches(&event.tag_filter, tag));
-            matches(&event.service_filter, &service.name) && (event.tag_filter.is_empty() || has_tag())
-        })
-    })
 }
 
 fn view(event: &Event) -> api::UserEvent<'_> {

@@ -15,11 +15,22 @@ pub(super) struct Filtering {
 }
 
 impl Filtering {
-    /// The filter of a request, or why its text is none.
-    pub(super) fn of(call: &Call, schema: &Schema) -> Result<Self, FilterError> {
+    /// The filter of a request, or why its text is none. One with patterns is compiled elsewhere, since that takes long.
+    pub(super) async fn of(call: &Call, schema: &'static Schema) -> Result<Self, FilterError> {
         let text = call.parameters.first_bytes("filter");
-        let filter = if text.is_empty() { None } else { Some(Filter::parse(text, schema)?) };
-        Ok(Self { filter, budget: Budget::default() })
+        if text.is_empty() {
+            return Ok(Self { filter: None, budget: Budget::default() });
+        }
+        let compiled = match Filter::may_have_patterns(text) {
+            true => {
+                let _turn = call.server.large.turn().await;
+                let text = text.to_owned();
+                call.server.elsewhere(move || Filter::parse(&text, schema)).await
+            }
+            false => None,
+        };
+        let filter = compiled.unwrap_or_else(|| Filter::parse(text, schema))?;
+        Ok(Self { filter: Some(filter), budget: Budget::default() })
     }
 
     /// Whether an element passes. It is only converted if there is a filter.

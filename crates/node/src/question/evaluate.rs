@@ -47,8 +47,7 @@ impl Question {
 
     /// Whether its filter may have patterns, which take long to compile.
     pub(crate) fn has_patterns(&self) -> bool {
-        let matches = |text: &super::FilterText| memmem::find(text.as_bytes(), b"matches").is_some();
-        self.filter().is_some_and(|(text, _)| matches(text))
+        self.filter().is_some_and(|(text, _)| text.may_have_patterns())
     }
 
     /// Whether the state has more than `limit` entries for the answer to be made of; looks at no more than that.

@@ -27,6 +27,11 @@ impl FilterText {
         &self.0
     }
 
+    /// Whether it may have patterns, which take long to compile.
+    pub(crate) fn may_have_patterns(&self) -> bool {
+        Filter::may_have_patterns(&self.0)
+    }
+
     /// The filter over elements of a schema, or why the text is none.
     pub(crate) fn compile(&self, schema: &Schema) -> Result<Compiled, FilterError> {
         let filter = if self.0.is_empty() { None } else { Some(Filter::parse(&self.0, schema)?) };
