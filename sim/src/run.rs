@@ -186,7 +186,7 @@ impl Run {
     async fn settle(&mut self, mut writers: JoinSet<()>) -> Result<(), Violation> {
         self.cluster.bury().await;
         Nemesis::relent(&mut self.cluster).await.map_err(|what| violation("start", what))?;
-        // A fault from before may be noticed only now; whoever stops later stopped for no reason.
+        // A fault from before may be noticed only now; a server that stops later stopped for no reason.
         sleep(FAULTS_NOTICED).await;
         self.cluster.bury().await;
         Nemesis::relent(&mut self.cluster).await.map_err(|what| violation("start", what))?;

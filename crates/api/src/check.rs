@@ -148,7 +148,7 @@ pub struct CheckDefinition {
 }
 
 impl CheckDefinition {
-    /// What kind of check this is, as [`HealthCheck::kind`] tells it; empty if it is none that an agent would run.
+    /// What kind of check this is, as in [`HealthCheck::kind`]; empty if it is none that an agent would run.
     pub fn kind(&self) -> &'static str {
         let repeats = self.interval > GoDuration(0);
         let script = !self.script_args.is_empty();

@@ -476,7 +476,7 @@ async fn a_long_command_holds_up_neither_the_cluster_nor_the_thread() {
     assert_eq!(next.await.unwrap().unwrap().response, 2);
 }
 
-/// A server that meets what it cannot read stops before it, stays up, and says why to whoever asks; so it does after a
+/// A server that meets what it cannot read stops before it, stays up, and says why when it is asked; so it does after a
 /// restart.
 #[tokio::test(start_paused = true)]
 async fn a_server_stops_before_a_command_that_it_cannot_read() {

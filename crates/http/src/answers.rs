@@ -72,7 +72,7 @@ impl Rendered {
     }
 }
 
-/// An answer being encoded or encoded: whoever comes second waits for the first.
+/// An answer being encoded or encoded: the second to ask waits for the first.
 pub(crate) type Slot = Arc<OnceCell<Arc<Rendered>>>;
 
 /// What was made of answers that the node gives out more than once.
@@ -102,7 +102,7 @@ struct Entry {
     weight: usize,
 }
 
-/// What an entry counts for beside its bytes.
+/// What an entry counts for in addition to its bytes.
 const ENTRY_BYTES: usize = 256;
 
 impl RenderedAnswers {

@@ -14,12 +14,12 @@ use crate::call::Call;
 use crate::reply::Refused;
 
 impl Call {
-    /// The length of the body as the client told it.
+    /// The length of the body that the client announced.
     pub(crate) fn content_length(&self) -> Option<u64> {
         self.head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
     }
 
-    /// Whether the client told the length of a body, and there is one. Some routes pass over a body of unknown length.
+    /// Whether the client announced a body, and it is not empty. Some routes pass over a body of unknown length.
     pub(crate) fn has_sized_body(&self) -> bool {
         self.content_length().is_some_and(|length| length > 0)
     }
@@ -48,7 +48,7 @@ impl Call {
                 return Err(error.into());
             }
             if is_all {
-                // The piece is a part of the connection's buffer; what is kept of it is copied by whoever keeps it.
+                // The piece is a part of the connection's buffer; what is kept of it is copied.
                 return Ok(piece);
             }
             whole.extend_from_slice(&piece);

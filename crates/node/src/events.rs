@@ -53,7 +53,7 @@ pub(crate) struct Events {
 /// Wakes those who wait for events.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct News {
-    /// How often those who waited were told to wait no longer.
+    /// How often all waits were ended.
     pub(crate) nudges: u64,
 }
 

@@ -112,7 +112,7 @@ impl Handle {
     }
 
     /// Waits until the node has stopped for good and says why. Not at a command that it cannot read: starting it again would
-    /// stop it there again, so it stays up and says so to whoever asks.
+    /// stop it there again, so it stays up and says so when it is asked.
     pub async fn stopped(&self) -> String {
         let mut status = self.0.consensus.status();
         match status

@@ -14,7 +14,7 @@ use crate::watch::Watch;
 /// How much memory an entry of an answer counts for: its place in the list, and a part of what it keeps alive after the
 /// state has let go of it.
 const ENTRY_BYTES: usize = 96;
-/// How much an answer counts for beside its entries: question, watch and table.
+/// How much an answer counts for in addition to its entries: question, watch and table.
 const ANSWER_BYTES: usize = 512;
 
 /// The table of kept answers.

@@ -1,7 +1,7 @@
 //! A member of the cluster: joins consensus and state behind one [`Handle`].
 //!
 //! Everything that can be asked is a [`Request`], and [`Handle::serve`] answers it. A write is encoded, proposed,
-//! committed, applied by one task, published, and only then answered; so whoever got an answer finds it in every later
+//! committed, applied by one task, published, and only then answered; so a client that got an answer finds it in every later
 //! read of the same server. A read looks at the published state without a lock, after it made sure that the state is fresh
 //! enough for what was asked. A question that waits is parked on its own topics.
 //!

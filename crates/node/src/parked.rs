@@ -10,7 +10,7 @@
 //! index is *newer* saw an answer of a server that is ahead of this one, and nobody here knows its content: it is answered
 //! as soon as the question's index passes its own, whatever the content is then.
 //!
-//! An entry outlives its last waiter a little, so that whoever is about to ask again finds what was known.
+//! An entry outlives its last waiter a little, so that a client that asks again finds what was known.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -262,7 +262,7 @@ impl Waiter {
             return Ok(newest.filter(|answer| answer.index > wait.seen).map(Joined::Old));
         }
         // What the asker saw elsewhere may be ahead of this server. But an index that a leader has not given out was
-        // given out by nobody, and any change is news to whoever names one.
+        // given out by nobody, and any change is news to a client that names one.
         let seen = newest_given_out.map_or(wait.seen, |newest| wait.seen.min(newest));
         let has = (wait.seen <= content.until).then_some(content.generation);
         let (replacements, nudges) = (content.replacements, content.nudges);

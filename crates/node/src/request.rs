@@ -2,7 +2,7 @@
 //! server wants of it.
 //!
 //! A request says who asks, of which datacenter, and what. [`Handle::serve`](crate::Handle::serve) answers it here or
-//! hands it to the leader, so whoever makes a request need not know which server that is. Rights will be checked in the
+//! hands it to the leader, so the caller need not know which server that is. Rights will be checked in the
 //! same place ([`Body::right`]).
 
 use std::fmt;
@@ -32,7 +32,7 @@ impl Caller {
         Self::default()
     }
 
-    /// Whoever has this secret; with an empty one, nobody in particular.
+    /// The holder of this secret; with an empty one, nobody in particular.
     pub fn with_token(secret: &str) -> Self {
         Self { token: (!secret.is_empty()).then(|| secret.into()) }
     }

@@ -2,7 +2,7 @@
 //!
 //! In this order: is the datacenter this one, may the caller ask (once there are tokens), is this the server to answer,
 //! or does the leader; is the state fresh enough; then the answer. A question that waits is parked by [`crate::parked`];
-//! whoever holds its [`Waiting`] holds all that the wait costs.
+//! all that the wait costs is in its [`Waiting`].
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Starting a node: the handle, and what runs beside it.
+//! Starting a node: the handle, and the tasks that run with it.
 
 use std::sync::Arc;
 

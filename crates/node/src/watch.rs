@@ -162,7 +162,7 @@ impl WatchTable {
         drop(inner);
         let mut topics = changes.topics.iter();
         loop {
-            // Anew for each stretch: whoever starts or ends a watch meanwhile does not wait for all of a large change.
+            // Anew for each stretch: a watch that starts or ends meanwhile does not wait for all of a large change.
             let inner = self.lock();
             let mut rest = WOKEN_TOGETHER_MAX;
             for topic in topics.by_ref().take(WOKEN_TOGETHER_MAX) {

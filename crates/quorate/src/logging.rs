@@ -2,7 +2,7 @@
 //! logs have, so that what reads those reads these: `TIME [LEVEL] module: message: key=value`, or as JSON `@timestamp`,
 //! `@level`, `@module`, `@message` and the fields. Those who follow the log get the same lines ([`followers`]).
 //!
-//! **Invariant:** whoever logs waits for nothing. A place that stalls loses lines ([`queue`]), counts them and says how many.
+//! **Invariant:** logging never waits. A place that stalls loses lines ([`queue`]), counts them and says how many.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, PoisonError, RwLock};

@@ -226,7 +226,7 @@ fn a_reload_applies_what_may_change_and_tells_what_did_not() {
 #[test]
 fn a_file_that_can_not_be_read_holds_up_the_reload_alone() {
     let mut server = Configured::start("hangs", "");
-    // Whoever opens it waits for a writer, as on a file system that hangs.
+    // To open it is to wait for a writer, as on a file system that hangs.
     let file = server.scratch.path("agent.hcl");
     std::fs::remove_file(&file).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());

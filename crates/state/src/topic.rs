@@ -106,7 +106,7 @@ impl Changes {
         self.topics.is_empty() && !self.everything
     }
 
-    /// Whether whoever waits for a topic is to look again.
+    /// Whether those that wait for a topic are to look again.
     pub fn touches(&self, topic: &Topic) -> bool {
         if self.everything {
             return true;

@@ -277,7 +277,7 @@ impl Machine {
     pub(super) fn set_status(&mut self, now: u64, id: &Id, status: CheckStatus, output: String) {
         let output = match self.settings.discard_check_output {
             true => String::new(),
-            // Whoever kept no more than that says so in a line of its own.
+            // The run has cut it already, and its first line says so.
             false if output.len() <= OUTPUT_BYTES_MAX + CUT_TOLD_BYTES => output,
             false => cut(output, OUTPUT_BYTES_MAX),
         };

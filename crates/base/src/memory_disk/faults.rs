@@ -57,7 +57,7 @@ struct GateState {
 }
 
 impl Gate {
-    /// Whoever comes now waits.
+    /// Operations wait from now on.
     pub fn close(&self) {
         lock(&self.state).closed = true;
     }

@@ -17,7 +17,7 @@ pub(crate) const HEADER_BYTES: u64 = 64;
 /// The version of the format. A reader refuses a newer one.
 pub(crate) const VERSION: u32 = 1;
 
-/// How each log file begins. The fields fill the header up, with zeroes behind what they say.
+/// How each log file begins. The fields fill the header up, with zeroes after them.
 const KIND: FileKind = FileKind { magic: *b"QRLOG\r\n\0", newest_version: VERSION, fields_bytes_max: FIELDS_BYTES };
 
 const FIELDS_BYTES: usize = HEADER_BYTES as usize - FileKind::head_bytes(0);

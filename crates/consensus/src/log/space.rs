@@ -57,7 +57,7 @@ enum Next {
     /// Being prepared somewhere.
     Preparing,
     /// Being given its name, or made by the writer. That touches the disk, so it is done without the ledger's lock, which
-    /// every proposal takes; whoever needs the next file waits until it is over.
+    /// every proposal takes; a proposal that needs the next file waits until it is over.
     Naming {
         /// Whether the disk had no room for it before.
         was_full: bool,
@@ -265,7 +265,7 @@ impl Space {
             ledger.next_sequence += 1;
             ledger.next = Next::Absent;
         }
-        // Those who were told to wait ask again.
+        // Those that wait ask again.
         self.tell(ledger);
         made.map(|segment| Some(Arc::new(segment)))
     }

@@ -3,7 +3,7 @@
 //! The receiver tells the sender where to go on, so pieces may be lost, repeated, late or out of order. One snapshot is
 //! received at a time; a piece of another one, if it is the first, takes its place.
 //!
-//! What was begun and does not go on is removed: when another one begins, when no piece came for [`SILENCE_RPC_TIMEOUTS`],
+//! What was begun and does not go on is removed: when a different one begins, when no piece came for [`SILENCE_RPC_TIMEOUTS`],
 //! and at the next start.
 
 use std::io;
@@ -158,7 +158,7 @@ impl<A: Application> Reception<A> {
     async fn begin(&mut self, machine: &Arc<Machine<A>>, identity: SnapshotIdentity) -> Result<(), RpcError> {
         self.current = None;
         let there = machine.clone();
-        // Its own remover from the first moment on: whoever waits for it here may be gone by then.
+        // Its own remover from the first moment on: the task that waits for it here may be gone by then.
         let begun = machine.blocking(move || {
             let (file, path) = there.store().begin_receiving(identity.length)?;
             Ok(PartFile { machine: there, file, path: Some(path) })

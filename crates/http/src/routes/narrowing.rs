@@ -10,7 +10,7 @@ use crate::reply::Refused;
 /// The most `node-meta` parameters of one request.
 const NODE_META_MAX: usize = 64;
 
-/// The filter, as the client wrote it. Whether it is one is found out by whoever answers the question.
+/// The filter, as the client wrote it. Whether it is one is found out when the question is answered.
 pub(super) fn filter(call: &Call) -> FilterText {
     FilterText::new(call.parameters.first_bytes("filter"))
 }

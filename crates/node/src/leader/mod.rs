@@ -3,7 +3,7 @@
 //!
 //! The duties start once the leader's state holds all that was committed before it, and stop when it leads no more. What
 //! they propose is committed in the leader's own term or not at all, so nothing of a leader that was deposed, and does not
-//! know it yet, takes place beside the duties of the next one.
+//! know it yet, takes place while the next one does its duties.
 
 mod formats;
 mod registration;

@@ -1,7 +1,7 @@
 //! Ending restores that nobody goes on with.
 //!
-//! What a restore has brought so far is a part of the replicated state until it is committed or abandoned. Whoever drives it
-//! abandons it when it fails; but that server may have died, and then the leader does.
+//! What a restore has brought so far is a part of the replicated state until it is committed or abandoned. The server that
+//! drives it abandons it when it fails; if that server has died, the leader does.
 
 use std::time::Duration;
 

@@ -6,8 +6,8 @@ use quorate_filter::{Budget, Filter, FilterError, OverBudget, Schema, Select};
 
 /// A filter as it was asked for, as text: two are the same if their texts are. An empty one lets everything pass.
 ///
-/// A question carries the text and not what it compiles to, which is larger by orders of magnitude; whoever evaluates a
-/// question compiles it once ([`FilterText::compile`]).
+/// A question carries the text and not what it compiles to, which is larger by orders of magnitude; it is compiled once when a
+/// question is evaluated ([`FilterText::compile`]).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct FilterText(Box<[u8]>);
 

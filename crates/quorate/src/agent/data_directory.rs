@@ -7,7 +7,7 @@ pub(super) fn raft_directory(directory: &Path) -> PathBuf {
     directory.join("raft")
 }
 
-/// The file in the data directory that tells that its log is one of a cluster.
+/// The file in the data directory that says that its log is one of a cluster.
 pub(super) fn formed_file(directory: &Path) -> PathBuf {
     directory.join("formed")
 }

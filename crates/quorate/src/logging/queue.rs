@@ -1,6 +1,6 @@
 //! Lines on their way to a place that may stall: a pipe that nobody reads, a disk that hangs.
 //!
-//! Whoever logs puts a line into the queue of each place and goes on; a thread for each place writes. What a full queue has no
+//! A line goes into the queue of each place, and the caller goes on; a thread for each place writes. What a full queue has no
 //! room for and what a place refuses is lost and counted, and when the place takes lines again, one says how many are missing.
 //! [`Queue::flush`] waits for the last lines at the end, and not for ever.
 //!
@@ -30,7 +30,7 @@ struct Shared {
     waiting: Mutex<Waiting>,
     /// The thread waits for it.
     filled: Condvar,
-    /// Whoever flushes waits for it.
+    /// A flush waits for it.
     emptied: Condvar,
     lost: Lost,
 }

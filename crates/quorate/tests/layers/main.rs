@@ -39,7 +39,7 @@ const CRATES: &[(&str, &[&str])] = &[
 /// A knot that is known: its crate, the module that its members are in, the members, and why it is still there.
 type Known = (&'static str, &'static str, &'static [&'static str], &'static str);
 
-/// The knots of today. Whoever unties one takes it out, or out of it what is free.
+/// The knots of today. When one is untied, it is taken out, or what is free of it.
 const KNOTS: &[Known] = &[
     ("base", "", &["host", "task"], "a host spawns tasks, and a task has its host"),
     ("consensus", "", &["handle", "start"], "the handle has the start as its method"),

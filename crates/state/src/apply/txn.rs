@@ -25,7 +25,7 @@ use crate::{
 /// JSON.
 pub const TXN_ANSWER_BYTES_MAX: usize = 64 << 20;
 
-/// What an entry counts for beside its key and value: about what the rest of it takes as JSON.
+/// What an entry counts for in addition to its key and value: about what the rest of it takes as JSON.
 const READ_BYTES: usize = 128;
 
 /// The format since which a transaction that writes fails for too large an answer.
@@ -96,7 +96,7 @@ impl State {
     }
 
     /// The error of the first operation whose tree has no more room in the answer, by the state as it is. In the first
-    /// format no transaction that writes fails for that once it is in the log, so whoever proposes it asks this before.
+    /// format no transaction that writes fails for that once it is in the log, so this is asked before it is proposed.
     pub fn too_large_for_txn(&self, operations: &[TxnOperation]) -> Option<TxnError> {
         let mut room = Room::WHOLE;
         operations.iter().enumerate().find_map(|(operation, step)| match step {

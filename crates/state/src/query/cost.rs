@@ -1,4 +1,4 @@
-//! Whether commands take long, so that whoever applies them can choose a thread where nobody waits for it.
+//! Whether commands take long, so that they can be applied on a thread where nobody waits for it.
 
 use crate::tables::fold;
 use crate::{Deregistration, Key, KeyOperation, KeyVerb, Operation, RestoreStep, SessionId, State, TxnOperation};

@@ -1,5 +1,5 @@
 //! Format 1 as the first release wrote it. `v1.txt` (one value a line) and `fixtures/v1` were written by its own encoder,
-//! and are never written again: whoever changes what these bytes mean takes away people's data.
+//! and are never written again: to change what these bytes mean is to take away people's data.
 
 use quorate_transcript::{contents, fixtures, frozen};
 
