@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::describe_machine;
 use super::memory::MEGABYTE;
 use super::prober::Prober;
-use super::subject::Subject;
+use super::subject::{Subject, Target};
 use crate::process::raise_open_files;
 use crate::report::{Figure, Report};
 
@@ -32,15 +32,8 @@ const OPEN_FILES: u64 = 1_000;
 /// Print how much memory one client can make a server hold
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Where the server serves HTTP
-    #[arg(long, value_name = "ADDR")]
-    target: String,
-    /// The command line that starts it, with {data} for its data directory; scripts are shown only with -enable-script-checks
-    #[arg(long, value_name = "COMMAND")]
-    target_start: String,
-    /// Where data directories are made; if not given, the system's temporary directory
-    #[arg(long, value_name = "DIR")]
-    data_root: Option<PathBuf>,
+    #[command(flatten)]
+    target: Target,
     /// Past so many MB the server's client is taken away
     #[arg(long, default_value_t = 6_000, value_name = "MB")]
     memory_max: u32,
@@ -58,8 +51,7 @@ pub(crate) struct Arguments {
 /// Runs all shapes.
 pub(crate) async fn run(arguments: Arguments) -> Result<()> {
     raise_open_files(OPEN_FILES)?;
-    let root = arguments.data_root.clone().unwrap_or_else(std::env::temp_dir);
-    let mut subject = Subject::open("target", &arguments.target, None, Some(&arguments.target_start), &root).await?;
+    let mut subject = arguments.target.open().await?;
     let mut report = Report::new(vec![describe_machine(), subject.describe().await?])?;
     for shape in shapes::ALL {
         if !arguments.only.is_empty() && !arguments.only.iter().any(|name| name == shape.name()) {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::describe_machine;
 use super::prober::Prober;
-use super::subject::Subject;
+use super::subject::{Subject, Target};
 use crate::report::{Figure, Report};
 
 /// What a quick run's sizes are divided by.
@@ -25,15 +25,8 @@ const MARGIN: Duration = Duration::from_millis(300);
 /// Print how long unrelated requests wait while a server does something large
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Where the server serves HTTP
-    #[arg(long, value_name = "ADDR")]
-    target: String,
-    /// The command line that starts it, with {data} for its data directory
-    #[arg(long, value_name = "COMMAND")]
-    target_start: String,
-    /// Where data directories are made, on a disk; if not given, the system's temporary directory
-    #[arg(long, value_name = "DIR")]
-    data_root: Option<PathBuf>,
+    #[command(flatten)]
+    target: Target,
     /// Keys under one prefix
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
     keys: u32,
@@ -87,8 +80,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<()> {
         sessions: arguments.sessions / divisor,
         reap: Duration::from_secs(arguments.reap_seconds.into()),
     };
-    let root = arguments.data_root.clone().unwrap_or_else(std::env::temp_dir);
-    let subject = Subject::open("target", &arguments.target, None, Some(&arguments.target_start), &root).await?;
+    let subject = arguments.target.open().await?;
     let report = Report::new(vec![describe_machine(), subject.describe().await?])?;
     let mut stalls = Stalls { subject, report, sizes };
     let is_wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);

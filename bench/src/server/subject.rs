@@ -1,8 +1,9 @@
 //! A server under measurement: where it listens, which process it is, and how it is started if that is known.
 
 use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -25,6 +26,28 @@ const QUIET_INTERVAL: Duration = Duration::from_millis(200);
 const QUIET_CPU_MAX: Duration = Duration::from_millis(10);
 /// A server that is never quiet is measured as it is.
 const QUIET_WAIT_MAX: Duration = Duration::from_secs(15);
+
+/// The server of a bench that measures one alone, and starts it anew as often as it likes.
+#[derive(Debug, Args)]
+pub(crate) struct Target {
+    /// Where the server serves HTTP
+    #[arg(long, value_name = "ADDR")]
+    target: String,
+    /// The command line that starts it, with {data} for its data directory; scripts run only with -enable-script-checks
+    #[arg(long, value_name = "COMMAND")]
+    target_start: String,
+    /// Where data directories are made, on a disk; if not given, the system's temporary directory
+    #[arg(long, value_name = "DIR")]
+    data_root: Option<PathBuf>,
+}
+
+impl Target {
+    /// Starts it.
+    pub(crate) async fn open(&self) -> Result<Subject> {
+        let root = self.data_root.clone().unwrap_or_else(std::env::temp_dir);
+        Subject::open("target", &self.target, None, Some(&self.target_start), &root).await
+    }
+}
 
 /// One server.
 #[derive(Debug)]
